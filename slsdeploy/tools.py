@@ -1,0 +1,115 @@
+"""The seams: what the pipeline needs of the outside world, as small protocols that `effects/` implements and tests replace."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from slsdeploy.types import Object, Observed, StackState, Template
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """A finished program: its exit code and what it wrote."""
+
+    code: int
+    stdout: str
+    stderr: str
+
+
+class Shell(Protocol):
+    """Runs other programs."""
+
+    def run(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
+        """Run a program to its end; `env` is added to ours. A non-zero exit code is returned, not raised.
+
+        Raises ToolError when there is no such program.
+        """
+
+
+class Task(Protocol):
+    """A running line of progress."""
+
+    def advance(self, amount: int) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+
+class Reporter(Protocol):
+    """Tells the user what is going on, on standard error."""
+
+    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
+        """Show progress while the block runs; `total` is in bytes."""
+
+    def note(self, text: str) -> None:
+        """Say one line that stays."""
+
+    def resource(self, logical_id: str, type: str, status: str, reason: str = "") -> None:
+        """Say that a resource of the stack changed its status."""
+
+
+@dataclass(frozen=True, slots=True)
+class StackEvent:
+    """One line of a stack's history."""
+
+    logical_id: str
+    type: str
+    status: str
+    reason: str
+    physical_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """What one invoke answered. Times in milliseconds; `init_ms` is None when the environment was warm."""
+
+    status_code: int
+    payload: bytes
+    function_error: str
+    duration_ms: float
+    init_ms: float | None
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogLine:
+    """One log event: milliseconds since the epoch, the stream it came from, its text."""
+
+    timestamp: int
+    stream: str
+    message: str
+
+
+class Cloud(Protocol):
+    """An AWS account and region, real or local. Every method raises AwsError when AWS refuses."""
+
+    region: str
+
+    def observe(self, stack: str) -> Observed: ...
+
+    def create_bucket(self, bucket: str) -> None: ...
+
+    def upload(self, item: Object, task: Task) -> None: ...
+
+    def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
+        """Create and execute a change set; yield what happens until it has. Raises DeployError with the first failure."""
+
+    def delete_stack(self, stack: str) -> Iterator[StackEvent]: ...
+
+    def stack_state(self, stack: str) -> StackState | None: ...
+
+    def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation: ...
+
+    def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Every seam in one value, made once in `cli.py`."""
+
+    shell: Shell
+    reporter: Reporter
+    cloud: Any

@@ -1,0 +1,273 @@
+"""The frozen values that flow through the pipeline, in the order in which they are made; nothing here does anything.
+
+Config -> Project -> Bundle -> Artifact -> Template --.
+                                           Observed ---+-> Plan -> Deployment
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from slsdeploy.config import Config
+
+Architecture = Literal["arm64", "x86_64"]
+PartName = Literal["dependencies", "runtime", "model", "code"]
+Action = Literal["add", "modify", "remove"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it."""
+
+    format: str
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    bytes: int
+    operators: tuple[str, ...]
+    opset: int
+    digest: str
+    files: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a bundle must run on.
+
+    `platform` is what uv takes for `--python-platform`; `interpreter` is a Python of that very minor version on this machine
+    (None when there is none). `note` says in one line what differs from what the project asked for ("" when nothing does).
+    """
+
+    python: str
+    architecture: Architecture
+    platform: str
+    interpreter: Path | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model of the project: the name it is served under, its main file and its version."""
+
+    name: str
+    path: Path
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The user's module: its dotted name and its file."""
+
+    module: str
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Trigger:
+    """One `[[trigger]]`: the event source's module (`slsdeploy_runtime.events.sqs`), its options, its logical id's stem."""
+
+    module: str
+    options: Any
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """What the configuration means on this machine: absolute paths, modules found, the platform to build for."""
+
+    root: Path
+    config: Config
+    stage: str
+    local: bool
+    target: Target
+    models: tuple[Model, ...]
+    handler: Handler | None
+    triggers: tuple[Trigger, ...]
+
+    @property
+    def name(self) -> str:
+        return self.config.name
+
+    @property
+    def stack(self) -> str:
+        """One stack per stage, named after both; the function has the same name."""
+        return f"{self.config.name}-{self.stage}"
+
+    @property
+    def work(self) -> Path:
+        """Where this stage's bundle and caches live; never part of a bundle."""
+        return self.root / ".slsdeploy" / (f"{self.stage}-local" if self.local else self.stage)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of a bundle: a tree on disk and its digest (sha256, hex, of its files' paths, modes and bytes).
+
+    `tree` is laid out as Lambda mounts it: its first folder is `task` (`/var/task`) or `opt` (`/opt`).
+    """
+
+    name: PartName
+    digest: str
+    files: int
+    bytes: int
+    tree: Path
+    largest: tuple[tuple[str, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A zip on disk that holds one or more parts: content digest, path, size in bytes."""
+
+    name: str
+    digest: str
+    path: Path
+    bytes: int
+    parts: tuple[PartName, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What ships. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
+
+    package: str
+    digest: str
+    path: Path
+    parts: tuple[Part, ...]
+    archives: tuple[Archive, ...]
+    models: tuple[ModelInfo, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def unzipped_bytes(self) -> int:
+        return sum(part.bytes for part in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Object:
+    """A file and where it will live in the artifact bucket."""
+
+    bucket: str
+    key: str
+    path: Path
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Artifact:
+    """Where a bundle will live, and the SAM that points there: properties of the function, and resources beside it."""
+
+    objects: tuple[Object, ...]
+    properties: Mapping[str, Any]
+    resources: Mapping[str, Any]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """What CloudFormation gets: the SAM as written for people, the CloudFormation it transforms to, and the stack's tags."""
+
+    stack: str
+    sam: Mapping[str, Any]
+    cloudformation: Mapping[str, Any]
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StackState:
+    """A stack as it is: its status, the template it has (None when it has none), tags and outputs."""
+
+    name: str
+    status: str
+    template: Mapping[str, Any] | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    outputs: Mapping[str, str] = field(default_factory=dict)
+    reason: str = ""
+    updated_at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """Facts read from AWS before anything is decided. `objects` are the keys under this stack's prefix of the artifact bucket."""
+
+    account: str
+    region: str
+    bucket: str
+    has_bucket: bool
+    objects: frozenset[str]
+    stack: StackState | None
+
+
+@dataclass(frozen=True, slots=True)
+class ResourceChange:
+    """What happens to one resource of the stack."""
+
+    logical_id: str
+    type: str
+    action: Action
+
+
+@dataclass(frozen=True, slots=True)
+class CreateBucket:
+    """Create the artifact bucket: private, encrypted, TLS only."""
+
+    bucket: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """Put an archive where the template expects it."""
+
+    object: Object
+
+
+@dataclass(frozen=True, slots=True)
+class RemoveStack:
+    """Remove what an earlier failed creation left; CloudFormation cannot update it."""
+
+    stack: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeployStack:
+    """Create or update the stack through a change set."""
+
+    template: Template
+    is_new: bool
+
+
+Step = CreateBucket | Upload | RemoveStack | DeployStack
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The difference between what is wanted and what is there. No steps: nothing to do."""
+
+    steps: tuple[Step, ...]
+    resources: tuple[ResourceChange, ...]
+    digest: str
+
+    @property
+    def changed(self) -> bool:
+        return bool(self.steps)
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What was done."""
+
+    stack: str
+    changed: bool
+    uploaded_bytes: int
+    outputs: Mapping[str, str]
