@@ -47,7 +47,7 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Say one line that stays."""
 
-    def resource(self, logical_id: str, type: str, status: str, reason: str = "") -> None:
+    def resource(self, event: StackEvent) -> None:
         """Say that a resource of the stack changed its status."""
 
 
@@ -101,7 +101,17 @@ class Cloud(Protocol):
 
     def stack_state(self, stack: str) -> StackState | None: ...
 
+    def data_resources(self, stack: StackState) -> Mapping[str, tuple[str, str]]: ...
+
+    def release(self, type: str, physical_id: str, delete_data: bool) -> bool: ...
+
+    def delete_objects(self, bucket: str, keys: frozenset[str]) -> None: ...
+
+    def version(self, function: str, alias: str) -> str: ...
+
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation: ...
+
+    def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]: ...
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]: ...
 
