@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ToolError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
