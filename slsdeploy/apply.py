@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import assert_never
 
 from slsdeploy.errors import DeployError
@@ -14,8 +15,12 @@ def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> D
 
     Raises AwsError when AWS refuses a call, DeployError when the stack fails and was rolled back.
     """
+    publish_seconds = 0.0
     for step in plan.steps:
+        began = time.perf_counter()
         _carry_out(step, cloud, reporter)
+        if isinstance(step, CreateBucket | Upload):
+            publish_seconds += time.perf_counter() - began
     state = cloud.stack_state(template.stack)
     if state is None:
         raise DeployError(
@@ -24,7 +29,13 @@ def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> D
             where=template.stack,
         )
     uploaded = sum(step.object.bytes for step in plan.steps if isinstance(step, Upload))
-    return Deployment(stack=template.stack, changed=plan.changed, uploaded_bytes=uploaded, outputs=state.outputs)
+    return Deployment(
+        stack=template.stack,
+        changed=plan.changed,
+        uploaded_bytes=uploaded,
+        publish_seconds=publish_seconds,
+        outputs=state.outputs,
+    )
 
 
 def _carry_out(step: Step, cloud: Cloud, reporter: Reporter) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
-from typing import Any
+from typing import Any, assert_never
 
 from slsdeploy.types import (
     Artifact,
@@ -61,6 +61,21 @@ def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Itera
     for logical_id, resource in old.items():
         if logical_id not in new:
             yield ResourceChange(logical_id, resource["Type"], "remove")
+
+
+def describe(step: Step) -> dict[str, str | int]:
+    """Return a step as other programs read it."""
+    match step:
+        case CreateBucket(bucket):
+            return {"type": "create-bucket", "name": bucket}
+        case Upload(item):
+            return {"type": "upload", "name": item.key, "bytes": item.bytes}
+        case RemoveStack(stack):
+            return {"type": "remove-stack", "name": stack}
+        case DeployStack(template, is_new):
+            return {"type": "create-stack" if is_new else "update-stack", "name": template.stack}
+        case _:
+            assert_never(step)
 
 
 def digest(template: Template) -> str:

@@ -51,6 +51,11 @@ def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
     return sam
 
 
+def to_yaml(template: Mapping[str, Any]) -> str:
+    """Return a template as people read it, in the order in which it was built."""
+    return yaml.safe_dump(json.loads(json.dumps(template)), sort_keys=False, width=120)
+
+
 def wire(project: Project, trigger: Trigger) -> Wiring:
     """Return what one trigger adds to the stack."""
     wiring: Wiring = import_module(trigger.module).wire(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from slsdeploy.types import Object, Observed, StackState, Template
+from slsdeploy.types import Object, Observed, Project, StackState, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +87,7 @@ class Cloud(Protocol):
     """An AWS account and region, real or local. Every method raises AwsError when AWS refuses."""
 
     region: str
+    endpoint: str
 
     def observe(self, stack: str) -> Observed: ...
 
@@ -122,4 +123,4 @@ class Tools:
 
     shell: Shell
     reporter: Reporter
-    cloud: Any
+    connect: Callable[[Project], Cloud]

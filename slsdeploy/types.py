@@ -272,4 +272,5 @@ class Deployment:
     stack: str
     changed: bool
     uploaded_bytes: int
+    publish_seconds: float
     outputs: Mapping[str, str]

@@ -36,7 +36,7 @@ class Aws:
         if self._session.region_name is None:
             self._session = boto3.Session(region_name=DEFAULT_REGION, **keys)
         self.region: str = self._session.region_name
-        self._endpoint = endpoint
+        self.endpoint = endpoint or ""
         self._clients: dict[str, Any] = {}
         if on_call:
             self._session.events.register("before-call.*", lambda model, **_: on_call(_name(model)))
@@ -50,10 +50,10 @@ class Aws:
                 retries=retries,
                 read_timeout=910,
                 connect_timeout=10,
-                s3={"addressing_style": "path"} if self._endpoint else {},
+                s3={"addressing_style": "path"} if self.endpoint else {},
             )
             self._clients[service] = Client(
-                self._session.client(service, endpoint_url=self._endpoint, config=settings), self._endpoint
+                self._session.client(service, endpoint_url=self.endpoint or None, config=settings), self.endpoint
             )
         return self._clients[service]
 
