@@ -3,7 +3,7 @@
     slsdeploy.toml -> Config -> Project -> Bundle -> Artifact -> Template --.
                                                                  Observed --+-> Plan -> Deployment
 
-Each noun is a frozen value (types.py); each verb lives in the module of its name; everything that touches the world comes in through `Tools`.
+Each noun is a frozen value (types.py); each verb lives in the module of its name; what touches the world comes in through `Tools`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from slsdeploy import bundle as building
 from slsdeploy import config as configuration
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
-from slsdeploy import stack as stacks
 from slsdeploy import rules, targets
+from slsdeploy import stack as stacks
 from slsdeploy.bundle import model
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
@@ -98,7 +98,8 @@ def plan(where: Where, tools: Tools) -> Planned:
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
         resources=[
-            {"logical_id": change.logical_id, "type": change.type, "action": change.action} for change in decided.resources
+            {"logical_id": change.logical_id, "type": change.type, "action": change.action}
+            for change in decided.resources
         ],
         digest=decided.digest,
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 
@@ -25,19 +25,37 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-local_app = typer.Typer(help="The embedded AWS on this machine: a background process on loopback.", no_args_is_help=True)
+local_app = typer.Typer(help="Start, stop, show the embedded AWS.", no_args_is_help=True)
 app.add_typer(local_app, name="local")
 
-Folder = Annotated[Path, typer.Argument(metavar="[DIR]", help="the project folder", show_default=False)]
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the project folder", show_default=False)]
 Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="which stage; default: dev")]
 Local = Annotated[bool, typer.Option("--local", help="on the embedded AWS of this machine")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="say more: every resource, every AWS call")]
 Settings = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated")
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
 ]
 HERE = Path()
 UsageError: Any = typer.BadParameter.__bases__[0]  # wherever this Typer keeps its Click
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from slsdeploy import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """From a trained model to AWS Lambda."""
 
 
 def example(text: str) -> str:
@@ -64,7 +82,7 @@ def inspect(
     model: Annotated[Path, typer.Argument(metavar="MODEL", help="the model file", show_default=False)],
     as_json: Json = False,
 ) -> None:
-    """Say what a model takes and gives, and what it will cost in Lambda."""
+    """Say what a model takes and gives."""
     from slsdeploy import app as pipeline
 
     _ui(as_json).show(pipeline.inspect(model))
@@ -72,9 +90,17 @@ def inspect(
 
 @app.command(epilog=example("slsdeploy check samples/iris"))
 def check(
-    folder: Folder = HERE, stage: Stage = None, local: Local = False, settings: Settings = None, as_json: Json = False, verbose: Verbose = False
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Look for everything that would go wrong; no AWS call. Exit code 2 when there is an error."""
+    """Look for all that would go wrong.
+
+    Makes no AWS call. Exit code 2 when there is an error.
+    """
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
@@ -86,9 +112,14 @@ def check(
 
 @app.command(epilog=example("slsdeploy build --json | jq .unzipped_bytes"))
 def build(
-    folder: Folder = HERE, stage: Stage = None, local: Local = False, settings: Settings = None, as_json: Json = False, verbose: Verbose = False
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Make the bundle on disk: sizes, digests, what was dropped."""
+    """Make the bundle on disk."""
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
@@ -118,7 +149,12 @@ def template(
 
 @app.command(epilog=example("slsdeploy plan --stage prod"))
 def plan(
-    folder: Folder = HERE, stage: Stage = None, local: Local = False, settings: Settings = None, as_json: Json = False, verbose: Verbose = False
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Show what `up` would change; writes nothing."""
     from slsdeploy import app as pipeline
@@ -129,9 +165,17 @@ def plan(
 
 @app.command(epilog=example("slsdeploy up samples/iris --local"))
 def up(
-    folder: Folder = HERE, stage: Stage = None, local: Local = False, settings: Settings = None, as_json: Json = False, verbose: Verbose = False
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Build, plan, publish, deploy and smoke-test; print the endpoints."""
+    """Build, publish, deploy and smoke-test.
+
+    Prints the endpoints. Does nothing when nothing changed.
+    """
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
@@ -142,19 +186,28 @@ def up(
 def invoke(
     folder: Folder = HERE,
     event: Annotated[str | None, typer.Option(metavar="FILE|-", help="the event; - for standard input")] = None,
-    sample: Annotated[str, typer.Option(metavar="SOURCE", help="without --event: a made-up event (direct, http, sqs)")] = "direct",
-    url: Annotated[bool, typer.Option("--url", help="POST it to the function's own URL, signed, instead of the Lambda API")] = False,
+    sample: Annotated[
+        str, typer.Option(metavar="SOURCE", help="without --event: a made-up event (direct, http, sqs)")
+    ] = "direct",
+    url: Annotated[
+        bool, typer.Option("--url", help="POST it to the function's own URL, signed, instead of the Lambda API")
+    ] = False,
     stage: Stage = None,
     local: Local = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Send one event; print the answer, the duration, whether it was a cold start. Exit code 5 when the function failed."""
+    """Send one event, print the answer.
+
+    And how long it took, and whether it was a cold start. Exit code 5 when the function failed.
+    """
     from slsdeploy import invoking
 
     ui = _ui(as_json, verbose)
     tools = _tools(ui, start_local=False)
-    result = invoking.invoke(_where(folder, stage, local, None), tools, invoking.read_event(event), sample=sample, over_url=url)
+    result = invoking.invoke(
+        _where(folder, stage, local, None), tools, invoking.read_event(event), sample=sample, over_url=url
+    )
     ui.show(result)
     if result.error:
         raise typer.Exit(5)
@@ -173,16 +226,26 @@ def logs(
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json)
-    lines = pipeline.logs(_where(folder, stage, local, None), _tools(ui, start_local=False), since, follow=follow and not as_json)
+    lines = pipeline.logs(
+        _where(folder, stage, local, None), _tools(ui, start_local=False), since, follow=follow and not as_json
+    )
     if as_json:
-        ui.document({"events": [{"timestamp": line.timestamp, "stream": line.stream, "message": line.message} for line in lines]})
+        ui.document(
+            {
+                "events": [
+                    {"timestamp": line.timestamp, "stream": line.stream, "message": line.message} for line in lines
+                ]
+            }
+        )
         return
     for line in lines:
         ui.text(line.message)
 
 
 @app.command(epilog=example("slsdeploy status --local"))
-def status(folder: Folder = HERE, stage: Stage = None, local: Local = False, as_json: Json = False, verbose: Verbose = False) -> None:
+def status(
+    folder: Folder = HERE, stage: Stage = None, local: Local = False, as_json: Json = False, verbose: Verbose = False
+) -> None:
     """Say what is deployed."""
     from slsdeploy import app as pipeline
 
@@ -193,13 +256,18 @@ def status(folder: Folder = HERE, stage: Stage = None, local: Local = False, as_
 @app.command(epilog=example("slsdeploy down --local"))
 def down(
     folder: Folder = HERE,
-    delete_data: Annotated[bool, typer.Option("--delete-data", help="also buckets and queues that are not empty")] = False,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="also buckets and queues that are not empty")
+    ] = False,
     stage: Stage = None,
     local: Local = False,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Remove the stack and what it published; never data it was not told to delete."""
+    """Remove the stack and what it published.
+
+    Buckets and queues that are not empty are kept, unless --delete-data says otherwise.
+    """
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
@@ -208,7 +276,7 @@ def down(
 
 @app.command(epilog=example("slsdeploy schema > slsdeploy.schema.json"))
 def schema(as_json: Json = False) -> None:
-    """Print the JSON Schema of slsdeploy.toml, for editors."""
+    """Print the JSON Schema of slsdeploy.toml."""
     from slsdeploy import config
 
     _ui(as_json).document(config.json_schema())
@@ -216,9 +284,10 @@ def schema(as_json: Json = False) -> None:
 
 @local_app.command("start", epilog=example("slsdeploy local start --port 4600"))
 def local_start(
-    port: Annotated[int | None, typer.Option(help="the port of its endpoint; default: a free one")] = None, as_json: Json = False
+    port: Annotated[int | None, typer.Option(help="the port of its endpoint; default: a free one")] = None,
+    as_json: Json = False,
 ) -> None:
-    """Start the embedded AWS, if it is not running."""
+    """Start it, if it is not running."""
     from slsdeploy.local import daemon
 
     ui = _ui(as_json)
@@ -228,7 +297,10 @@ def local_start(
 
 @local_app.command("stop", epilog=example("slsdeploy local stop"))
 def local_stop(as_json: Json = False) -> None:
-    """Stop it, and every function process; what was deployed to it is gone."""
+    """Stop it, and all that was deployed to it.
+
+    It keeps nothing: the next `up --local` deploys again, from what is built already.
+    """
     from slsdeploy.local import daemon
 
     daemon.stop()
@@ -237,17 +309,21 @@ def local_stop(as_json: Json = False) -> None:
 
 @local_app.command("status", epilog=example("slsdeploy local status --json"))
 def local_status(as_json: Json = False) -> None:
-    """Say whether it runs, where, what is deployed to it, and what it does not emulate."""
+    """Say whether it runs, where, and what is in it.
+
+    And what it cannot enforce or does not emulate on this machine.
+    """
     _ui(as_json).show(_local_status())
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line; every error ends here."""
     from slsdeploy.errors import SlsdeployError
 
-    as_json = "--json" in sys.argv
+    words = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in words
     try:
-        code = app(standalone_mode=False)
+        code = app(words, prog_name="slsdeploy", standalone_mode=False)
     except SlsdeployError as error:
         _ui(as_json).error(error)
         code = error.exit_code

@@ -24,7 +24,9 @@ def invoke(where: Where, tools: Tools, event: bytes | None, sample: str = "direc
     if over_url:
         url = state.outputs.get("Url", "")
         if not url:
-            raise ProjectError("this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`')
+            raise ProjectError(
+                "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
+            )
         return _post(f"{url.rstrip('/')}/predict", event or sample_event(project, "direct"), cloud)
     return _call(project.stack, event or sample_event(project, sample), cloud)
 
@@ -41,7 +43,11 @@ def read_event(source: str | None) -> bytes | None:
     try:
         return Path(source).read_bytes()
     except OSError as error:
-        raise ProjectError(f"cannot read the event: {error.strerror}", hint="--event takes a file, or - for standard input", where=source) from error
+        raise ProjectError(
+            f"cannot read the event: {error.strerror}",
+            hint="--event takes a file, or - for standard input",
+            where=source,
+        ) from error
 
 
 def sample_event(project: Project, source: str) -> bytes:
@@ -55,7 +61,10 @@ def sample_event(project: Project, source: str) -> bytes:
             "rawPath": "/predict",
             "rawQueryString": "",
             "headers": {"content-type": "application/json", "host": "localhost"},
-            "requestContext": {"http": {"method": "POST", "path": "/predict", "sourceIp": "127.0.0.1"}, "requestId": "sample"},
+            "requestContext": {
+                "http": {"method": "POST", "path": "/predict", "sourceIp": "127.0.0.1"},
+                "requestId": "sample",
+            },
             "body": body,
             "isBase64Encoded": False,
         },
@@ -76,7 +85,8 @@ def sample_event(project: Project, source: str) -> bytes:
     }
     if source not in events:
         raise ProjectError(
-            f"there is no sample of {source!r}", hint=f"one of: direct, {', '.join(events)}; or send an event of your own with --event FILE"
+            f"there is no sample of {source!r}",
+            hint=f"one of: direct, {', '.join(events)}; or send an event of your own with --event FILE",
         )
     return json.dumps(events[source]).encode()
 
@@ -87,7 +97,10 @@ def _call(function: str, event: bytes, cloud: Cloud) -> Invoked:
     error = None
     if answer.function_error:
         told = payload if isinstance(payload, dict) else {}
-        error = {"type": str(told.get("errorType", answer.function_error)), "message": str(told.get("errorMessage", payload))}
+        error = {
+            "type": str(told.get("errorType", answer.function_error)),
+            "message": str(told.get("errorMessage", payload)),
+        }
     return Invoked(
         status_code=answer.status_code,
         payload=payload,
@@ -106,14 +119,21 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
     try:
         answer = urllib3.request("POST", url, body=body, headers=headers, timeout=910, retries=False)
     except urllib3.exceptions.HTTPError as error:
-        raise ToolError(f"{url} does not answer: {error}", hint="look at `slsdeploy status` and `slsdeploy logs`", where=url) from error
+        raise ToolError(
+            f"{url} does not answer: {error}", hint="look at `slsdeploy status` and `slsdeploy logs`", where=url
+        ) from error
     took = (time.perf_counter() - began) * 1000
     payload = _decoded(answer.data)
     init = _init_ms(answer.headers.get("server-timing", ""))
     error = None
     if answer.status >= 400:
-        error = {"type": f"HTTP {answer.status}", "message": payload if isinstance(payload, str) else json.dumps(payload)}
-    return Invoked(answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=error)
+        error = {
+            "type": f"HTTP {answer.status}",
+            "message": payload if isinstance(payload, str) else json.dumps(payload),
+        }
+    return Invoked(
+        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=error
+    )
 
 
 def _init_ms(server_timing: str) -> float | None:

@@ -55,13 +55,15 @@ class Ui:
         """Show progress while the block runs: a moving line in a terminal, one line at the end elsewhere."""
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         columns += [BarColumn(), DownloadColumn()] if total else []
-        progress = Progress(*columns, TimeElapsedColumn(), console=self.err, transient=True, disable=not self.err.is_terminal)
+        progress = Progress(
+            *columns, TimeElapsedColumn(), console=self.err, transient=True, disable=not self.err.is_terminal
+        )
         with progress:
             task = _Bar(progress, escape(title), total)
             yield task
             elapsed = progress.tasks[0].elapsed or 0.0
-        size = f" [dim]{size(total)}[/]" if total else ""
-        self.err.print(f"[green]✓[/] {task.title}{size} [dim]{elapsed:.1f} s[/]")
+        amount = f" [dim]{size(total)}[/]" if total else ""
+        self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{elapsed:.1f} s[/]")
 
     def note(self, text: str) -> None:
         """Say one line that stays."""
@@ -126,4 +128,3 @@ class _Bar:
     def describe(self, text: str) -> None:
         self.title = escape(text)
         self._progress.update(self._id, description=self.title)
-

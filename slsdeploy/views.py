@@ -39,7 +39,7 @@ def inspected(result: results.Inspected) -> Iterator[RenderableType]:
     table = _table("", "name", "datatype", "shape")
     for kind, tensors in (("input", result.inputs), ("output", result.outputs)):
         for tensor in tensors:
-            shape = " × ".join("any" if size < 0 else str(size) for size in tensor["shape"]) or "scalar"
+            shape = " × ".join("any" if length < 0 else str(length) for length in tensor["shape"]) or "scalar"
             table.add_row(f"[dim]{kind}[/]", escape(tensor["name"]), tensor["datatype"], shape)
     yield f"[bold]{result.format}[/], opset {result.opset}, {size(result.bytes)}, sha256 {result.digest[:12]}"
     yield table
@@ -62,7 +62,9 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     """Show the bundle: what is in it and what it weighs."""
     table = _table("part", "files", "unzipped", "zipped", "digest", right=(1, 2, 3))
     for part in result.parts:
-        table.add_row(part["name"], str(part["files"]), size(part["bytes"]), size(part["compressed_bytes"]), part["digest"][:12])
+        table.add_row(
+            part["name"], str(part["files"]), size(part["bytes"]), size(part["compressed_bytes"]), part["digest"][:12]
+        )
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of 262.1 MB unzipped"
     yield table
     yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
@@ -92,7 +94,8 @@ def upped(result: results.Upped) -> Iterator[RenderableType]:
             f"{size(result.uploaded_bytes)} uploaded, {result.seconds['total']:.1f} s"
         )
     else:
-        yield f"[green]✓[/] nothing changed: [bold]{result.stack}[/] version {result.version} is on {where} ({result.seconds['total']:.1f} s)"
+        took = f"[dim]{result.seconds['total']:.1f} s[/]"
+        yield f"[green]✓[/] nothing changed: [bold]{result.stack}[/] version {result.version} is on {where} {took}"
     yield _outputs(result.outputs, result.endpoint)
 
 
@@ -131,7 +134,9 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
     if result.functions:
         table = _table("function", "environments", "url")
         for function in result.functions:
-            table.add_row(str(function["name"]), str(len(function.get("environments", ()))), str(function.get("url") or ""))
+            table.add_row(
+                str(function["name"]), str(len(function.get("environments", ()))), str(function.get("url") or "")
+            )
         yield table
     for limit in result.limits:
         yield f"[dim]·[/] {escape(limit)}"
