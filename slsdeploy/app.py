@@ -59,7 +59,7 @@ def up(where: Where, tools: Tools) -> Upped:
     bundle = building.build(project, tools)
     built = time.perf_counter()
     cloud = tools.connect(project)
-    decided = decide(project, bundle, cloud)
+    decided = decide(project, bundle, cloud, tools)
     deployment = effects.apply(decided.plan, decided.template, cloud, tools.reporter)
     if deployment.changed:
         smoke_test(project.stack, cloud, tools)
@@ -93,7 +93,7 @@ def up(where: Where, tools: Tools) -> Upped:
 def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
-    decided = decide(project, building.build(project, tools), tools.connect(project)).plan
+    decided = decide(project, building.build(project, tools), tools.connect(project), tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -119,9 +119,10 @@ def open_project(where: Where, tools: Tools) -> Project:
     return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell)
 
 
-def decide(project: Project, bundle: Bundle, cloud: Cloud) -> Planning:
+def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
     """Read the facts, then decide: pure from here to the plan."""
-    observed = cloud.observe(project.stack)
+    with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
+        observed = cloud.observe(project.stack)
     artifact = targets.find(bundle.package).artifact(bundle, observed.bucket, project.stack)
     template = stacks.make_template(project, artifact, observed.region)
     return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))

@@ -44,6 +44,9 @@ class Reporter(Protocol):
     def step(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
         """Show progress while the block runs; `total` is in bytes."""
 
+    def waiting(self, title: str) -> AbstractContextManager[None]:
+        """Show that something is waited for while the block runs; nothing of it stays."""
+
     def note(self, text: str) -> None:
         """Say one line that stays."""
 

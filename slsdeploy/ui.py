@@ -9,7 +9,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from rich.console import Console
@@ -64,6 +64,12 @@ class Ui:
             elapsed = progress.tasks[0].elapsed or 0.0
         amount = f" [dim]{size(total)}[/]" if total else ""
         self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{elapsed:.1f} s[/]")
+
+    @contextmanager
+    def waiting(self, title: str) -> Iterator[None]:
+        """Show a spinner in a terminal while the block runs; nothing of it stays."""
+        with self.err.status(escape(title)) if self.err.is_terminal else nullcontext():
+            yield
 
     def note(self, text: str) -> None:
         """Say one line that stays."""

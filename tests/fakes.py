@@ -142,6 +142,10 @@ class FakeReporter:
         self.steps.append(title)
         yield FakeTask()
 
+    @contextmanager
+    def waiting(self, title: str) -> Iterator[None]:
+        yield
+
     def note(self, text: str) -> None:
         self.notes.append(text)
 
