@@ -81,8 +81,7 @@ def name_inputs(given: Mapping[str, Any], wanted: Sequence[Tensor], field: str) 
             raise mismatch(f"{field}.{name}", "an input that the model does not have", one_of(names))
     for tensor in wanted:
         if tensor.name not in given:
-            found = one_of(list(given)) if given else "nothing"
-            raise mismatch(f"{field}.{tensor.name}", f"it missing (there is {found})", signature_text(tensor))
+            raise mismatch(f"{field}.{tensor.name}", "nothing", signature_text(tensor))
 
 
 def signature_text(tensor: Tensor) -> str:

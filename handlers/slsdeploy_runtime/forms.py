@@ -38,7 +38,7 @@ def read(data: Any, model: Model) -> Ask:
     if "instances" in data:
         return Ask(model, _instances(data["instances"], model), _predictions)
     if "inputs" not in data:
-        raise mismatch("inputs", f"it missing ({describe(data)})", EXPECTED)
+        raise mismatch("body", describe(data), EXPECTED)
     given = data["inputs"]
     if isinstance(given, list):
         asked = oip.read(data, model)

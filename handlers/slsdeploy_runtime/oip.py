@@ -71,7 +71,7 @@ def _read_tensor(entry: Any, model: Model, field: str) -> tuple[str, Array]:
     if entry.get("datatype") != tensor.datatype:
         raise mismatch(f"{field}.datatype", describe(entry.get("datatype")), tensor.datatype)
     if "data" not in entry:
-        raise mismatch(f"{field}.data", "it missing", f"a list of {tensor.datatype}")
+        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
     shape = _read_shape(entry.get("shape"), f"{field}.shape")
     array = as_array(entry["data"], tensor, f"{field}.data")
     if array.size != math.prod(shape):
