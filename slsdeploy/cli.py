@@ -66,7 +66,7 @@ def example(text: str) -> str:
 @app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
 def init(
     folder: Folder = HERE,
-    model: Annotated[Path, typer.Option(help="the model file")] = ...,  # type: ignore[assignment]
+    model: Annotated[Path, typer.Option(help="the model file")] = ...,
     trigger: Annotated[list[str] | None, typer.Option(help="http, s3, sqs; may be repeated; default: http")] = None,
     name: Annotated[str | None, typer.Option(help="the project's name; default: the folder's")] = None,
     as_json: Json = False,
