@@ -48,6 +48,7 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
+    entry: str = "handler",
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> Path:
@@ -60,16 +61,16 @@ def write(
         path = Path("models") / name / f"{name}.onnx"
         (opt / path).parent.mkdir(parents=True)
         onnx.save(proto, opt / path)
-        entry = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
-        entries.append({**entry, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
+        where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
+        entries.append({**where, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
     manifest = {
         "schema": 1,
-        "name": "test",
+        "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else "handler",
+        "handler": None if handler is None else entry,
         "events": [*events, DIRECT],
         "secrets": secrets or {},
     }
