@@ -38,6 +38,13 @@ def lookup() -> tuple[onnx.ModelProto, Tensors, Tensors]:
     return _model("lookup", nodes, {"index": ("INT64", (-1,))}, {"row": ("FP32", (-1, 2))}, [table])
 
 
+def total() -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """sum = all rows of x added up: one row however many there are."""
+    nodes = [helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0)]
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [0])
+    return _model("total", nodes, {"x": ("FP32", (-1, 2))}, {"sum": ("FP32", (2,))}, [axes])
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]
