@@ -127,7 +127,10 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
     init = _init_ms(answer.headers.get("server-timing", ""))
     failure = None
     if answer.status >= 400:
-        failure = {"type": f"HTTP {answer.status}", "message": payload if isinstance(payload, str) else json.dumps(payload)}
+        failure = {
+            "type": f"HTTP {answer.status}",
+            "message": payload if isinstance(payload, str) else json.dumps(payload),
+        }
     return Invoked(
         answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=failure
     )
