@@ -12,6 +12,7 @@ from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local.functions import registry
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.logs import LogWriter
+from slsdeploy.local.functions.urls import FunctionUrls
 from slsdeploy.local.functions.values import EVENT_BYTES, REQUEST_BYTES, InvokeCall, InvokeResult, Refused
 
 __all__ = ["Functions", "InvokeCall", "InvokeResult"]
@@ -24,6 +25,7 @@ class Functions:
         state.mkdir(parents=True, exist_ok=True)
         self._workshop = Workshop(endpoint, state, cache, SystemShell())
         self._engine = Engine(self._workshop, LogWriter())
+        self._urls = FunctionUrls(self._engine)
 
     def start(self) -> None:
         """Be ready for calls."""
@@ -31,7 +33,17 @@ class Functions:
 
     def stop(self) -> None:
         """End every process that was started."""
+        if self._engine.is_running:
+            self._engine.call(self._urls.close_all())
         self._engine.stop()
+
+    def open_url(self, region: str, function: str, qualifier: str | None, auth_type: str) -> str:
+        """Return the URL of a function ("http://127.0.0.1:PORT/"), opening it the first time."""
+        return self._engine.call(self._urls.open((region, function, qualifier or None), auth_type))
+
+    def close_url(self, region: str, function: str, qualifier: str | None) -> None:
+        """Close it."""
+        self._engine.call(self._urls.close((region, function, qualifier or None)))
 
     def invoke(self, call: InvokeCall) -> InvokeResult:
         """Answer the Invoke API; waits for the function unless the invocation type is Event."""

@@ -75,9 +75,13 @@ class Engine:
         self._thread.start()
         self.call(self._begin())
 
+    @property
+    def is_running(self) -> bool:
+        return self._thread.is_alive()
+
     def stop(self) -> None:
         """End every process, then the loop. Again: nothing."""
-        if self._thread.is_alive():
+        if self.is_running:
             self.call(self._end())
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(10)

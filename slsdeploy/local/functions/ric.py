@@ -50,7 +50,7 @@ class Context:
     https://docs.aws.amazon.com/lambda/latest/dg/python-context.html
     """
 
-    def __init__(self, headers: Mapping[str, str]) -> None:
+    def __init__(self, headers: http.client.HTTPMessage) -> None:
         self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
         self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
@@ -83,7 +83,7 @@ class LogHandler(logging.Handler):
 
 def call(
     connection: Connection, method: str, path: str, body: bytes | None = None, headers: Mapping[str, str] | None = None
-) -> tuple[Mapping[str, str], bytes]:
+) -> tuple[http.client.HTTPMessage, bytes]:
     """Make one request; return the answer's headers and body. Raises ClientError when it is refused."""
     connection.request(method, API + path, body, headers or {})
     answer = connection.getresponse()
