@@ -33,3 +33,11 @@ def state_dir() -> Path:
     """Return where the local AWS keeps what it knows (`SLSDEPLOY_STATE_DIR`, or the platform's place)."""
     override = os.environ.get("SLSDEPLOY_STATE_DIR")
     return Path(override) if override else platformdirs.user_state_path("slsdeploy")
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees all of it or none: to a neighbour first, then renamed."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    neighbour = path.with_name(f".{path.name}.{os.getpid()}")
+    neighbour.write_bytes(content)
+    neighbour.replace(path)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from slsdeploy.types import Object, Observed, StackState, Template
+from slsdeploy.types import Object, Observed, Project, StackState, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,13 @@ class Reporter(Protocol):
     def step(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
         """Show progress while the block runs; `total` is in bytes."""
 
+    def waiting(self, title: str) -> AbstractContextManager[None]:
+        """Show that something is waited for while the block runs; nothing of it stays."""
+
     def note(self, text: str) -> None:
         """Say one line that stays."""
 
-    def resource(self, logical_id: str, type: str, status: str, reason: str = "") -> None:
+    def resource(self, event: StackEvent) -> None:
         """Say that a resource of the stack changed its status."""
 
 
@@ -87,6 +90,7 @@ class Cloud(Protocol):
     """An AWS account and region, real or local. Every method raises AwsError when AWS refuses."""
 
     region: str
+    endpoint: str
 
     def observe(self, stack: str) -> Observed: ...
 
@@ -101,7 +105,17 @@ class Cloud(Protocol):
 
     def stack_state(self, stack: str) -> StackState | None: ...
 
+    def data_resources(self, stack: StackState) -> Mapping[str, tuple[str, str]]: ...
+
+    def release(self, type: str, physical_id: str, delete_data: bool) -> bool: ...
+
+    def delete_objects(self, bucket: str, keys: frozenset[str]) -> None: ...
+
+    def version(self, function: str, alias: str) -> str: ...
+
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation: ...
+
+    def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]: ...
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]: ...
 
@@ -112,4 +126,4 @@ class Tools:
 
     shell: Shell
     reporter: Reporter
-    cloud: Any
+    connect: Callable[[Project], Cloud]

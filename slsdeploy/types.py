@@ -172,6 +172,7 @@ class Artifact:
     properties: Mapping[str, Any]
     resources: Mapping[str, Any]
     digest: str
+    package: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,6 +189,7 @@ class Template:
 class StackState:
     """A stack as it is: its status, the template it has (None when it has none), tags and outputs."""
 
+    id: str
     name: str
     status: str
     template: Mapping[str, Any] | None
@@ -270,4 +272,5 @@ class Deployment:
     stack: str
     changed: bool
     uploaded_bytes: int
+    publish_seconds: float
     outputs: Mapping[str, str]

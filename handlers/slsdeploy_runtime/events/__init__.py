@@ -3,17 +3,19 @@
 A module here named `sqs` is the event source that `[[trigger]] type = "sqs"` means. It has
 
     Trigger                       a frozen dataclass: the options of `[[trigger]]`, with defaults; `__post_init__` raises ValueError
-    wire(trigger, site) -> Wiring what the stack needs for it; pure; runs on the developer's machine
-    matches(event) -> bool        whether a Lambda event is this source's
-    handle(event, context, service, options) -> object
+    wire(trigger, site) -> Wiring what the stack needs for it; pure; runs on the developer's machine. Raises ValueError
+    start(service, source)        optional: what to import and connect while the environment initialises
+    matches(event, source) -> bool        whether a Lambda event is this source's
+    handle(event, context, service, source) -> object
                                   answer it; runs inside Lambda
 
-`direct` has no Trigger and no wire: every function answers it. Nothing here imports more than the standard library
-at the top level of a module that `wire` needs.
+`direct` has no Trigger and no wire: every function answers it. No module here imports more than the standard library
+at its top level: the deployer imports them for `wire`, and a function that is never called over HTTP has no Mangum.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -34,6 +36,7 @@ class Wiring:
 
     `properties` are merged into the function's; `events` are its SAM Events; `statements` go into its role's policy;
     `late_statements` into a policy of their own, for what the role cannot name without a cycle (function -> role -> bucket -> function).
+    `outputs` are values by name.
     """
 
     properties: Mapping[str, Any] = field(default_factory=dict)
@@ -43,3 +46,20 @@ class Wiring:
     late_statements: Sequence[Mapping[str, Any]] = ()
     environment: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A trigger of this function as it runs: its name in the stack (`SqsTrigger2`) and its options (that module's Trigger)."""
+
+    name: str
+    options: Any = None
+
+    def setting(self, key: str) -> str:
+        """Return what `wire` passed under `variable(name, key)`, such as the name of a queue it created; "" when nothing."""
+        return os.environ.get(variable(self.name, key), "")
+
+
+def variable(trigger: str, key: str) -> str:
+    """Return the environment variable by which `wire` tells `handle` what only the deployment knows."""
+    return f"SLSDEPLOY_{trigger.upper()}_{key}"

@@ -1,0 +1,37 @@
+"""handler(event, context): the only entry point of the Lambda function. Import it to start; read it to know in which order.
+
+Everything at the top level runs once per execution environment: whatever fails here is an init error with its reason.
+"""
+
+from __future__ import annotations
+
+import sys
+from time import perf_counter
+from typing import Any
+
+from slsdeploy_runtime import aws, manifest, model, secrets, user
+from slsdeploy_runtime.dispatch import Dispatch
+from slsdeploy_runtime.service import Service
+from slsdeploy_runtime.telemetry import Telemetry
+from slsdeploy_runtime.threads import threads
+
+_root = manifest.task_root()
+if str(_root) not in sys.path:
+    sys.path.insert(0, str(_root))
+_manifest = manifest.read(_root)
+_telemetry = Telemetry(_manifest.name)
+secrets.load(_manifest.secrets, aws.client)
+
+_started = perf_counter()
+_models = {entry.name: model.load(entry, threads()) for entry in _manifest.models}
+_telemetry.loaded(perf_counter() - _started)
+
+_service = Service(_models, user.load(_manifest.handler), _telemetry, aws.client, _manifest.name)
+_dispatch = Dispatch(_manifest.events, _service)
+for _model in _models.values():
+    _model.warm_up()
+
+
+def handler(event: Any, context: Any) -> Any:
+    """Answer one Lambda event."""
+    return _dispatch(event, context)

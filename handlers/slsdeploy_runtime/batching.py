@@ -1,0 +1,107 @@
+"""Many asks -> as few runs of the model as it allows, each ask getting its own rows back.
+
+Asks are stacked along the first dimension when the model takes any number of records there and their other dimensions
+agree; otherwise they run one by one. When a stack fails, its asks are tried alone, so that only the poison one fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+import numpy as np
+
+from slsdeploy_runtime.decode import Array
+from slsdeploy_runtime.model import Model
+from slsdeploy_runtime.request import mismatch
+
+Arrays = Mapping[str, Array]
+Predict = Callable[[Model, Arrays], Arrays]
+
+# A stack's inputs may take so much memory; a queue's batch may hold 10,000 images, the smallest function has 128 MB.
+MAX_STACK_BYTES = 16 * 1024 * 1024
+
+
+def run_all(model: Model, asks: Sequence[Arrays], predict: Predict) -> list[Arrays | Exception]:
+    """Return each ask's outputs, or what went wrong with it, in their order."""
+    results: list[Arrays | Exception] = [{}] * len(asks)
+    for stack in _stacks(model, asks):
+        for index, answer in zip(stack, _run_stack(model, [asks[index] for index in stack], predict), strict=True):
+            results[index] = answer
+    return results
+
+
+def run_one(model: Model, inputs: Arrays, predict: Predict) -> Arrays:
+    """Run one ask. Rows for a model of a fixed batch run in portions of that size."""
+    if model.batch == 0:
+        return predict(model, inputs)
+    rows = {name: len(array) for name, array in inputs.items()}
+    count = max(rows.values())
+    try:
+        if model.batch in (-1, count):
+            return predict(model, inputs)
+        return _run_portions(model, inputs, predict)
+    except Exception as error:
+        if len(set(rows.values())) > 1:
+            found = ", ".join(f"{name} {size}" for name, size in rows.items())
+            raise mismatch("inputs", f"different numbers of rows ({found})", "as many of each") from error
+        raise
+
+
+def _run_portions(model: Model, inputs: Arrays, predict: Predict) -> Arrays:
+    rows = _rows(inputs)
+    portions = [_slice(inputs, start, start + model.batch) for start in range(0, rows, model.batch)]
+    short = model.batch - _rows(portions[-1])
+    if short:  # the last portion is filled up with its first row, whose answers are dropped
+        last = portions[-1]
+        portions[-1] = {name: np.concatenate([array, *([array[:1]] * short)]) for name, array in last.items()}
+    answers = [predict(model, portion) for portion in portions]
+    return {name: np.concatenate([answer[name] for answer in answers])[:rows] for name in answers[0]}
+
+
+def _try_one(model: Model, inputs: Arrays, predict: Predict) -> Arrays | Exception:
+    try:
+        return run_one(model, inputs, predict)
+    except Exception as error:
+        return error
+
+
+def _stacks(model: Model, asks: Sequence[Arrays]) -> Iterable[list[int]]:
+    """Group the asks' indices: those of one group may run together."""
+    if model.batch != -1:
+        return [[index] for index in range(len(asks))]
+    groups: dict[object, list[list[int]]] = {}
+    sizes: dict[object, int] = {}
+    for index, inputs in enumerate(asks):
+        key: object = tuple((name, array.dtype, array.shape[1:]) for name, array in sorted(inputs.items()))
+        if len({len(array) for array in inputs.values()}) > 1:
+            key = index  # its inputs do not agree on what a row is
+        size = sum(array.nbytes for array in inputs.values())
+        if key not in groups or sizes[key] + size > MAX_STACK_BYTES:
+            groups.setdefault(key, []).append([])
+            sizes[key] = 0
+        groups[key][-1].append(index)
+        sizes[key] += size
+    return [stack for stacks in groups.values() for stack in stacks]
+
+
+def _run_stack(model: Model, asks: Sequence[Arrays], predict: Predict) -> Sequence[Arrays | Exception]:
+    """Run asks together and give each its rows; alone, when they fail together or the answer has not a row for each."""
+    if len(asks) > 1:
+        rows = [_rows(inputs) for inputs in asks]
+        stacked = {name: np.concatenate([inputs[name] for inputs in asks]) for name in asks[0]}
+        try:
+            outputs = predict(model, stacked)
+        except Exception:
+            outputs = {}
+        if outputs and all(array.shape[:1] == (sum(rows),) for array in outputs.values()):
+            ends = np.cumsum(rows).tolist()
+            return [_slice(outputs, end - count, end) for end, count in zip(ends, rows, strict=True)]
+    return [_try_one(model, inputs, predict) for inputs in asks]
+
+
+def _slice(arrays: Arrays, start: int, end: int) -> dict[str, Array]:
+    return {name: array[start:end] for name, array in arrays.items()}
+
+
+def _rows(inputs: Arrays) -> int:
+    return len(next(iter(inputs.values())))

@@ -1,0 +1,197 @@
+"""Nested lists from JSON -> numpy arrays of the model's signature, or a BadInput that names the place.
+
+Nothing is guessed: a text is not a number, a missing dimension is not added, a value that does not fit is not wrapped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from slsdeploy_runtime.manifest import Tensor
+from slsdeploy_runtime.request import BadInput, mismatch
+
+Array = np.ndarray[Any, Any]
+
+# https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol#tensor-data-types
+DTYPES: Mapping[str, np.dtype[Any]] = {
+    "BOOL": np.dtype(np.bool_),
+    **{f"INT{bits}": np.dtype(f"int{bits}") for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": np.dtype(f"uint{bits}") for bits in (8, 16, 32, 64)},
+    **{f"FP{bits}": np.dtype(f"float{bits}") for bits in (16, 32, 64)},
+    "BYTES": np.dtype(object),
+}
+DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
+_WORDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers", "O": "texts"}
+
+
+def _refuse_constant(text: str) -> float:
+    raise BadInput(f"not JSON: {text} is not a JSON number", found=text, expected="a finite number")
+
+
+_decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
+
+
+def from_json(body: bytes | str, what: str = "body") -> Any:
+    """Decode JSON strictly (no NaN, no Infinity). Raises BadInput that says where it stops being JSON."""
+    if not body.strip():
+        raise mismatch(what, "nothing (it is empty)", "JSON")
+    try:
+        return _decode(body if isinstance(body, str) else body.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise mismatch(what, f"byte 0x{error.object[error.start]:02x} at {error.start}", "JSON in UTF-8") from None
+    except (ValueError, RecursionError) as error:
+        raise BadInput(f"{what}: not JSON: {error}", field=what, found=str(error), expected="JSON") from None
+
+
+def as_array(value: Any, tensor: Tensor, field: str) -> Array:
+    """Turn nested lists into an array of the tensor's datatype; its shape is not looked at. Raises BadInput."""
+    dtype = DTYPES[tensor.datatype]
+    try:
+        found = np.array(value, dtype=object if dtype.kind == "O" else None)
+    except (ValueError, OverflowError):  # ragged, or deeper than numpy goes
+        raise _explain(value, tensor, field) from None
+    if found.size == 0:
+        return found.astype(dtype)
+    if not _kind_fits(found, dtype):
+        raise _explain(value, tensor, field)
+    return _cast(found, tensor, field)
+
+
+def check_shape(array: Array, tensor: Tensor, field: str, *, skip: int = 0) -> None:
+    """Compare an array's shape to the tensor's; the first `skip` dimensions may be any size. Raises BadInput."""
+    wanted = tensor.shape
+    fits = len(array.shape) == len(wanted) and all(
+        want in (size, -1) or axis < skip for axis, (size, want) in enumerate(zip(array.shape, wanted, strict=True))
+    )
+    if not fits:
+        raise mismatch(field, f"shape {list(array.shape)}", f"shape {list(wanted)}" + _any_size(wanted))
+    if 0 in array.shape:
+        raise mismatch(field, f"shape {list(array.shape)}", "at least one element")
+
+
+def name_inputs(given: Mapping[str, Any], wanted: Sequence[Tensor], field: str) -> None:
+    """Check that exactly the model's inputs are named. Raises BadInput for the first that is unknown or missing."""
+    names = [tensor.name for tensor in wanted]
+    for name in given:
+        if name not in names:
+            raise mismatch(f"{field}.{name}", "an input that the model does not have", one_of(names))
+    for tensor in wanted:
+        if tensor.name not in given:
+            raise mismatch(f"{field}.{tensor.name}", "nothing", signature_text(tensor))
+
+
+def signature_text(tensor: Tensor) -> str:
+    """Say what a tensor takes, as in `FP32 [-1, 4]`."""
+    return f"{tensor.datatype} {list(tensor.shape)}"
+
+
+def one_of(names: Sequence[str]) -> str:
+    """List names for a message."""
+    return " or ".join(repr(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
+
+
+def describe(value: Any) -> str:
+    """Say what a JSON value is, briefly enough for one line."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return f"the boolean {str(value).lower()}"
+        case int() | float():
+            return f"the number {value}"
+        case str():
+            return f"the text {value[:40]!r}" + ("..." if len(value) > 40 else "")
+        case list() | tuple():
+            return f"a list of {len(value)}"
+        case Mapping():
+            return f"an object with {one_of(list(value))}" if value else "an empty object"
+        case _:
+            return type(value).__name__
+
+
+def _any_size(shape: Sequence[int]) -> str:
+    return " (-1: any size)" if -1 in shape else ""
+
+
+def _kind_fits(found: Array, dtype: np.dtype[Any]) -> bool:
+    kind = found.dtype.kind
+    if dtype.kind == "f":
+        return kind in "iuf"
+    if dtype.kind in "iu":
+        return kind in "iu" or (kind == "f" and bool(np.isfinite(found).all() and (found == np.rint(found)).all()))
+    if dtype.kind == "O":
+        return all(type(leaf) is str for leaf in found.flat)
+    return bool(kind == dtype.kind)
+
+
+def _cast(found: Array, tensor: Tensor, field: str) -> Array:
+    dtype = DTYPES[tensor.datatype]
+    if dtype.kind == "f":
+        with np.errstate(over="ignore"):
+            cast = found.astype(dtype)
+        fits = np.isfinite(cast)
+    elif dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        fits = (found >= limits.min) & (found <= limits.max)
+        if found.dtype.kind == "f" and dtype.itemsize == 8:  # the limits round up to a float that is past them
+            fits &= found < 2.0 ** (63 if dtype.kind == "i" else 64)
+        cast = found.astype(dtype) if fits.all() else found
+    else:
+        return found.astype(dtype)
+    if not fits.all():
+        first = tuple(int(axis) for axis in np.argwhere(~fits)[0])
+        raise mismatch(_place(field, first), f"the number {found[first]}", f"what fits {tensor.datatype}")
+    return cast
+
+
+def _explain(value: Any, tensor: Tensor, field: str) -> BadInput:
+    """Find the first place where `value` is not what the tensor takes: a wrong leaf, or lists of different lengths."""
+    kind = DTYPES[tensor.datatype].kind
+    for place, leaf in _leaves(value, ()):
+        if not _leaf_fits(leaf, kind):
+            return mismatch(_place(field, place), describe(leaf), f"{_WORDS[kind]} ({signature_text(tensor)})")
+    ragged = _ragged(value, ())
+    if ragged is not None:
+        place, found, want = ragged
+        return mismatch(_place(field, place), found, f"{want}, as in the first of its row ({signature_text(tensor)})")
+    return mismatch(field, "values that do not fit", signature_text(tensor))
+
+
+def _leaf_fits(leaf: Any, kind: str) -> bool:
+    if kind == "f":
+        return type(leaf) in (int, float)
+    if kind in "iu":
+        return type(leaf) is int or (type(leaf) is float and leaf.is_integer())
+    return type(leaf) is (str if kind == "O" else bool)
+
+
+def _leaves(value: Any, place: tuple[int, ...]) -> Iterator[tuple[tuple[int, ...], Any]]:
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _leaves(item, (*place, index))
+    else:
+        yield place, value
+
+
+def _ragged(value: Any, place: tuple[int, ...]) -> tuple[tuple[int, ...], str, str] | None:
+    """Return the first place whose length differs from its first sibling's: place, found, expected."""
+    if not isinstance(value, list) or not value:
+        return None
+    first = _size(value[0])
+    for index, item in enumerate(value):
+        if _size(item) != first:
+            return (*place, index), describe(item), "a single value" if first is None else f"a list of {first}"
+    inner = (_ragged(item, (*place, index)) for index, item in enumerate(value))
+    return next((found for found in inner if found is not None), None)
+
+
+def _size(value: Any) -> int | None:
+    return len(value) if isinstance(value, list) else None
+
+
+def _place(field: str, index: tuple[int, ...]) -> str:
+    return field + "".join(f"[{axis}]" for axis in index)

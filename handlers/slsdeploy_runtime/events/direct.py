@@ -1,0 +1,33 @@
+"""Direct invokes (`slsdeploy invoke`, `aws lambda invoke`, Step Functions): the event is the request, the return value the answer.
+
+The caller's mistake is answered, `{"error": {...}}`; ours is raised, and Lambda reports it as a function error.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slsdeploy_runtime.events import Source
+
+READY = {"slsdeploy": "ready"}  # what `slsdeploy up` asks after a deployment
+
+
+def matches(event: Any, source: Source) -> bool:
+    """Say yes to all but what another event source sent: those want more than an answer."""
+    return not (isinstance(event, dict) and ("Records" in event or "requestContext" in event))
+
+
+def handle(event: Any, context: Any, service: Any, source: Source) -> object:
+    """Answer the event; service is a `slsdeploy_runtime.service.Service`."""
+    from slsdeploy_runtime.request import BadInput, Request
+
+    if event == READY:
+        return {"ready": True, "models": list(service.models)}
+    try:
+        return service.answer(Request(event, source="direct"))
+    except BadInput as error:
+        service.telemetry.failure(error, "direct")
+        return {"error": {"type": "BadInput", "message": error.message, **error.details}}
+    except Exception as error:
+        service.telemetry.failure(error, "direct")
+        raise

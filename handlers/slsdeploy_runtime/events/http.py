@@ -1,0 +1,65 @@
+"""HTTP: a Function URL of its own; events of API Gateway (REST and HTTP APIs) and load balancers are answered as well.
+
+Mangum turns the event into ASGI and the answer back; `asgi.py` has the routes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+from slsdeploy_runtime.events import Site, Source, Wiring
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A Function URL. `auth` "iam" wants requests signed by a caller who may `lambda:InvokeFunctionUrl`; "none" is public."""
+
+    type: Literal["http"] = "http"
+    auth: Literal["iam", "none"] = "iam"
+
+
+def wire(trigger: Trigger, site: Site) -> Wiring:
+    """Give the function's alias a URL.
+
+    SAM adds the two permissions that a public URL needs since October 2025 (InvokeFunctionUrl, and InvokeFunction through
+    the URL only): https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    """
+    auth = "AWS_IAM" if trigger.auth == "iam" else "NONE"
+    return Wiring(
+        properties={"FunctionUrlConfig": {"AuthType": auth}},
+        outputs={"Url": {"Fn::GetAtt": [f"{site.function}Url", "FunctionUrl"]}},
+    )
+
+
+def start(service: Any, source: Source) -> None:
+    """Import Mangum and asyncio, and make the event loop that every request runs in."""
+    _adapter(service)
+
+
+def matches(event: Any, source: Source) -> bool:
+    """Say whether this is an HTTP request of a Function URL, API Gateway or a load balancer."""
+    if not isinstance(event, dict):
+        return False
+    request = event.get("requestContext")
+    return isinstance(request, dict) and ("http" in request or "httpMethod" in event or "elb" in request)
+
+
+def handle(event: Any, context: Any, service: Any, source: Source) -> object:
+    """Answer in the form that the event's sender wants."""
+    return _adapter(service)(event, context)
+
+
+@cache
+def _adapter(service: Any) -> Any:
+    import asyncio
+
+    from mangum import Mangum
+
+    from slsdeploy_runtime.asgi import Application
+
+    # Mangum asks for the current loop, which Python 3.12 and later make only with a warning, and 3.14 not at all
+    asyncio.set_event_loop(asyncio.new_event_loop())
+    # "off": ours has nothing to start, and the lifespan protocol would run at every event (130 us instead of 20)
+    return Mangum(service.handler.app or Application(service), lifespan="off")

@@ -1,0 +1,171 @@
+"""SQS: messages are predicted in batches; each answer goes to a queue or a bucket, each failure back to its queue alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from slsdeploy_runtime.events import Site, Source, Wiring, variable
+from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, bucket, queue
+
+QUEUE_ARN, OUTPUT_QUEUE, OUTPUT_BUCKET = "QUEUE_ARN", "OUTPUT_QUEUE_URL", "OUTPUT_BUCKET"
+FIFO = ".fifo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """A queue of the stack's own with a dead-letter queue, and where answers go.
+
+    `queue` and `output_name` name what is created (None: CloudFormation names it); a name that ends in `.fifo` makes it FIFO.
+    `visibility_timeout` is in seconds (None: 6 times the function's timeout). Raises ValueError for what SQS or Lambda refuse.
+    """
+
+    type: Literal["sqs"] = "sqs"
+    queue: str | None = None
+    batch_size: int = 10
+    maximum_batching_window_in_seconds: int = 0
+    maximum_concurrency: int | None = None
+    max_receive_count: int = 5
+    visibility_timeout: int | None = None
+    output: Literal["queue", "bucket", "none"] = "queue"
+    output_name: str | None = None
+
+    def __post_init__(self) -> None:
+        # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+        _within("batch_size", self.batch_size, 1, 10 if self.is_fifo else 10_000)
+        _within(
+            "maximum_batching_window_in_seconds", self.maximum_batching_window_in_seconds, 0, 0 if self.is_fifo else 300
+        )
+        _within("max_receive_count", self.max_receive_count, 1, 1000)
+        if self.maximum_concurrency is not None:
+            _within("maximum_concurrency", self.maximum_concurrency, 2, 1000)
+        if self.visibility_timeout is not None:
+            _within("visibility_timeout", self.visibility_timeout, 0, VISIBILITY_MAX)
+        if self.batch_size > 10 and self.maximum_batching_window_in_seconds < 1:
+            raise ValueError(
+                "maximum_batching_window_in_seconds: found 0, expected at least 1 with a batch_size above 10"
+            )
+        if self.is_output_fifo and not self.is_fifo:
+            raise ValueError(
+                "output_name: a .fifo queue takes its message groups from the input queue: that must be .fifo too"
+            )
+
+    @property
+    def is_fifo(self) -> bool:
+        """Say whether messages keep their order."""
+        return (self.queue or "").endswith(FIFO)
+
+    @property
+    def is_output_fifo(self) -> bool:
+        """Say whether answers keep it too: unless their queue has a name that says otherwise."""
+        return self.output == "queue" and (self.output_name or self.queue or "").endswith(FIFO)
+
+
+def wire(trigger: Trigger, site: Site) -> Wiring:
+    """Create the queue, its dead-letter queue and the answers' place. Raises ValueError for too short a visibility timeout."""
+    name, dead = f"{site.trigger}Queue", f"{site.trigger}DeadLetters"
+    arn = {"Fn::GetAtt": [name, "Arn"]}
+    redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": trigger.max_receive_count}
+    resources = {
+        **queue(dead, _derived(trigger, "dead-letters"), fifo=trigger.is_fifo),
+        **queue(
+            name,
+            trigger.queue,
+            fifo=trigger.is_fifo,
+            VisibilityTimeout=_visibility_timeout(trigger, site.timeout),
+            RedrivePolicy=redrive,
+        ),
+    }
+    poll: dict[str, Any] = {
+        "Queue": arn,
+        "BatchSize": trigger.batch_size,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    if trigger.maximum_batching_window_in_seconds:
+        poll["MaximumBatchingWindowInSeconds"] = trigger.maximum_batching_window_in_seconds
+    if trigger.maximum_concurrency is not None:
+        poll["ScalingConfig"] = {"MaximumConcurrency": trigger.maximum_concurrency}
+    output = _wire_output(trigger, site)
+    consume = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    return Wiring(
+        events={site.trigger: {"Type": "SQS", "Properties": poll}},
+        resources={**resources, **output.resources},
+        statements=[allow(f"{site.trigger}Consumes", consume, arn), *output.statements],
+        environment={variable(site.trigger, QUEUE_ARN): arn, **output.environment},
+        outputs={"QueueUrl": {"Ref": name}, "QueueArn": arn, "DeadLetterQueueUrl": {"Ref": dead}, **output.outputs},
+    )
+
+
+def _wire_output(trigger: Trigger, site: Site) -> Wiring:
+    if trigger.output == "none":
+        return Wiring()
+    if trigger.output == "bucket":
+        name = f"{site.trigger}OutputBucket"
+        return Wiring(
+            resources=bucket(name, trigger.output_name),
+            statements=[allow(f"{site.trigger}Answers", ["s3:PutObject"], {"Fn::Sub": f"${{{name}.Arn}}/*"})],
+            environment={variable(site.trigger, OUTPUT_BUCKET): {"Ref": name}},
+            outputs={"OutputBucket": {"Ref": name}},
+        )
+    name = f"{site.trigger}OutputQueue"
+    named = trigger.output_name or _derived(trigger, "output")
+    return Wiring(
+        resources=queue(name, named, fifo=trigger.is_output_fifo),
+        statements=[allow(f"{site.trigger}Answers", ["sqs:SendMessage"], {"Fn::GetAtt": [name, "Arn"]})],
+        environment={variable(site.trigger, OUTPUT_QUEUE): {"Ref": name}},
+        outputs={"OutputQueueUrl": {"Ref": name}},
+    )
+
+
+def _visibility_timeout(trigger: Trigger, timeout: int) -> int:
+    """Return the queue's visibility timeout: 6 times the function's, and the time that a batch may wait to fill.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html#events-sqs-queueconfig
+    """
+    least = 6 * timeout
+    if trigger.visibility_timeout is None:
+        return min(least + trigger.maximum_batching_window_in_seconds, VISIBILITY_MAX)
+    if trigger.visibility_timeout < least:
+        raise ValueError(
+            f"visibility_timeout: found {trigger.visibility_timeout}, expected at least {least} "
+            f"(6 times the function's timeout of {timeout} s), or messages come again while they are worked on"
+        )
+    return trigger.visibility_timeout
+
+
+def _derived(trigger: Trigger, what: str) -> str | None:
+    """Name a queue after the input queue when that has a name; FIFO queues must, and share the ending."""
+    if trigger.queue is None:
+        return None
+    return f"{trigger.queue.removesuffix(FIFO)}-{what}{FIFO if trigger.is_fifo else ''}"
+
+
+def _within(key: str, found: int, least: int, most: int) -> None:
+    if not least <= found <= most:
+        raise ValueError(f"{key}: found {found}, expected {least} to {most}")
+
+
+def start(service: Any, source: Source) -> None:
+    """Make the client that answers need while the environment initialises."""
+    if source.setting(OUTPUT_QUEUE):
+        service.client("sqs")
+    if source.setting(OUTPUT_BUCKET):
+        service.client("s3")
+
+
+def matches(event: Any, source: Source) -> bool:
+    """Say whether these are messages of this trigger's queue."""
+    try:
+        record = event["Records"][0]
+        return record["eventSource"] == "aws:sqs" and source.setting(QUEUE_ARN) in ("", record["eventSourceARN"])
+    except (TypeError, KeyError, IndexError):
+        return False
+
+
+def handle(event: Any, context: Any, service: Any, source: Source) -> object:
+    """Answer the batch; return the messages that failed, which SQS will show again (and then take to the dead-letter queue)."""
+    from slsdeploy_runtime.sqs_batch import Outlet, answer_batch
+
+    options: Trigger = source.options
+    outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
+    return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo)

@@ -1,0 +1,51 @@
+"""An .onnx file -> a session of onnxruntime on the CPU, with as many threads as the memory size buys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from slsdeploy_runtime.request import BadInput
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class OnnxSession:
+    """A model in onnxruntime."""
+
+    platform = "onnxruntime_onnx"
+
+    def __init__(self, session: Any, refusal: type[Exception]) -> None:
+        self._run = session.run
+        self._names = [output.name for output in session.get_outputs()]
+        self._refusal = refusal
+        self.dims: Mapping[str, Sequence[int | str | None]] = {
+            tensor.name: tuple(tensor.shape) for tensor in (*session.get_inputs(), *session.get_outputs())
+        }
+
+    def run(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+        try:
+            return dict(zip(self._names, self._run(self._names, inputs), strict=True))
+        except (
+            self._refusal
+        ) as error:  # values that the signature allows and an operator does not: an index out of range
+            raise BadInput(f"the model refuses these inputs: {_reason(error)}", field="inputs") from error
+
+
+def load(path: Path, threads: int) -> OnnxSession:
+    """Load the model; weights in external files are found beside it."""
+    import onnxruntime
+    from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)
+    options.log_severity_level = 3  # errors: warnings at load are about the build, not about this request
+    return OnnxSession(onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"]), InvalidArgument)
+
+
+def _reason(error: Exception) -> str:
+    # "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Non-zero status code ... Name:'/emb/Gather' Status Message: indices ..."
+    return str(error).splitlines()[0].rpartition("Status Message: ")[2].rpartition("INVALID_ARGUMENT : ")[2]

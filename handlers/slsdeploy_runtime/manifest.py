@@ -1,0 +1,105 @@
+"""slsdeploy.json -> Manifest: what the build decided, for the runtime to obey. Reads one file and guesses nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FILE = "slsdeploy.json"
+SCHEMA = 1
+
+
+class ManifestError(Exception):
+    """The bundle's slsdeploy.json is missing, or not one that this runtime can read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
+
+    name: str
+    datatype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelEntry:
+    """A model in the bundle: the name and version it is served under, its format's module, its file, its signature."""
+
+    name: str
+    version: str
+    format: str
+    path: Path
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """An event source of this function: its module, the trigger's name in the stack, its options."""
+
+    module: str
+    name: str
+    options: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What the build decided."""
+
+    name: str
+    stage: str
+    models: tuple[ModelEntry, ...]
+    handler: str | None
+    events: tuple[Event, ...]
+    secrets: Mapping[str, str]
+
+
+def task_root() -> Path:
+    """Return the folder of slsdeploy.json: Lambda's task root, or else the first entry of the module path that has one."""
+    lambda_root = os.environ.get("LAMBDA_TASK_ROOT")
+    for folder in (*([lambda_root] if lambda_root else []), *sys.path):
+        if (Path(folder) / FILE).is_file():
+            return Path(folder).resolve()
+    raise ManifestError(f"no {FILE} in LAMBDA_TASK_ROOT ({lambda_root}) nor on the module path: this is not a bundle")
+
+
+def opt_root(task: Path) -> Path:
+    """Return where layers are: `/opt` in Lambda, beside the task root elsewhere."""
+    return Path("/opt") if task == Path("/var/task") else task.parent / "opt"
+
+
+def read(task: Path) -> Manifest:
+    """Read the manifest of the bundle at `task`. Raises ManifestError."""
+    document = json.loads((task / FILE).read_bytes())
+    if document.get("schema") != SCHEMA:
+        raise ManifestError(f"{FILE} has schema {document.get('schema')!r}, this runtime reads {SCHEMA}: build again")
+    roots = {"task": task, "opt": opt_root(task)}
+    return Manifest(
+        name=document["name"],
+        stage=document["stage"],
+        models=tuple(_model(entry, roots) for entry in document["models"]),
+        handler=document["handler"],
+        events=tuple(Event(entry["module"], entry["name"], entry["options"]) for entry in document["events"]),
+        secrets=document["secrets"],
+    )
+
+
+def _model(entry: Mapping[str, Any], roots: Mapping[str, Path]) -> ModelEntry:
+    return ModelEntry(
+        name=entry["name"],
+        version=entry["version"],
+        format=entry["format"],
+        path=roots[entry["root"]] / entry["path"],
+        inputs=_tensors(entry["inputs"]),
+        outputs=_tensors(entry["outputs"]),
+    )
+
+
+def _tensors(entries: list[Mapping[str, Any]]) -> tuple[Tensor, ...]:
+    return tuple(Tensor(entry["name"], entry["datatype"], tuple(entry["shape"])) for entry in entries)

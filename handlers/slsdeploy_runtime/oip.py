@@ -1,0 +1,121 @@
+"""The Open Inference Protocol v2's words: an inference request read, its answer written, the metadata of a model.
+
+https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_shape, describe, name_inputs, one_of
+from slsdeploy_runtime.encode import plain
+from slsdeploy_runtime.manifest import Tensor
+from slsdeploy_runtime.model import Model
+from slsdeploy_runtime.request import mismatch
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """An inference request understood: the input arrays, and what makes the answer of the outputs."""
+
+    inputs: Mapping[str, Array]
+    reply: Callable[[Mapping[str, Array]], dict[str, Any]]
+
+
+def read(body: Any, model: Model) -> Asked:
+    """Understand an inference request for this model. Raises BadInput."""
+    if not isinstance(body, Mapping):
+        raise mismatch("body", describe(body), '{"inputs": [{"name", "shape", "datatype", "data"}]}')
+    tensors = body.get("inputs")
+    if not isinstance(tensors, list):
+        raise mismatch("inputs", describe(tensors), "a list of {name, shape, datatype, data}")
+    arrays: dict[str, Array] = {}
+    for index, entry in enumerate(tensors):
+        name, array = _read_tensor(entry, model, f"inputs[{index}]")
+        if name in arrays:
+            raise mismatch(f"inputs[{index}].name", f"{name!r} a second time", "each input once")
+        arrays[name] = array
+    name_inputs(arrays, model.inputs, "inputs")
+    wanted = _wanted(body.get("outputs"), model)
+    return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, body.get("id")))
+
+
+def metadata(model: Model) -> dict[str, Any]:
+    """Describe a model: its versions, platform, inputs and outputs."""
+    return {
+        "name": model.name,
+        "versions": [model.version],
+        "platform": model.platform,
+        "inputs": [_describe_tensor(tensor) for tensor in model.inputs],
+        "outputs": [_describe_tensor(tensor) for tensor in model.outputs],
+    }
+
+
+def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
+    return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
+
+
+def _read_tensor(entry: Any, model: Model, field: str) -> tuple[str, Array]:
+    if not isinstance(entry, Mapping):
+        raise mismatch(field, describe(entry), "an object with name, shape, datatype, data")
+    by_name = {tensor.name: tensor for tensor in model.inputs}
+    name = entry.get("name")
+    if not isinstance(name, str) or name not in by_name:
+        raise mismatch(f"{field}.name", describe(name), one_of(list(by_name)))
+    tensor = by_name[name]
+    if entry.get("datatype") != tensor.datatype:
+        raise mismatch(f"{field}.datatype", describe(entry.get("datatype")), tensor.datatype)
+    if "data" not in entry:
+        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
+    shape = _read_shape(entry.get("shape"), f"{field}.shape")
+    array = as_array(entry["data"], tensor, f"{field}.data")
+    if array.size != math.prod(shape):
+        raise mismatch(f"{field}.data", f"{array.size} elements", f"{math.prod(shape)}, as shape {list(shape)} says")
+    array = array.reshape(shape)
+    check_shape(array, tensor, f"{field}.shape")
+    return name, array
+
+
+def _read_shape(shape: Any, field: str) -> tuple[int, ...]:
+    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+        raise mismatch(field, describe(shape), "a list of sizes")
+    return tuple(shape)
+
+
+def _wanted(outputs: Any, model: Model) -> list[str]:
+    """Return the names of the outputs that the caller asks for; all of them when it does not say."""
+    known = [tensor.name for tensor in model.outputs]
+    if not outputs:
+        return known
+    if not isinstance(outputs, Sequence) or isinstance(outputs, str):
+        raise mismatch("outputs", describe(outputs), "a list of {name}")
+    for index, entry in enumerate(outputs):
+        name = entry.get("name") if isinstance(entry, Mapping) else entry
+        if name not in known:
+            raise mismatch(f"outputs[{index}].name", describe(name), one_of(known))
+    return [entry["name"] for entry in outputs]
+
+
+def _answer(model: Model, outputs: Mapping[str, Array], wanted: Sequence[str], request_id: Any) -> dict[str, Any]:
+    answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
+    if isinstance(request_id, str):
+        answer["id"] = request_id
+    # a user's `predict` may answer with names of its own
+    names = [name for name in wanted if name in outputs] or list(outputs)
+    answer["outputs"] = [_write_tensor(name, np.asarray(outputs[name])) for name in names]
+    return answer
+
+
+def _write_tensor(name: str, array: Array) -> dict[str, Any]:
+    datatype = DATATYPES.get(array.dtype, "BYTES")
+    return {
+        "name": name,
+        "datatype": datatype,
+        "shape": list(array.shape),
+        "data": plain(array.ravel(), name),
+    }

@@ -1,0 +1,45 @@
+"""What is asked (`Request`), and what is wrong with it (`BadInput`). Needs the standard library only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One request, whatever event it came in.
+
+    `data` is decoded JSON, or bytes for anything else; `source` the event source's word ("http", "s3", "sqs", "direct");
+    `meta` what came beside it: headers and path, bucket and key, message attributes.
+    """
+
+    data: Any
+    content_type: str = "application/json"
+    source: str = "direct"
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+
+class BadInput(Exception):
+    """The caller's mistake: a 400 over HTTP, that record's failure in a batch, an `error` of a direct event.
+
+    `message` is one line; `field` names the place in the request, `found` what was there, `expected` what should be.
+    """
+
+    def __init__(self, message: str, *, field: str = "", found: str = "", expected: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.found = found
+        self.expected = expected
+
+    @property
+    def details(self) -> dict[str, str]:
+        """Return the field, what was found and what is expected, as answers carry them."""
+        return {"field": self.field, "found": self.found, "expected": self.expected}
+
+
+def mismatch(field: str, found: str, expected: str) -> BadInput:
+    """Return the BadInput that says all three in its one line."""
+    return BadInput(f"{field}: found {found}, expected {expected}", field=field, found=found, expected=expected)

@@ -1,0 +1,20 @@
+"""The function's memory size -> how many threads inference may use."""
+
+from __future__ import annotations
+
+import os
+
+# https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
+MEGABYTES_PER_VCPU = 1769
+
+
+def threads() -> int:
+    """Return one thread per vCPU that the memory size buys, rounded; outside Lambda, one per processor.
+
+    A thread that the CPU quota cannot carry makes every parallel operator wait for the scheduler, so this is not the
+    number of processors seen (Lambda shows two to every function of up to 3,008 MB).
+    """
+    memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    if not memory:
+        return os.cpu_count() or 1
+    return max(1, round(int(memory) / MEGABYTES_PER_VCPU))

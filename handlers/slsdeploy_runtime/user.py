@@ -1,0 +1,74 @@
+"""The user's module -> its functions. Whatever is wrong with it stops the environment from starting, with a message that says so.
+
+preprocess(request: Request) -> dict of arrays       default: the signature's own mapping
+predict(model: Model, inputs) -> dict of arrays      default: model.run(inputs)
+postprocess(outputs) -> anything JSON can hold       default: {"outputs": ...}
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from slsdeploy_runtime.decode import Array
+from slsdeploy_runtime.model import Model
+from slsdeploy_runtime.request import Request
+
+NAMES = ("preprocess", "predict", "postprocess")
+
+
+class HandlerError(Exception):
+    """The user's module does not import, has none of the functions, or one of them answered what cannot be used."""
+
+
+@dataclass(frozen=True, slots=True)
+class Handler:
+    """The user's functions; None where the default applies. `app` is an ASGI application that answers HTTP instead."""
+
+    preprocess: Callable[[Request], Mapping[str, Array]] | None = None
+    predict: Callable[[Model, Mapping[str, Array]], Mapping[str, Array]] | None = None
+    postprocess: Callable[[Mapping[str, Array]], Any] | None = None
+    app: Any = None
+
+
+def load(name: str | None) -> Handler:
+    """Import the user's module: `"handler"`, or `"app:app"` for an ASGI application. Raises HandlerError."""
+    if name is None:
+        return Handler()
+    dotted, _, attribute = name.partition(":")
+    try:
+        module = import_module(dotted)
+    except Exception as error:
+        raise HandlerError(f"{dotted}.py does not import: {type(error).__name__}: {error}{_advice(error)}") from error
+    if attribute:
+        if not callable(getattr(module, attribute, None)):
+            raise HandlerError(f"{dotted}.py has no ASGI application {attribute!r}")
+        return Handler(app=getattr(module, attribute))
+    return Handler(**_functions(module, dotted))
+
+
+def _functions(module: ModuleType, dotted: str) -> dict[str, Any]:
+    found = {name: getattr(module, name) for name in NAMES if hasattr(module, name)}
+    for name, function in found.items():
+        if not callable(function):
+            raise HandlerError(f"{name} in {dotted}.py is a {type(function).__name__}, not a function")
+    if not found:
+        raise HandlerError(f"{dotted}.py has none of {', '.join(NAMES)}{_similar(module)}")
+    return found
+
+
+def _advice(error: Exception) -> str:
+    if isinstance(error, ModuleNotFoundError):
+        return " (a module of a package must be in the requirements, one of your own in the project folder)"
+    return ""
+
+
+def _similar(module: ModuleType) -> str:
+    from difflib import get_close_matches  # only needed to fail well
+
+    mine = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
+    near = [(name, match[0]) for name in mine if (match := get_close_matches(name, NAMES, cutoff=0.7))]
+    return "".join(f"; did you mean {match!r} by {name!r}?" for name, match in near[:1])

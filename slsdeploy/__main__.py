@@ -1,0 +1,5 @@
+"""`python -m slsdeploy`."""
+
+from slsdeploy.cli import main
+
+main()

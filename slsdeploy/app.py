@@ -1,0 +1,232 @@
+"""The pipeline, top to bottom. Read this first: `up` is the product.
+
+    slsdeploy.toml -> Config -> Project -> Bundle -> Artifact -> Template --.
+                                                                 Observed --+-> Plan -> Deployment
+
+Each noun is a frozen value (types.py); each verb lives in the module of its name; what touches the world comes in through `Tools`.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from slsdeploy import apply as effects
+from slsdeploy import bundle as building
+from slsdeploy import config as configuration
+from slsdeploy import plan as planning
+from slsdeploy import project as projects
+from slsdeploy import rules, targets
+from slsdeploy import stack as stacks
+from slsdeploy.bundle import model
+from slsdeploy.errors import DeployError, ProjectError
+from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
+from slsdeploy.tools import Cloud, LogLine, Tools
+from slsdeploy.types import Artifact, Bundle, Observed, Plan, Project, StackState, Template
+
+ALIAS = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Where:
+    """Which project, which stage, which AWS: what every command is told. `overrides` are options that stand above the file."""
+
+    root: Path
+    stage: str | None = None
+    local: bool = False
+    overrides: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Planning:
+    """Everything that was decided before anything is written."""
+
+    project: Project
+    bundle: Bundle
+    artifact: Artifact
+    template: Template
+    observed: Observed
+    plan: Plan
+
+
+def up(where: Where, tools: Tools) -> Upped:
+    """Build, plan, publish, deploy, smoke-test."""
+    began = time.perf_counter()
+    project = open_project(where, tools)
+    bundle = building.build(project, tools)
+    built = time.perf_counter()
+    cloud = tools.connect(project)
+    decided = decide(project, bundle, cloud, tools)
+    deployment = effects.apply(decided.plan, decided.template, cloud, tools.reporter)
+    if deployment.changed:
+        smoke_test(project.stack, cloud, tools)
+    ended = time.perf_counter()
+    outputs = deployment.outputs
+    return Upped(
+        name=project.name,
+        stage=project.stage,
+        target="local" if project.local else "aws",
+        stack=project.stack,
+        function_name=outputs["FunctionName"],
+        function_arn=outputs["FunctionArn"],
+        alias=ALIAS,
+        version=outputs["Version"],
+        url=outputs.get("Url", ""),
+        package=bundle.package,
+        bundle_digest=bundle.digest,
+        changed=deployment.changed,
+        uploaded_bytes=deployment.uploaded_bytes,
+        outputs=outputs,
+        seconds={
+            "build": round(built - began, 3),
+            "publish": round(deployment.publish_seconds, 3),
+            "deploy": round(ended - built - deployment.publish_seconds, 3),
+            "total": round(ended - began, 3),
+        },
+        endpoint=cloud.endpoint,
+    )
+
+
+def plan(where: Where, tools: Tools) -> Planned:
+    """Decide what `up` would do; write nothing to AWS."""
+    project = open_project(where, tools)
+    decided = decide(project, building.build(project, tools), tools.connect(project), tools).plan
+    return Planned(
+        changed=decided.changed,
+        steps=[planning.describe(step) for step in decided.steps],
+        resources=[
+            {"logical_id": change.logical_id, "type": change.type, "action": change.action}
+            for change in decided.resources
+        ],
+        digest=decided.digest,
+    )
+
+
+def build(where: Where, tools: Tools) -> Built:
+    """Make the bundle on disk."""
+    bundle = building.build(open_project(where, tools), tools)
+    return building.describe(bundle)
+
+
+def open_project(where: Where, tools: Tools) -> Project:
+    """Read slsdeploy.toml and find out what it means on this machine."""
+    config, stage = configuration.load(
+        where.root / configuration.FILE, stage=where.stage, overrides=where.overrides, environ=os.environ
+    )
+    return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell)
+
+
+def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
+    """Read the facts, then decide: pure from here to the plan."""
+    with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
+        observed = cloud.observe(project.stack)
+    artifact = targets.find(bundle.package).artifact(bundle, observed.bucket, project.stack)
+    template = stacks.make_template(project, artifact, observed.region)
+    return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))
+
+
+def template(where: Where, tools: Tools) -> Template:
+    """Return the template as it would be deployed, without asking AWS anything: the account's id is a placeholder in it."""
+    project = open_project(where, tools)
+    bundle = building.build(project, tools)
+    region = project.config.region or "us-east-1"
+    artifact = targets.find(bundle.package).artifact(bundle, f"slsdeploy-ACCOUNT-{region}", project.stack)
+    return stacks.make_template(project, artifact, region)
+
+
+def smoke_test(function: str, cloud: Cloud, tools: Tools) -> None:
+    """Ask the deployed function whether it has loaded its models.
+
+    Raises DeployError when it does not start.
+    """
+    with tools.reporter.step("smoke test"):
+        answer = cloud.invoke(function, ALIAS, b'{"slsdeploy": "ready"}')
+    if answer.function_error:
+        raise DeployError(
+            f"the stack is deployed, but the function does not start: {answer.payload.decode('utf-8', 'replace')[:2000]}",
+            hint="read `slsdeploy logs`, mend the project and run `slsdeploy up` again",
+            where=function,
+        )
+
+
+def status(where: Where, tools: Tools) -> Stated:
+    """Say what is deployed."""
+    project = open_project(where, tools)
+    cloud = tools.connect(project)
+    state = deployed(project, cloud)
+    said = (state.template or {}).get("Metadata", {}).get("slsdeploy", {})
+    return Stated(
+        stack=state.name,
+        status=state.status,
+        function_name=state.outputs.get("FunctionName", ""),
+        version=state.outputs.get("Version", ""),
+        url=state.outputs.get("Url", ""),
+        endpoint=cloud.endpoint,
+        package=said.get("package", ""),
+        bundle_digest=said.get("bundle", ""),
+        deployed_at=state.updated_at,
+        outputs=state.outputs,
+    )
+
+
+def deployed(project: Project, cloud: Cloud) -> StackState:
+    """Return the project's stack.
+
+    Raises ProjectError when there is none.
+    """
+    state = cloud.stack_state(project.stack)
+    if state is None:
+        place = " --local" if project.local else ""
+        raise ProjectError(
+            f"{project.name} is not deployed to stage {project.stage}{' of the local AWS' if project.local else ''}",
+            hint=f"run `slsdeploy up{place}` first",
+            where=project.stack,
+        )
+    return state
+
+
+def logs(where: Where, tools: Tools, minutes: int, follow: bool) -> Iterator[LogLine]:
+    """Yield the function's log events of the last minutes; go on as they come when told to follow."""
+    project = open_project(where, tools)
+    cloud = tools.connect(project)
+    deployed(project, cloud)
+    yield from cloud.logs(project.stack, int((time.time() - minutes * 60) * 1000), follow)
+
+
+def inspect(path: Path) -> Inspected:
+    """Say what a model file takes and gives."""
+    info = model.inspect(path)
+    return Inspected(
+        format=info.format,
+        inputs=[asdict(tensor) for tensor in info.inputs],
+        outputs=[asdict(tensor) for tensor in info.outputs],
+        bytes=info.bytes,
+        operators=info.operators,
+        opset=info.opset,
+        digest=info.digest,
+    )
+
+
+def check(where: Where, tools: Tools) -> Checked:
+    """Run every rule of the preflight over the project; no AWS call."""
+    project = open_project(where, tools)
+    return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project))])
+
+
+def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
+    """Remove the stack and what it published; never data it was not told to delete."""
+    project = open_project(where, tools)
+    cloud = tools.connect(project)
+    observed = cloud.observe(project.stack)
+    if observed.stack is None:
+        return Downed(stack=project.stack, removed=False, kept=())
+    data = cloud.data_resources(observed.stack)
+    with tools.reporter.step(f"delete stack {project.stack}"):
+        for event in cloud.delete_stack(project.stack):
+            tools.reporter.resource(event)
+    kept = [physical_id for type, physical_id in data.values() if not cloud.release(type, physical_id, delete_data)]
+    cloud.delete_objects(observed.bucket, observed.objects)
+    return Downed(stack=project.stack, removed=True, kept=kept)

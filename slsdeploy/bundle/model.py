@@ -1,0 +1,285 @@
+"""An .onnx file -> ModelInfo: its signature, size, operators, digest and files; or an error that says what is wrong with it.
+
+The file is read as ONNX first, so that what is wrong can be told apart, then loaded by onnxruntime, which has the last word.
+Both are imported when a model is inspected and not before: they are slow to import.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from slsdeploy.bundle import foreign
+from slsdeploy.errors import ProjectError
+from slsdeploy.types import ModelInfo, Tensor
+
+# onnx.TensorProto's types in the words of the Open Inference Protocol:
+# https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
+_DATATYPES = {
+    "BOOL": "BOOL",
+    "UINT8": "UINT8",
+    "UINT16": "UINT16",
+    "UINT32": "UINT32",
+    "UINT64": "UINT64",
+    "INT8": "INT8",
+    "INT16": "INT16",
+    "INT32": "INT32",
+    "INT64": "INT64",
+    "FLOAT16": "FP16",
+    "FLOAT": "FP32",
+    "DOUBLE": "FP64",
+    "STRING": "BYTES",
+}
+_DEFAULT_DOMAINS = ("", "ai.onnx")
+_REEXPORT = "copy or export the model again"
+
+
+def inspect(path: Path) -> ModelInfo:
+    """Read what a model says of itself and make sure that onnxruntime loads it.
+
+    `digest` is the sha256 of the file, or, with external data, of the lines `<sha256>  <file name>` of all its files.
+    `opset` is the default domain's (0 when the model uses none of its operators).
+    Raises ProjectError when the file is missing, not ONNX, damaged, or not for this onnxruntime.
+    """
+    model = _read(path)
+    inputs = tuple(_tensor(value, "input", path) for value in _fed(model.graph))
+    outputs = tuple(_tensor(value, "output", path) for value in model.graph.output)
+    files = (path, *_external(model, path))
+    opsets = {stamp.domain: stamp.version for stamp in model.opset_import}
+    _check_stamps(opsets, model.ir_version, path)
+    outputs = _load(path, outputs)
+    return ModelInfo(
+        format="onnx",
+        inputs=inputs,
+        outputs=outputs,
+        bytes=sum(file.stat().st_size for file in files),
+        operators=_operators(model),
+        opset=next((opsets[domain] for domain in _DEFAULT_DOMAINS if domain in opsets), 0),
+        digest=_digest(files, path.parent),
+        files=files,
+    )
+
+
+def _read(path: Path) -> Any:
+    """Parse the file without its external data."""
+    import onnx
+
+    if path.is_dir():
+        raise ProjectError("the model is a folder, not a file", foreign.describe_folder(path), str(path))
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ProjectError("the model file does not exist", _nearby(path), str(path)) from None
+    except OSError as error:
+        raise ProjectError(f"the model file cannot be read: {error.strerror}", where=str(path)) from error
+    if not content:
+        raise ProjectError("the model file is empty", _REEXPORT, str(path))
+    try:
+        model = onnx.ModelProto.FromString(content)
+    except Exception:  # protobuf's DecodeError: onnx gives it no name of its own
+        raise _not_onnx(path, content) from None
+    if not model.graph.node and not model.graph.output:
+        raise _not_onnx(path, content)
+    if not model.opset_import:
+        raise ProjectError("the model is cut short: it does not say which opset it uses", _REEXPORT, str(path))
+    return model
+
+
+def _nearby(path: Path) -> str:
+    folder = path.parent
+    found = sorted(file.name for file in folder.glob("*.onnx")) if folder.is_dir() else []
+    return f"in that folder there is {', '.join(found[:4])}" if found else "copy the model there, or correct `model`"
+
+
+def _not_onnx(path: Path, content: bytes) -> ProjectError:
+    known = foreign.recognise(path)
+    if known:
+        return ProjectError(f"the model is not ONNX: it looks like {known.name}", known.hint, str(path))
+    # A serialised ModelProto begins with field 1 (ir_version): https://github.com/onnx/onnx/blob/main/onnx/onnx.proto
+    if content[0] == 0x08:
+        return ProjectError(f"the model is cut short or damaged ({len(content):,} bytes)", _REEXPORT, str(path))
+    return ProjectError("the model is not an ONNX file", "export the model to ONNX", str(path))
+
+
+def _fed(graph: Any) -> list[Any]:
+    """Return the inputs that a caller gives: before IR version 4, a graph lists its weights as inputs too."""
+    weights = {weight.name for weight in graph.initializer}
+    return [value for value in graph.input if value.name not in weights]
+
+
+def _tensor(value: Any, role: str, path: Path) -> Tensor:
+    import onnx
+
+    kind = value.type.WhichOneof("value")
+    if kind != "tensor_type":
+        found = (kind or "unknown").removesuffix("_type")
+        hint = "export the model so that it is a tensor"
+        if kind in ("sequence_type", "map_type"):
+            hint = "with skl2onnx, export with options={'zipmap': False}; otherwise " + hint
+        raise ProjectError(f'the model\'s {role} "{value.name}" is a {found}, not a tensor', hint, str(path))
+    tensor = value.type.tensor_type
+    element = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    if element not in _DATATYPES:
+        message = f'the model\'s {role} "{value.name}" has elements of type {element}, which cannot be sent'
+        raise ProjectError(message, f"cast it inside the model to one of {', '.join(_DATATYPES)}", str(path))
+    if not tensor.HasField("shape"):
+        if role == "input":
+            message = f'the model does not say how many dimensions its input "{value.name}" has'
+            raise ProjectError(message, "give the input a shape when exporting; sizes may be dynamic", str(path))
+        return Tensor(value.name, _DATATYPES[element], (-1,))
+    shape = tuple(_size(dimension) for dimension in tensor.shape.dim)
+    return Tensor(value.name, _DATATYPES[element], shape)
+
+
+def _size(dimension: Any) -> int:
+    # A dynamic dimension has a name or nothing; old exporters write 0 or -1.
+    is_fixed = dimension.WhichOneof("value") == "dim_value" and dimension.dim_value > 0
+    return int(dimension.dim_value) if is_fixed else -1
+
+
+def _graphs(graph: Any) -> Iterator[Any]:
+    """Yield a graph (or function) and those inside its nodes, as If and Loop have them."""
+    yield graph
+    for node in graph.node:
+        for attribute in node.attribute:
+            for inner in (*([attribute.g] if attribute.HasField("g") else []), *attribute.graphs):
+                yield from _graphs(inner)
+
+
+def _all_graphs(model: Any) -> Iterator[Any]:
+    for start in (model.graph, *model.functions):
+        yield from _graphs(start)
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Yield every constant that the model holds: any of them may be kept outside."""
+    for graph in _all_graphs(model):
+        yield from getattr(graph, "initializer", ())
+        for sparse in getattr(graph, "sparse_initializer", ()):
+            yield from (sparse.values, sparse.indices)
+        for node in graph.node:
+            for attribute in node.attribute:
+                yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
+
+
+def _external(model: Any, path: Path) -> list[Path]:
+    """Find the files beside the model that hold its weights: https://onnx.ai/onnx/repo-docs/ExternalData.html."""
+    import onnx
+
+    needed: dict[str, int] = {}
+    for tensor in _tensors(model):
+        if tensor.data_location != onnx.TensorProto.EXTERNAL:
+            continue
+        entry = {item.key: item.value for item in tensor.external_data}
+        location = entry.get("location", "")
+        end = int(entry.get("offset", 0)) + int(entry.get("length", 0))
+        needed[location] = max(needed.get(location, 0), end)
+    return [_external_file(path, location, size) for location, size in sorted(needed.items())]
+
+
+def _external_file(path: Path, location: str, size: int) -> Path:
+    file = path.parent / location
+    where = str(path)
+    if not location or not file.resolve().is_relative_to(path.parent.resolve()):
+        message = f'the model keeps its weights outside its own folder, in "{location}"'
+        raise ProjectError(message, "save it with its external data beside it (onnx.save_model)", where)
+    if not file.is_file():
+        message = f'the model keeps its weights in "{location}", which is missing'
+        raise ProjectError(message, "copy it beside the model; both files belong together", where)
+    found = file.stat().st_size
+    if found < size:
+        message = f'"{location}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
+        raise ProjectError(message, "copy it again", where)
+    return file
+
+
+def _operators(model: Any) -> tuple[str, ...]:
+    own = {function.domain for function in model.functions}
+    nodes = [node for graph in _all_graphs(model) for node in graph.node if node.domain not in own]
+    names = {node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}:{node.op_type}" for node in nodes}
+    return tuple(sorted(names))
+
+
+def _digest(files: tuple[Path, ...], folder: Path) -> str:
+    digests = []
+    for file in files:
+        with file.open("rb") as stream:
+            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
+    if len(files) == 1:
+        return digests[0]
+    lines = [f"{digest}  {file.relative_to(folder).as_posix()}\n" for digest, file in zip(digests, files, strict=True)]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def _check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:
+    """Refuse opsets and file versions that onnxruntime does not know.
+
+    onnxruntime has no call that tells them, so it is given one-node models with the same stamps.
+    """
+    import onnxruntime
+
+    runtime = f"onnxruntime {onnxruntime.__version__}"
+    for domain, label in (("", "opset"), ("ai.onnx", "opset"), ("ai.onnx.ml", "ai.onnx.ml opset")):
+        opset = opsets.get(domain, 0)
+        if not opset or _is_accepted(domain, opset):
+            continue
+        newest = next((lower for lower in range(opset - 1, 0, -1) if _is_accepted(domain, lower)), 0)
+        message = f"the model uses {label} {opset}; {runtime} knows up to {newest}"
+        hint = f"export it with opset {newest} or lower (opset_version in torch.onnx.export, target_opset in skl2onnx)"
+        raise ProjectError(message, hint, str(path))
+    if not _is_accepted("", 13, ir_version):
+        newest = next((lower for lower in range(ir_version - 1, 2, -1) if _is_accepted("", 13, lower)), 0)
+        message = f"the model has ONNX file version (IR) {ir_version}; {runtime} reads up to {newest}"
+        raise ProjectError(
+            message, "export it with an older onnx package, or set model.ir_version and save it", str(path)
+        )
+
+
+def _is_accepted(domain: str, opset: int, ir_version: int = 8) -> bool:
+    import onnx
+
+    opsets = {"": 13, domain: opset}
+    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
+    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "probe", [value], [result])
+    imports = [onnx.helper.make_opsetid(name, version) for name, version in opsets.items()]
+    probe = onnx.helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
+    try:
+        _session(probe.SerializeToString())
+    except Exception:  # onnxruntime's errors share no parent
+        return False
+    return True
+
+
+def _load(path: Path, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
+    """Let onnxruntime load the model; return the outputs with the shapes that it inferred where the file gives none."""
+    import onnxruntime
+
+    try:
+        session = _session(str(path))
+    except Exception as error:  # onnxruntime's errors share no parent
+        reason = " ".join(str(error).split())
+        reason = reason.rsplit("[ONNXRuntimeError] : ", 1)[-1]
+        message = f"onnxruntime {onnxruntime.__version__} cannot load the model: {reason}"
+        raise ProjectError(message, "export it again; operators of its own are not supported", str(path)) from None
+    inferred = {
+        node.name: tuple(size if isinstance(size, int) else -1 for size in node.shape) for node in session.get_outputs()
+    }
+    return tuple(
+        Tensor(output.name, output.datatype, inferred[output.name] or output.shape) if output.shape == (-1,) else output
+        for output in outputs
+    )
+
+
+def _session(model: str | bytes) -> Any:
+    """Make a session that is quick to make: nothing optimised, nothing repacked, one thread."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.add_session_config_entry("session.disable_prepacking", "1")
+    options.intra_op_num_threads = 1
+    options.log_severity_level = 4  # fatal: what goes wrong is raised, and said by us
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

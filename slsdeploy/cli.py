@@ -1,0 +1,388 @@
+"""The commands: each parses its options, calls one function, hands the result to `ui`. Everything heavy is imported inside.
+
+Results go to standard output; progress and messages to standard error. Exit codes are those of `errors`, 130 after Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+
+if TYPE_CHECKING:
+    from slsdeploy.app import Where
+    from slsdeploy.tools import Tools
+    from slsdeploy.types import Project
+    from slsdeploy.ui import Ui
+
+app = typer.Typer(
+    name="slsdeploy",
+    help="From a trained model to AWS Lambda.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+local_app = typer.Typer(help="Start, stop, show the embedded AWS.", no_args_is_help=True)
+app.add_typer(local_app, name="local")
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the project folder", show_default=False)]
+Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="which stage; default: dev")]
+Local = Annotated[bool, typer.Option("--local", help="on the embedded AWS of this machine")]
+Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="say more: every resource, every AWS call")]
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
+]
+HERE = Path()
+UsageError: Any = typer.BadParameter.__bases__[0]  # wherever this Typer keeps its Click
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from slsdeploy import __version__
+
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    version: Annotated[
+        bool, typer.Option("--version", help="print the version", callback=_print_version, is_eager=True)
+    ] = False,
+) -> None:
+    """From a trained model to AWS Lambda."""
+
+
+def example(text: str) -> str:
+    """Return what stands at the end of a command's help."""
+    return f"Example: {text}"
+
+
+@app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
+def init(
+    folder: Folder = HERE,
+    model: Annotated[Path, typer.Option(help="the model file")] = ...,
+    trigger: Annotated[list[str] | None, typer.Option(help="http, s3, sqs; may be repeated; default: http")] = None,
+    name: Annotated[str | None, typer.Option(help="the project's name; default: the folder's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a project that `up` accepts at once."""
+    from slsdeploy import scaffold
+
+    _ui(as_json).show(scaffold.init(folder, model, trigger or ["http"], name))
+
+
+@app.command(epilog=example("slsdeploy inspect model.onnx"))
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="the model file", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say what a model takes and gives."""
+    from slsdeploy import app as pipeline
+
+    _ui(as_json).show(pipeline.inspect(model))
+
+
+@app.command(epilog=example("slsdeploy check samples/iris"))
+def check(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look for all that would go wrong.
+
+    Makes no AWS call. Exit code 2 when there is an error.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    result = pipeline.check(_where(folder, stage, local, settings), _tools(ui))
+    ui.show(result)
+    if any(problem["severity"] == "error" for problem in result.problems):
+        raise typer.Exit(2)
+
+
+@app.command(epilog=example("slsdeploy build --json | jq .unzipped_bytes"))
+def build(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the bundle on disk."""
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.build(_where(folder, stage, local, settings), _tools(ui)))
+
+
+@app.command(epilog=example("slsdeploy template --format cloudformation > stack.yaml"))
+def template(
+    folder: Folder = HERE,
+    format: Annotated[str, typer.Option("--format", metavar="sam|cloudformation", help="which of the two")] = "sam",
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Print the template that would be deployed."""
+    from slsdeploy import app as pipeline
+    from slsdeploy import stack
+
+    if format not in {"sam", "cloudformation"}:
+        raise typer.BadParameter(f"{format!r} is not sam or cloudformation", param_hint="--format")
+    ui = _ui(as_json)
+    made = pipeline.template(_where(folder, stage, local, settings), _tools(ui))
+    chosen = made.sam if format == "sam" else made.cloudformation
+    ui.document(chosen) if as_json else ui.text(stack.to_yaml(chosen))
+
+
+@app.command(epilog=example("slsdeploy plan --stage prod"))
+def plan(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Show what `up` would change; writes nothing."""
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.plan(_where(folder, stage, local, settings), _tools(ui)))
+
+
+@app.command(epilog=example("slsdeploy up samples/iris --local"))
+def up(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Build, publish, deploy and smoke-test.
+
+    Prints the endpoints. Does nothing when nothing changed.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.up(_where(folder, stage, local, settings), _tools(ui)))
+
+
+@app.command(epilog=example("slsdeploy invoke --local --event flower.json"))
+def invoke(
+    folder: Folder = HERE,
+    event: Annotated[str | None, typer.Option(metavar="FILE|-", help="the event; - for standard input")] = None,
+    sample: Annotated[
+        str, typer.Option(metavar="SOURCE", help="without --event: a made-up event (direct, http, sqs)")
+    ] = "direct",
+    url: Annotated[
+        bool, typer.Option("--url", help="POST it to the function's own URL, signed, instead of the Lambda API")
+    ] = False,
+    stage: Stage = None,
+    local: Local = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Send one event, print the answer.
+
+    And how long it took, and whether it was a cold start. Exit code 5 when the function failed.
+    """
+    from slsdeploy import invoking
+
+    ui = _ui(as_json, verbose)
+    tools = _tools(ui, start_local=False)
+    result = invoking.invoke(
+        _where(folder, stage, local, None), tools, invoking.read_event(event), sample=sample, over_url=url
+    )
+    ui.show(result)
+    if result.error:
+        raise typer.Exit(5)
+
+
+@app.command(epilog=example("slsdeploy logs --local -f"))
+def logs(
+    folder: Folder = HERE,
+    follow: Annotated[bool, typer.Option("-f", "--follow", help="go on as lines come; end with Ctrl-C")] = False,
+    since: Annotated[int, typer.Option(metavar="MINUTES", help="how far back to begin")] = 60,
+    stage: Stage = None,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Print the function's log."""
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json)
+    lines = pipeline.logs(
+        _where(folder, stage, local, None), _tools(ui, start_local=False), since, follow=follow and not as_json
+    )
+    if as_json:
+        ui.document(
+            {
+                "events": [
+                    {"timestamp": line.timestamp, "stream": line.stream, "message": line.message} for line in lines
+                ]
+            }
+        )
+        return
+    for line in lines:
+        ui.text(line.message)
+
+
+@app.command(epilog=example("slsdeploy status --local"))
+def status(
+    folder: Folder = HERE, stage: Stage = None, local: Local = False, as_json: Json = False, verbose: Verbose = False
+) -> None:
+    """Say what is deployed."""
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.status(_where(folder, stage, local, None), _tools(ui, start_local=False)))
+
+
+@app.command(epilog=example("slsdeploy down --local"))
+def down(
+    folder: Folder = HERE,
+    delete_data: Annotated[
+        bool, typer.Option("--delete-data", help="also buckets and queues that are not empty")
+    ] = False,
+    stage: Stage = None,
+    local: Local = False,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Remove the stack and what it published.
+
+    Buckets and queues that are not empty are kept, unless --delete-data says otherwise.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.down(_where(folder, stage, local, None), _tools(ui, start_local=False), delete_data))
+
+
+@app.command(epilog=example("slsdeploy schema > slsdeploy.schema.json"))
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of slsdeploy.toml."""
+    from slsdeploy import config
+
+    _ui(as_json).document(config.json_schema())
+
+
+@local_app.command("start", epilog=example("slsdeploy local start --port 4600"))
+def local_start(
+    port: Annotated[int | None, typer.Option(help="the port of its endpoint; default: a free one")] = None,
+    as_json: Json = False,
+) -> None:
+    """Start it, if it is not running."""
+    from slsdeploy.local import daemon
+
+    ui = _ui(as_json)
+    daemon.ensure(ui, port)
+    ui.show(_local_status())
+
+
+@local_app.command("stop", epilog=example("slsdeploy local stop"))
+def local_stop(as_json: Json = False) -> None:
+    """Stop it, and all that was deployed to it.
+
+    It keeps nothing: the next `up --local` deploys again, from what is built already.
+    """
+    from slsdeploy.local import daemon
+
+    daemon.stop()
+    _ui(as_json).show(_local_status())
+
+
+@local_app.command("status", epilog=example("slsdeploy local status --json"))
+def local_status(as_json: Json = False) -> None:
+    """Say whether it runs, where, and what is in it.
+
+    And what it cannot enforce or does not emulate on this machine.
+    """
+    _ui(as_json).show(_local_status())
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line; every error ends here."""
+    from slsdeploy.errors import SlsdeployError
+
+    words = sys.argv[1:] if argv is None else argv
+    as_json = "--json" in words
+    try:
+        code = app(words, prog_name="slsdeploy", standalone_mode=False)
+    except SlsdeployError as error:
+        _ui(as_json).error(error)
+        code = error.exit_code
+    except (KeyboardInterrupt, typer.Abort):
+        sys.stderr.write("\ninterrupted; the same command goes on from here\n")
+        code = 130
+    except BrokenPipeError:
+        sys.stdout = None  # type: ignore[assignment]  # nobody reads any more: nothing to flush at exit
+        code = 0
+    except UsageError as error:
+        error.show()
+        code = error.exit_code
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _where(folder: Path, stage: str | None, local: bool, settings: list[str] | None) -> Where:
+    from slsdeploy.app import Where
+
+    overrides = dict(_setting(text) for text in settings or [])
+    return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides)
+
+
+def _setting(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not equals:
+        raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
+    return key.strip(), value
+
+
+def _ui(as_json: bool, verbose: bool = False) -> Ui:
+    from slsdeploy.ui import Ui
+
+    return Ui(as_json=as_json, verbose=verbose)
+
+
+def _tools(ui: Ui, start_local: bool = True) -> Tools:
+    """Put the real effects behind the seams; the local AWS is started only by commands that put something there."""
+    from slsdeploy.effects.shell import SystemShell
+    from slsdeploy.tools import Tools
+
+    def connect(project: Project) -> Any:
+        from slsdeploy.effects.aws import Aws
+        from slsdeploy.local import daemon
+
+        endpoint = None
+        if project.local:
+            endpoint = (daemon.ensure(ui) if start_local else daemon.running()).endpoint
+        return Aws(project.config.region, endpoint, on_call=ui.call)
+
+    return Tools(shell=SystemShell(), reporter=ui, connect=connect)
+
+
+def _local_status() -> Any:
+    from slsdeploy.local import daemon
+    from slsdeploy.results import LocalStatus
+
+    found = daemon.status()
+    return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.limits)
+
+
+if __name__ == "__main__":
+    main()

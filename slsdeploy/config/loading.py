@@ -1,0 +1,168 @@
+"""Reads slsdeploy.toml and says which value each key has for a stage; or everything that is wrong with it, at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from slsdeploy import plugins
+from slsdeploy.config import wording
+from slsdeploy.config.file import FILE, File, read
+from slsdeploy.config.schema import config_schema
+from slsdeploy.config.sections import NAME, Config
+from slsdeploy.config.triggers import Sources, as_json, triggers
+from slsdeploy.config.wording import Complaint
+from slsdeploy.errors import ConfigError, Problem
+
+DEFAULT_STAGE = "dev"
+ENVIRONMENT = "SLSDEPLOY_"
+# Keys that are one value each: these can also come from an option or the environment.
+_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention")
+_WORDS = ("name", "model", "handler", "python", "architecture", "package", "requirements", "region", "log_level")
+SCALARS = (*_WORDS, *_INTEGERS)
+
+
+def load(
+    path: Path,
+    *,
+    stage: str | None = None,
+    overrides: Mapping[str, object],
+    environ: Mapping[str, str],
+    sources: Sources | None = None,
+) -> tuple[Config, str]:
+    """Return the configuration for a stage, and that stage's name ("dev" unless an option or SLSDEPLOY_STAGE says otherwise).
+
+    `path` is the file or its folder; `overrides` are options of the command line by key, None meaning not given;
+    `sources` are the event sources (default: those that are installed).
+    Every stage in the file is checked, not only the one that is asked for. Raises ConfigError with every problem.
+    """
+    path = path / FILE if path.is_dir() else path
+    file = read(path)
+    stage = stage or environ.get(f"{ENVIRONMENT}STAGE") or DEFAULT_STAGE
+    given = _given(overrides, environ)
+    sources = plugins.event_sources() if sources is None else sources
+    config, problems = _Attempt(file, stage, given, sources).result()
+    problems = [*_stage_problems(file, stage), *problems]
+    for other in file.stages:
+        _, found = _Attempt(file, other, given, sources).result()
+        problems += [problem for problem in found if problem not in problems]
+    if problems or config is None:
+        raise _refusal(path, problems)
+    return config, stage
+
+
+def _refusal(path: Path, problems: list[Problem]) -> ConfigError:
+    count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+    ordered = sorted(problems, key=lambda problem: problem.line)
+    return ConfigError(f"{path.name} has {count}", where=str(path), problems=tuple(ordered))
+
+
+def _stage_problems(file: File, stage: str) -> Iterator[Problem]:
+    stages = file.values.get("stages", {})
+    if not isinstance(stages, dict):
+        yield file.problem(Complaint(("stages",), f"found {wording.shown(stages)}; expected a table: [stages.NAME]"))
+        return
+    for name, table in stages.items():
+        if not isinstance(table, dict):
+            message = f"found {wording.shown(table)}; expected a table: [stages.{name}]"
+            yield file.problem(Complaint(("stages", name), message))
+    expected = "expected lower-case letters, digits and single hyphens, beginning with a letter, at most 31 characters"
+    for name in dict.fromkeys((stage, *stages)):
+        if not re.match(NAME, name) or len(name) > 31:  # with the project's name, a Lambda function's 64
+            yield file.problem(Complaint(("stages", name), f"found the stage {wording.shown(name)}; {expected}"))
+    yield from _misspelt(stage, list(stages))
+
+
+def _misspelt(stage: str, stages: list[str]) -> Iterator[Problem]:
+    """Complain of a stage that is not in the file but nearly: it would deploy a second stack by mistake.
+
+    Others need not be in the file: "pr-12", or "test-12" beside [stages.test], are stages with the file's own values.
+    """
+    is_meant = stage in (*stages, DEFAULT_STAGE) or any(stage.startswith(f"{name}-") for name in stages)
+    meant = "" if is_meant else wording.did_you_mean(stage, stages)
+    if meant:
+        yield Problem("stage", 0, f'unknown stage "{stage}"', f"{meant} If not, add an empty [stages.{stage}]")
+
+
+@dataclass(frozen=True)
+class _Given:
+    """The values given beside the file, and where each came from."""
+
+    values: Mapping[str, Any]
+    origins: Mapping[str, str]
+
+
+def _given(overrides: Mapping[str, object], environ: Mapping[str, str]) -> _Given:
+    values: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    for key in SCALARS:
+        variable = ENVIRONMENT + key.upper()
+        if environ.get(variable):
+            values[key], origins[key] = _typed(key, environ[variable]), variable
+    for key, value in overrides.items():
+        if value is not None:
+            values[key] = _typed(key, value) if isinstance(value, str) else value
+            origins[key] = f"--{key.replace('_', '-')}"
+    return _Given(values, origins)
+
+
+def _typed(key: str, text: str) -> str | int:
+    return int(text) if key in _INTEGERS and re.fullmatch(r"-?\d{1,18}", text.strip()) else text
+
+
+class _Attempt:
+    """One stage's values, merged, and what is wrong with them."""
+
+    def __init__(self, file: File, stage: str, given: _Given, sources: Sources) -> None:
+        self.file = file
+        self.stage = stage
+        self.origins = given.origins
+        self.sources = sources
+        of_file = {key: value for key, value in file.values.items() if key != "stages"}
+        self.values = _merged(_merged(of_file, file.stages.get(stage, {})), given.values)
+
+    def result(self) -> tuple[Config | None, list[Problem]]:
+        """Return the configuration, or None and the problems."""
+        own = {key: value for key, value in self.values.items() if key != "trigger"}
+        config, complaints = None, []
+        try:
+            config = Config.model_validate_json(as_json(own), strict=True)
+        except ValidationError as error:
+            complaints = wording.complaints(error.errors(), own, config_schema())
+        found, more = triggers(self.values.get("trigger", []), self.sources)
+        complaints += [*_across(self.values), *more]
+        if config is None or complaints:
+            return None, [self.problem(complaint) for complaint in complaints]
+        return config.model_copy(update={"trigger": found}), []
+
+    def problem(self, complaint: Complaint) -> Problem:
+        origin = self.origins.get(str(complaint.path[0])) if complaint.path else None
+        if origin:
+            return Problem(wording.dotted(complaint.path), 0, f"{origin}: {complaint.message}", complaint.hint)
+        return self.file.problem(complaint, self.stage)
+
+
+def _merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay one table over another: tables key by key, everything else replaced."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = below.get(key)
+        merged[key] = _merged(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _across(values: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Complain of what no key alone can know."""
+    if "model" in values and values.get("models"):
+        yield Complaint(("models",), "there is `model` too; expected one of them")
+    elif "model" not in values and not values.get("models"):
+        yield Complaint(("model",), "is missing; expected the path of a model file", 'model = "model.onnx"')
+    environment, secrets = values.get("environment"), values.get("secrets")
+    if isinstance(environment, dict) and isinstance(secrets, dict):
+        for name in sorted(environment.keys() & secrets.keys()):
+            yield Complaint(("secrets", name), "is in `environment` too; expected it in one of them")

@@ -1,0 +1,1 @@
+"""Every effect: AWS, other programs. Each implements a protocol of `slsdeploy.tools`."""

@@ -1,0 +1,70 @@
+"""The user's data on `down`: buckets and queues that the stack left standing are deleted when they are empty, or when told so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from slsdeploy.errors import AwsError
+from slsdeploy.types import StackState
+
+COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
+GONE = frozenset({"NoSuchBucket", "404", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+
+
+def resources(client: Any, stack: StackState) -> dict[str, tuple[str, str]]:
+    """Return the resources whose template marks them as data: logical id -> (type, physical id)."""
+    wanted = stack.template or {}
+    marked = {
+        logical_id
+        for logical_id, resource in wanted.get("Resources", {}).items()
+        if resource.get("Metadata", {}).get("slsdeploy", {}).get("data")
+    }
+    found = client.describe_stack_resources(StackName=stack.id)["StackResources"]
+    return {
+        resource["LogicalResourceId"]: (resource["ResourceType"], resource["PhysicalResourceId"])
+        for resource in found
+        if resource["LogicalResourceId"] in marked and resource.get("PhysicalResourceId")
+    }
+
+
+def release(client: Any, type: str, physical_id: str, delete_data: bool) -> bool:
+    """Delete one bucket or queue if it is empty or we may delete what is in it; say whether it is gone."""
+    try:
+        return (
+            _bucket(client, physical_id, delete_data)
+            if type == "AWS::S3::Bucket"
+            else _queue(client, physical_id, delete_data)
+        )
+    except AwsError as refused:
+        if refused.code in GONE:
+            return True
+        raise
+
+
+def _bucket(client: Any, bucket: str, delete_data: bool) -> bool:
+    if delete_data:
+        for page in client.pages("list_object_versions", Bucket=bucket):
+            _delete_versions(client, bucket, [*page.get("Versions", ()), *page.get("DeleteMarkers", ())])
+    try:
+        client.delete_bucket(Bucket=bucket)
+    except AwsError as refused:
+        if refused.code == "BucketNotEmpty":
+            return False
+        raise
+    return True
+
+
+def _delete_versions(client: Any, bucket: str, versions: Iterable[dict[str, Any]]) -> None:
+    doomed = [{"Key": version["Key"], "VersionId": version["VersionId"]} for version in versions]
+    if doomed:
+        client.delete_objects(Bucket=bucket, Delete={"Objects": doomed, "Quiet": True})
+
+
+def _queue(client: Any, url: str, delete_data: bool) -> bool:
+    if not delete_data:
+        counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTS))["Attributes"]
+        if any(int(counts.get(name, 0)) for name in COUNTS):
+            return False
+    client.delete_queue(QueueUrl=url)
+    return True

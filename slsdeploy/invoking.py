@@ -1,0 +1,149 @@
+"""One event in, one answer out: through the Lambda API, or through the function's own URL as a client of it would."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from slsdeploy.app import ALIAS, Where, deployed, open_project
+from slsdeploy.bundle import model
+from slsdeploy.errors import ProjectError, ToolError
+from slsdeploy.results import Invoked
+from slsdeploy.tools import Cloud, Tools
+from slsdeploy.types import Project
+
+
+def invoke(where: Where, tools: Tools, event: bytes | None, sample: str = "direct", over_url: bool = False) -> Invoked:
+    """Send an event (None: a sample made from the model's signature) to what is deployed, and return its answer."""
+    project = open_project(where, tools)
+    cloud = tools.connect(project)
+    state = deployed(project, cloud)
+    if over_url:
+        url = state.outputs.get("Url", "")
+        if not url:
+            raise ProjectError(
+                "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
+            )
+        return _post(f"{url.rstrip('/')}/predict", event or sample_event(project, "direct"), cloud)
+    return _call(project.stack, event or sample_event(project, sample), cloud)
+
+
+def read_event(source: str | None) -> bytes | None:
+    """Read `--event`: a file, "-" for standard input, None for none given.
+
+    Raises ProjectError when there is no such file.
+    """
+    if source is None:
+        return None
+    if source == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(source).read_bytes()
+    except OSError as error:
+        raise ProjectError(
+            f"cannot read the event: {error.strerror}",
+            hint="--event takes a file, or - for standard input",
+            where=source,
+        ) from error
+
+
+def sample_event(project: Project, source: str) -> bytes:
+    """Return an event of a source ("direct", "http", "sqs") with inputs that fit the first model's signature."""
+    body = json.dumps({"inputs": model.sample_inputs(model.inspect(project.models[0].path))})
+    if source == "direct":
+        return body.encode()
+    events: dict[str, Any] = {
+        "http": {
+            "version": "2.0",
+            "rawPath": "/predict",
+            "rawQueryString": "",
+            "headers": {"content-type": "application/json", "host": "localhost"},
+            "requestContext": {
+                "http": {"method": "POST", "path": "/predict", "sourceIp": "127.0.0.1"},
+                "requestId": "sample",
+            },
+            "body": body,
+            "isBase64Encoded": False,
+        },
+        "sqs": {
+            "Records": [
+                {
+                    "messageId": "sample",
+                    "receiptHandle": "sample",
+                    "body": body,
+                    "attributes": {},
+                    "messageAttributes": {},
+                    "eventSource": "aws:sqs",
+                    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:sample",
+                    "awsRegion": "us-east-1",
+                }
+            ]
+        },
+    }
+    if source not in events:
+        raise ProjectError(
+            f"there is no sample of {source!r}",
+            hint=f"one of: direct, {', '.join(events)}; or send an event of your own with --event FILE",
+        )
+    return json.dumps(events[source]).encode()
+
+
+def _call(function: str, event: bytes, cloud: Cloud) -> Invoked:
+    answer = cloud.invoke(function, ALIAS, event)
+    payload = _decoded(answer.payload)
+    error = None
+    if answer.function_error:
+        told = payload if isinstance(payload, dict) else {}
+        error = {
+            "type": str(told.get("errorType", answer.function_error)),
+            "message": str(told.get("errorMessage", payload)),
+        }
+    return Invoked(
+        status_code=answer.status_code,
+        payload=payload,
+        cold_start=answer.init_ms is not None,
+        duration_ms=answer.duration_ms,
+        init_ms=answer.init_ms,
+        error=error,
+    )
+
+
+def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
+    import urllib3
+
+    headers = cloud.sign(url, body, {"content-type": "application/json"})
+    began = time.perf_counter()
+    try:
+        answer = urllib3.request("POST", url, body=body, headers=headers, timeout=910, retries=False)
+    except urllib3.exceptions.HTTPError as error:
+        raise ToolError(
+            f"{url} does not answer: {error}", hint="look at `slsdeploy status` and `slsdeploy logs`", where=url
+        ) from error
+    took = (time.perf_counter() - began) * 1000
+    payload = _decoded(answer.data)
+    init = _init_ms(answer.headers.get("server-timing", ""))
+    failure = None
+    if answer.status >= 400:
+        failure = {"type": f"HTTP {answer.status}", "message": payload if isinstance(payload, str) else json.dumps(payload)}
+    return Invoked(
+        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=failure
+    )
+
+
+def _init_ms(server_timing: str) -> float | None:
+    """Read `init;dur=<ms>` of a Server-Timing header, which the runtime sends with an environment's first answer."""
+    for metric in server_timing.split(","):
+        name, *parameters = metric.strip().split(";")
+        if name == "init":
+            return next((float(p[4:]) for p in parameters if p.startswith("dur=")), 0.0)
+    return None
+
+
+def _decoded(payload: bytes) -> Any:
+    try:
+        return json.loads(payload)
+    except ValueError:
+        return payload.decode("utf-8", "replace")

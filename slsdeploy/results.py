@@ -1,0 +1,128 @@
+"""What each command answers. The fields are the keys of its `--json` document: other programs rely on them (docs/commands.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Inspected:
+    """`inspect`: what a model file says of itself. Shapes as the Open Inference Protocol has them: -1 is any size."""
+
+    format: str
+    inputs: Sequence[Mapping[str, Any]]
+    outputs: Sequence[Mapping[str, Any]]
+    bytes: int
+    operators: Sequence[str]
+    opset: int
+    digest: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """`check`: what the preflight found."""
+
+    problems: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """`build`: the bundle on disk; sizes in bytes."""
+
+    package: str
+    digest: str
+    parts: Sequence[Mapping[str, Any]]
+    unzipped_bytes: int
+    path: str
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """`plan`: what `up` would do."""
+
+    changed: bool
+    steps: Sequence[Mapping[str, Any]]
+    resources: Sequence[Mapping[str, str]]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Upped:
+    """`up`: what is deployed now, and what it took."""
+
+    name: str
+    stage: str
+    target: Literal["local", "aws"]
+    stack: str
+    function_name: str
+    function_arn: str
+    alias: str
+    version: str
+    url: str
+    package: str
+    bundle_digest: str
+    changed: bool
+    uploaded_bytes: int
+    outputs: Mapping[str, str]
+    seconds: Mapping[str, float]
+    endpoint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invoked:
+    """`invoke`: the answer. Times in milliseconds; `init_ms` is null when the environment was warm."""
+
+    status_code: int
+    payload: Any
+    cold_start: bool
+    duration_ms: float
+    init_ms: float | None
+    error: Mapping[str, str] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Stated:
+    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS."""
+
+    stack: str
+    status: str
+    function_name: str
+    version: str
+    url: str
+    endpoint: str
+    package: str
+    bundle_digest: str
+    deployed_at: str
+    outputs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Downed:
+    """`down`: what was removed, and the data that was kept because there was something in it."""
+
+    stack: str
+    removed: bool
+    kept: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class LocalStatus:
+    """`local status`: the embedded AWS; `limits` are what it cannot enforce or does not emulate here."""
+
+    running: bool
+    endpoint: str
+    pid: int
+    functions: Sequence[Mapping[str, Any]]
+    limits: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Initialised:
+    """`init`: the files that were written."""
+
+    path: str
+    files: Sequence[str]

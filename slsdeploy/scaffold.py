@@ -1,0 +1,67 @@
+"""`init`: writes a project around a model, such that `up` accepts it at once."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+from slsdeploy import plugins
+from slsdeploy.bundle import model as models
+from slsdeploy.config import FILE
+from slsdeploy.errors import ConfigError, ProjectError
+from slsdeploy.results import Initialised
+
+IGNORED = ".slsdeploy/\n__pycache__/\n"
+
+
+def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> Initialised:
+    """Write slsdeploy.toml (and .gitignore), and copy the model beside it when it lies elsewhere.
+
+    Raises ProjectError when the folder has a project already, or the model cannot be served.
+    """
+    target = folder / FILE
+    if target.exists():
+        raise ProjectError(f"there is a {FILE} already", hint="edit it, or choose another folder", where=str(target))
+    known = [*plugins.event_sources()]
+    unknown = [word for word in triggers if word not in known]
+    if unknown:
+        raise ConfigError(f"unknown trigger {unknown[0]!r}", hint=f"one of: {', '.join(known)}")
+    models.inspect(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    written = [FILE]
+    inside = _place(model, folder, written)
+    chosen = name or project_name(folder.resolve().name if folder.resolve().name else model.stem)
+    target.write_text(toml(chosen, inside, triggers), encoding="utf-8")
+    ignore = folder / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text(IGNORED, encoding="utf-8")
+        written.append(ignore.name)
+    return Initialised(path=str(folder), files=written)
+
+
+def toml(name: str, model: str, triggers: list[str]) -> str:
+    """Return the text of a project file."""
+    head = f'name = "{name}"\nmodel = "{model}"\n'
+    return head + "".join(f'\n[[trigger]]\ntype = "{trigger}"\n' for trigger in triggers)
+
+
+def project_name(text: str) -> str:
+    """Make a name that stacks, functions and queues may have out of any text."""
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    name = "-".join(words)[:32].strip("-")
+    return name if name[:1].isalpha() else f"model-{name}".strip("-")[:32]
+
+
+def _place(model: Path, folder: Path, written: list[str]) -> str:
+    """Return the model's path relative to the project; a model from elsewhere is copied in, with its external data."""
+    resolved, root = model.resolve(), folder.resolve()
+    if resolved.is_relative_to(root):
+        return resolved.relative_to(root).as_posix()
+    base = resolved.parent
+    for file in models.inspect(model).files:
+        relative = file.resolve().relative_to(base)
+        (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / relative)
+        written.append(relative.as_posix())
+    return resolved.name

@@ -1,0 +1,147 @@
+"""Project + Artifact -> Template: structure merged onto templates/function.yaml. Pure.
+
+What a trigger adds is said in its own file (`slsdeploy_runtime/events/`); what a package adds, in `targets/`. This module only joins them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from importlib import import_module
+from typing import Any
+
+import yaml
+
+from slsdeploy import assets
+from slsdeploy.config import FILE
+from slsdeploy.errors import ConfigError
+from slsdeploy.transform import transform
+from slsdeploy.types import Artifact, Project, Template, Trigger
+from slsdeploy_runtime.events import Site, Wiring
+
+FUNCTION = "Function"
+LATE_POLICY = "FunctionDataPolicy"
+
+
+def make_template(project: Project, artifact: Artifact, region: str) -> Template:
+    """Return the stack that serves this project's bundle: SAM, and the CloudFormation it stands for."""
+    sam = make_sam(project, artifact)
+    return Template(
+        stack=project.stack,
+        sam=sam,
+        cloudformation=transform(sam, region),
+        tags={**project.config.tags, "slsdeploy:name": project.name, "slsdeploy:stage": project.stage},
+    )
+
+
+def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
+    """Merge the function's settings, the artifact and the wiring of every trigger onto templates/function.yaml."""
+    sam: dict[str, Any] = yaml.safe_load((assets.templates() / "function.yaml").read_text(encoding="utf-8"))
+    sam["Metadata"] = {"slsdeploy": {"bundle": artifact.digest, "package": artifact.package}}
+    resources = sam["Resources"]
+    properties = resources[FUNCTION]["Properties"]
+    del properties["InlineCode"]
+    properties.update(_settings(project))
+    properties.update(artifact.properties)
+    resources.update(artifact.resources)
+    resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
+    for trigger in project.triggers:
+        _add(sam, trigger, wire(project, trigger))
+    _allow(sam, _secret_statements(project.config.secrets))
+    properties["AutoPublishCodeSha256"] = _release(properties, artifact)
+    return sam
+
+
+def to_yaml(template: Mapping[str, Any]) -> str:
+    """Return a template as people read it, in the order in which it was built."""
+    return yaml.safe_dump(json.loads(json.dumps(template)), sort_keys=False, width=120)
+
+
+def wire(project: Project, trigger: Trigger) -> Wiring:
+    """Return what one trigger adds to the stack.
+
+    Raises ConfigError when its options do not fit the function's.
+    """
+    site = Site(function=FUNCTION, timeout=project.config.timeout, trigger=trigger.name)
+    try:
+        wiring: Wiring = import_module(trigger.module).wire(trigger.options, site)
+    except ValueError as error:
+        raise ConfigError(
+            f"[[trigger]] of type {trigger.options.type!r}: {error}", where=str(project.root / FILE)
+        ) from error
+    return wiring
+
+
+def _release(properties: Mapping[str, Any], artifact: Artifact) -> str:
+    """Return the digest that a new version is published for: of the bundle and of every property of the function."""
+    return sha256(json.dumps([artifact.digest, properties], sort_keys=True).encode()).hexdigest()
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    config = project.config
+    variables = {
+        "SLSDEPLOY_STAGE": project.stage,
+        "POWERTOOLS_SERVICE_NAME": project.name,
+        "POWERTOOLS_METRICS_NAMESPACE": "slsdeploy",
+        "POWERTOOLS_LOG_LEVEL": config.log_level,
+        **config.environment,
+    }
+    settings: dict[str, Any] = {
+        "Runtime": f"python{project.target.python}",
+        "Architectures": [project.target.architecture],
+        "MemorySize": config.memory,
+        "Timeout": config.timeout,
+        "Environment": {"Variables": variables},
+    }
+    if config.ephemeral_storage != 512:  # Lambda's default
+        settings["EphemeralStorage"] = {"Size": config.ephemeral_storage}
+    return settings
+
+
+def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
+    properties = sam["Resources"][FUNCTION]["Properties"]
+    properties.update(wiring.properties)
+    if wiring.events:
+        properties.setdefault("Events", {}).update(wiring.events)
+    properties["Environment"]["Variables"].update(wiring.environment)
+    sam["Resources"].update(wiring.resources)
+    for name, value in wiring.outputs.items():
+        # the second trigger of a type says whose outputs these are
+        sam["Outputs"][f"{trigger.name}{name}" if name in sam["Outputs"] else name] = {"Value": value}
+    _allow(sam, wiring.statements)
+    if wiring.late_statements:
+        policy = sam["Resources"].setdefault(LATE_POLICY, _late_policy())
+        policy["Properties"]["PolicyDocument"]["Statement"].extend(wiring.late_statements)
+
+
+def _allow(sam: dict[str, Any], statements: Any) -> None:
+    sam["Resources"]["FunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]["Statement"].extend(statements)
+
+
+def _late_policy() -> dict[str, Any]:
+    return {
+        "Type": "AWS::IAM::Policy",
+        "Properties": {
+            "PolicyName": "data",
+            "Roles": [{"Ref": "FunctionRole"}],
+            "PolicyDocument": {"Version": "2012-10-17", "Statement": []},
+        },
+    }
+
+
+def _secret_statements(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
+    by_action: dict[str, list[Any]] = {}
+    for source in secrets.values():
+        is_parameter = source.startswith("ssm:") or source.split(":")[2] == "ssm"
+        action = "ssm:GetParameter" if is_parameter else "secretsmanager:GetSecretValue"
+        by_action.setdefault(action, []).append(_arn(source))
+    return [{"Effect": "Allow", "Action": action, "Resource": arns} for action, arns in by_action.items()]
+
+
+def _arn(secret: str) -> Any:
+    if not secret.startswith("ssm:"):
+        return secret
+    return {
+        "Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{secret[4:].lstrip('/')}"
+    }

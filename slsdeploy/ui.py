@@ -1,0 +1,136 @@
+"""What the user sees: the only module that prints. Results to standard output; progress, notes and errors to standard error.
+
+A terminal gets colour and moving bars; a pipe, or NO_COLOR, gets plain lines.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.tools import StackEvent, Task
+from slsdeploy.views import size, view
+
+MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
+
+
+class Ui:
+    """Implements `tools.Reporter`, and shows results and errors. With `json`, standard output gets exactly one JSON document."""
+
+    def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
+        self.as_json = as_json
+        self.verbose = verbose
+        self.out = Console(soft_wrap=True, highlight=False)
+        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+
+    def show(self, result: Any) -> None:
+        """Print what a command answers."""
+        if self.as_json:
+            self.document(dataclasses.asdict(result))
+            return
+        for line in view(result):
+            self.out.print(line)
+
+    def document(self, value: object) -> None:
+        """Print one JSON document."""
+        print(json.dumps(value, indent=2, default=str))
+
+    def text(self, value: str) -> None:
+        """Print text as it is: a template, a log line."""
+        sys.stdout.write(value if value.endswith("\n") else value + "\n")
+        sys.stdout.flush()
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[Task]:
+        """Show progress while the block runs: a moving line in a terminal, one line at the end elsewhere."""
+        columns = [SpinnerColumn(), TextColumn("{task.description}")]
+        columns += [BarColumn(), DownloadColumn()] if total else []
+        progress = Progress(
+            *columns, TimeElapsedColumn(), console=self.err, transient=True, disable=not self.err.is_terminal
+        )
+        with progress:
+            task = _Bar(progress, escape(title), total)
+            yield task
+            elapsed = progress.tasks[0].elapsed or 0.0
+        amount = f" [dim]{size(total)}[/]" if total else ""
+        self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{elapsed:.1f} s[/]")
+
+    @contextmanager
+    def waiting(self, title: str) -> Iterator[None]:
+        """Show a spinner in a terminal while the block runs; nothing of it stays."""
+        with self.err.status(escape(title)) if self.err.is_terminal else nullcontext():
+            yield
+
+    def note(self, text: str) -> None:
+        """Say one line that stays."""
+        self.err.print(f"[dim]·[/] {escape(text)}")
+
+    def call(self, name: str) -> None:
+        """Say which AWS call is made, when asked to be verbose."""
+        if self.verbose:
+            self.err.print(f"  [dim]→ {escape(name)}[/]")
+
+    def resource(self, event: StackEvent) -> None:
+        """Say that a resource of the stack came to an end, good or bad; and that it began, when asked to be verbose."""
+        ending = event.status.rpartition("_")[2]
+        if ending not in MARKS and not self.verbose:
+            return
+        status = event.status.replace("_", " ").lower()
+        reason = f" [red]{escape(event.reason)}[/]" if ending == "FAILED" and event.reason else ""
+        self.err.print(f"  {MARKS.get(ending, '·')} {escape(event.logical_id)} [dim]{event.type} {status}[/]{reason}")
+
+    def error(self, error: SlsdeployError) -> None:
+        """Draw an error: what happened, where, what to do next."""
+        if self.as_json:
+            self.document({"error": error_document(error)})
+            return
+        self.err.print(Text.assemble(("error: ", "bold red"), error.message))
+        if isinstance(error, ConfigError):
+            for problem in error.problems:
+                place = f"line {problem.line}: " if problem.line else ""
+                self.err.print(Text.assemble(f"  {place}", (problem.key, "bold"), f"  {problem.message}"))
+                if problem.hint:
+                    self.err.print(Text.assemble("    ", ("hint: ", "cyan"), problem.hint))
+        if error.where:
+            self.err.print(Text.assemble(("where: ", "dim"), error.where))
+        if error.hint:
+            self.err.print(Text.assemble(("hint: ", "cyan"), error.hint))
+
+
+def error_document(error: SlsdeployError) -> dict[str, Any]:
+    """Return an error as other programs read it."""
+    document: dict[str, Any] = {
+        "type": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "where": error.where,
+    }
+    if isinstance(error, ConfigError):
+        document["problems"] = [dataclasses.asdict(problem) for problem in error.problems]
+    return document
+
+
+class _Bar:
+    """A line of progress that is still moving."""
+
+    def __init__(self, progress: Progress, title: str, total: int | None) -> None:
+        self.title = title
+        self._progress = progress
+        self._id = progress.add_task(title, total=total)
+
+    def advance(self, amount: int) -> None:
+        self._progress.advance(self._id, amount)
+
+    def describe(self, text: str) -> None:
+        self.title = escape(text)
+        self._progress.update(self._id, description=self.title)

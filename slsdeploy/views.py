@@ -1,0 +1,178 @@
+"""Results -> what a person reads: tables and lines, one function a command. Pure; `ui.py` prints them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from rich.console import RenderableType
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+
+from slsdeploy import results
+
+ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
+SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
+
+
+def view(result: Any) -> Iterable[RenderableType]:
+    """Return what to print for a command's result."""
+    return VIEWS[type(result)](result)
+
+
+def size(amount: int) -> str:
+    """Return bytes as a person reads them, in powers of 1,000: 37.2 MB."""
+    if amount < 1000:
+        return f"{amount} B"
+    value = float(amount)
+    for unit in ("kB", "MB", "GB"):
+        value /= 1000
+        if value < 999.95:
+            return f"{value:.1f} {unit}"
+    return f"{value / 1000:.1f} TB"
+
+
+def inspected(result: results.Inspected) -> Iterator[RenderableType]:
+    """Show a model: its signature as a table, then the rest."""
+    table = _table("", "name", "datatype", "shape")
+    for kind, tensors in (("input", result.inputs), ("output", result.outputs)):
+        for tensor in tensors:
+            shape = " × ".join("any" if length < 0 else str(length) for length in tensor["shape"]) or "scalar"
+            table.add_row(f"[dim]{kind}[/]", escape(tensor["name"]), tensor["datatype"], shape)
+    yield f"[bold]{result.format}[/], opset {result.opset}, {size(result.bytes)}, sha256 {result.digest[:12]}"
+    yield table
+    yield f"[dim]operators[/] {', '.join(result.operators)}"
+    yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
+
+
+def checked(result: results.Checked) -> Iterator[RenderableType]:
+    """Show what the preflight found."""
+    for problem in result.problems:
+        where = f" [dim]{escape(problem['path'])}[/]" if problem["path"] else ""
+        yield f"{SEVERITIES[problem['severity']]} [bold]{problem['rule']}[/]{where} {escape(problem['message'])}"
+        if problem["hint"]:
+            yield f"  [cyan]hint:[/] {escape(problem['hint'])}"
+    if not result.problems:
+        yield "[green]✓[/] nothing to complain about"
+
+
+def built(result: results.Built) -> Iterator[RenderableType]:
+    """Show the bundle: what is in it and what it weighs."""
+    table = _table("part", "files", "unzipped", "zipped", "digest", right=(1, 2, 3))
+    for part in result.parts:
+        table.add_row(
+            part["name"], str(part["files"]), size(part["bytes"]), size(part["compressed_bytes"]), part["digest"][:12]
+        )
+    yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of 262.1 MB unzipped"
+    yield table
+    yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
+    yield f"[dim]in[/] {escape(result.path)}"
+
+
+def planned(result: results.Planned) -> Iterator[RenderableType]:
+    """Show what would change."""
+    if not result.changed:
+        yield "[green]✓[/] nothing to do: what is deployed is what you have here"
+        return
+    for step in result.steps:
+        amount = f" [dim]{size(step['bytes'])}[/]" if "bytes" in step else ""
+        yield f"{step['type'].replace('-', ' ')} [bold]{escape(step['name'])}[/]{amount}"
+    table = _table("", "resource", "type")
+    for change in result.resources:
+        table.add_row(ACTIONS[change["action"]], escape(change["logical_id"]), f"[dim]{change['type']}[/]")
+    yield Padding(table, (0, 0, 0, 2))
+
+
+def upped(result: results.Upped) -> Iterator[RenderableType]:
+    """Show what is deployed now and how to reach it."""
+    where = "the local AWS" if result.target == "local" else "AWS"
+    if result.changed:
+        yield (
+            f"[green]✓[/] [bold]{result.stack}[/] is on {where}: version {result.version}, "
+            f"{size(result.uploaded_bytes)} uploaded, {result.seconds['total']:.1f} s"
+        )
+    else:
+        took = f"[dim]{result.seconds['total']:.1f} s[/]"
+        yield f"[green]✓[/] nothing changed: [bold]{result.stack}[/] version {result.version} is on {where} {took}"
+    yield _outputs(result.outputs, result.endpoint)
+
+
+def invoked(result: results.Invoked) -> Iterator[RenderableType]:
+    """Show an answer, then how long it took."""
+    yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
+    start = f"cold start, init {result.init_ms:.0f} ms" if result.init_ms is not None else "warm"
+    colour = "red" if result.error else "dim"
+    yield f"[{colour}]{result.status_code} in {result.duration_ms:.1f} ms, {start}[/]"
+
+
+def stated(result: results.Stated) -> Iterator[RenderableType]:
+    """Show what is deployed."""
+    yield f"[bold]{result.stack}[/] {result.status}, version {result.version}, {result.package} bundle {result.bundle_digest[:12]}"
+    yield _outputs(result.outputs, result.endpoint)
+    yield f"[dim]deployed {result.deployed_at}[/]"
+
+
+def downed(result: results.Downed) -> Iterator[RenderableType]:
+    """Show what was removed and what was kept."""
+    yield f"[green]✓[/] {result.stack} is gone" if result.removed else f"[green]✓[/] there is no stack {result.stack}"
+    for physical_id in result.kept:
+        yield f"  kept, there is something in it: [bold]{escape(physical_id)}[/]  [dim](--delete-data removes such things too)[/]"
+
+
+def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
+    """Show the embedded AWS, how to reach it with any client, and what it does not do."""
+    if not result.running:
+        yield "the local AWS is not running"
+        return
+    yield f"the local AWS is running at [bold]{result.endpoint}[/] [dim](process {result.pid})[/]"
+    yield "[dim]for any AWS client:[/]"
+    yield (
+        f"  export AWS_ENDPOINT_URL={result.endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
+    )
+    if result.functions:
+        table = _table("function", "environments", "url")
+        for function in result.functions:
+            table.add_row(
+                str(function["name"]), str(len(function.get("environments", ()))), str(function.get("url") or "")
+            )
+        yield table
+    for limit in result.limits:
+        yield f"[dim]·[/] {escape(limit)}"
+
+
+def initialised(result: results.Initialised) -> Iterator[RenderableType]:
+    """Show which files were written and what comes next."""
+    yield f"[green]✓[/] wrote {escape(', '.join(result.files))} in {escape(result.path)}"
+    yield f"next: [bold]slsdeploy up {escape(result.path)} --local[/]"
+
+
+def _outputs(outputs: Any, endpoint: str) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, value in sorted(outputs.items()):
+        table.add_row(f"  [dim]{name}[/]", escape(value))
+    if endpoint:
+        table.add_row("  [dim]AWS endpoint[/]", endpoint)
+    return table
+
+
+def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index in right else "left", no_wrap=True)
+    return table
+
+
+VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
+    results.Inspected: inspected,
+    results.Checked: checked,
+    results.Built: built,
+    results.Planned: planned,
+    results.Upped: upped,
+    results.Invoked: invoked,
+    results.Stated: stated,
+    results.Downed: downed,
+    results.LocalStatus: local_status,
+    results.Initialised: initialised,
+}

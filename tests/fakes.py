@@ -1,0 +1,153 @@
+"""The doubles, all of them: small real implementations of the seams in `slsdeploy.tools`, held to the real ones' contract."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from slsdeploy.errors import DeployError, ToolError
+from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
+from slsdeploy.types import Object, Observed, StackState, Template
+
+ACCOUNT = "123456789012"
+
+
+class FakeCloud:
+    """An account in memory. `calls` are the writes, in order; `failing` is the logical id whose creation fails."""
+
+    region = "us-east-1"
+    endpoint = ""
+
+    def __init__(self, failing: str = "", answer: bytes = b'{"ready": true}') -> None:
+        self.failing = failing
+        self.answer = answer
+        self.calls: list[str] = []
+        self.objects: dict[str, bytes] = {}
+        self.buckets: set[str] = set()
+        self.stacks: dict[str, StackState] = {}
+        self.data: dict[str, bool] = {}
+
+    def observe(self, stack: str) -> Observed:
+        bucket = f"slsdeploy-{ACCOUNT}-{self.region}"
+        keys = frozenset(key for key in self.objects if key.startswith(f"{stack}/"))
+        return Observed(ACCOUNT, self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
+
+    def create_bucket(self, bucket: str) -> None:
+        self.calls.append("create_bucket")
+        self.buckets.add(bucket)
+
+    def upload(self, item: Object, task: Task) -> None:
+        self.calls.append(f"upload {item.key}")
+        assert item.bucket in self.buckets
+        self.objects[item.key] = item.path.read_bytes()
+        task.advance(item.bytes)
+
+    def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
+        self.calls.append(f"deploy_stack {template.stack}")
+        assert is_new == (template.stack not in self.stacks)
+        resources = json.loads(json.dumps(template.cloudformation))["Resources"]
+        for logical_id, resource in resources.items():
+            if logical_id == self.failing:
+                yield StackEvent(logical_id, resource["Type"], "CREATE_FAILED", "no luck", "")
+                raise DeployError(f"{logical_id} ({resource['Type']}) failed: no luck", where=logical_id)
+            yield StackEvent(logical_id, resource["Type"], "CREATE_COMPLETE", "", logical_id.lower())
+        self.stacks[template.stack] = StackState(
+            id=f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{template.stack}/1",
+            name=template.stack,
+            status="CREATE_COMPLETE" if is_new else "UPDATE_COMPLETE",
+            template=json.loads(json.dumps(template.cloudformation)),
+            tags=dict(template.tags),
+            outputs={name: f"<{name}>" for name in template.cloudformation["Outputs"]},
+        )
+
+    def delete_stack(self, stack: str) -> Iterator[StackEvent]:
+        self.calls.append(f"delete_stack {stack}")
+        state = self.stacks.pop(stack)
+        yield StackEvent(stack, "AWS::CloudFormation::Stack", "DELETE_COMPLETE", "", state.id)
+
+    def stack_state(self, stack: str) -> StackState | None:
+        return self.stacks.get(stack)
+
+    def data_resources(self, stack: StackState) -> Mapping[str, tuple[str, str]]:
+        resources = (stack.template or {})["Resources"]
+        return {
+            name: (resource["Type"], name.lower())
+            for name, resource in resources.items()
+            if resource.get("Metadata", {}).get("slsdeploy", {}).get("data")
+        }
+
+    def release(self, type: str, physical_id: str, delete_data: bool) -> bool:
+        self.calls.append(f"release {physical_id}")
+        return delete_data or not self.data.get(physical_id)
+
+    def delete_objects(self, bucket: str, keys: frozenset[str]) -> None:
+        self.calls.append("delete_objects")
+        for key in keys:
+            del self.objects[key]
+
+    def version(self, function: str, alias: str) -> str:
+        return "1"
+
+    def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
+        return Invocation(200, self.answer, "", 1.5, 120.0, "1")
+
+    def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+        return {**headers, "authorization": "AWS4-HMAC-SHA256 fake"}
+
+    def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]:
+        yield LogLine(since_ms, "2026/01/01/[1]abc", "START")
+
+
+class FakeShell:
+    """Answers programs by their name; every call is kept. A program that is not known is missing."""
+
+    def __init__(self, programs: Mapping[str, Callable[[Sequence[str]], Completed]] | None = None) -> None:
+        self.programs = dict(programs or {})
+        self.calls: list[Sequence[str]] = []
+
+    def run(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
+        self.calls.append(argv)
+        program = self.programs.get(Path(argv[0]).name)
+        if program is None:
+            raise ToolError(f"there is no program {argv[0]}")
+        return program(argv)
+
+
+class FakeTask:
+    """A line of progress that only counts."""
+
+    def __init__(self) -> None:
+        self.amount = 0
+
+    def advance(self, amount: int) -> None:
+        self.amount += amount
+
+    def describe(self, text: str) -> None:
+        pass
+
+
+class FakeReporter:
+    """Keeps what would have been shown."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.notes: list[str] = []
+        self.events: list[StackEvent] = []
+
+    @contextmanager
+    def step(self, title: str, total: int | None = None) -> Iterator[Any]:
+        self.steps.append(title)
+        yield FakeTask()
+
+    @contextmanager
+    def waiting(self, title: str) -> Iterator[None]:
+        yield
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+    def resource(self, event: StackEvent) -> None:
+        self.events.append(event)

@@ -1,0 +1,106 @@
+"""Tiny bundles for the runtime's tests: ONNX models made of a few operators, and the manifest beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import onnx
+from onnx import TensorProto, helper
+
+FORMAT = "slsdeploy_runtime.formats.onnx"
+DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
+TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING, "UINT8": TensorProto.UINT8}
+
+Shape = Sequence[int]
+Tensors = Mapping[str, tuple[str, Shape]]
+
+
+def double(shape: Shape = (-1, 2), name: str = "double") -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """y = 2 x."""
+    nodes = [helper.make_node("Add", ["x", "x"], ["y"])]
+    return _model(name, nodes, {"x": ("FP32", shape)}, {"y": ("FP32", shape)})
+
+
+def divide() -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """quotient = a / b and total = a + b, row by row."""
+    nodes = [helper.make_node("Div", ["a", "b"], ["quotient"]), helper.make_node("Add", ["a", "b"], ["total"])]
+    shape = ("FP32", (-1,))
+    return _model("divide", nodes, {"a": shape, "b": shape}, {"quotient": shape, "total": shape})
+
+
+def lookup() -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """row = table[index]; an index beyond 2 is refused by the operator, not by the signature."""
+    table = helper.make_tensor("table", TensorProto.FLOAT, [3, 2], [0.0, 0.5, 1.0, 1.5, 2.0, 2.5])
+    nodes = [helper.make_node("Gather", ["table", "index"], ["row"])]
+    return _model("lookup", nodes, {"index": ("INT64", (-1,))}, {"row": ("FP32", (-1, 2))}, [table])
+
+
+def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """out = in, of any datatype."""
+    nodes = [helper.make_node("Identity", ["in"], ["out"])]
+    return _model("same", nodes, {"in": (datatype, shape)}, {"out": (datatype, shape)})
+
+
+def write(
+    root: Path,
+    *models: tuple[onnx.ModelProto, Tensors, Tensors],
+    handler: str | None = None,
+    events: Sequence[Mapping[str, Any]] = (),
+    secrets: Mapping[str, str] | None = None,
+) -> Path:
+    """Write a bundle as the build lays it out (models in a layer); return its task folder. `handler` is the module's text."""
+    task, opt = root / "task", root / "opt"
+    task.mkdir(parents=True)
+    entries = []
+    for proto, inputs, outputs in models or [double()]:
+        name = proto.graph.name
+        path = Path("models") / name / f"{name}.onnx"
+        (opt / path).parent.mkdir(parents=True)
+        onnx.save(proto, opt / path)
+        entry = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
+        entries.append({**entry, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
+    if handler is not None:
+        (task / "handler.py").write_text(handler, encoding="utf-8")
+    manifest = {
+        "schema": 1,
+        "name": "test",
+        "stage": "dev",
+        "models": entries,
+        "handler": None if handler is None else "handler",
+        "events": [*events, DIRECT],
+        "secrets": secrets or {},
+    }
+    (task / "slsdeploy.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return task
+
+
+def event(source: str, name: str = "", **options: Any) -> dict[str, Any]:
+    """Return a manifest's entry of an event source."""
+    return {
+        "module": f"slsdeploy_runtime.events.{source}",
+        "name": name or f"{source.title()}Trigger",
+        "options": {"type": source, **options},
+    }
+
+
+def _model(
+    name: str, nodes: Sequence[Any], inputs: Tensors, outputs: Tensors, constants: Sequence[Any] = ()
+) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    graph = helper.make_graph(nodes, name, _values(inputs), _values(outputs), list(constants))
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    onnx.checker.check_model(proto)
+    return proto, inputs, outputs
+
+
+def _values(tensors: Tensors) -> list[Any]:
+    return [
+        helper.make_tensor_value_info(name, TYPES[datatype], [None if size == -1 else size for size in shape])
+        for name, (datatype, shape) in tensors.items()
+    ]
+
+
+def _entries(tensors: Tensors) -> list[dict[str, Any]]:
+    return [{"name": name, "datatype": kind, "shape": list(shape)} for name, (kind, shape) in tensors.items()]
