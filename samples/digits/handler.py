@@ -4,6 +4,7 @@ from io import BytesIO
 
 import numpy as np
 from PIL import Image, UnidentifiedImageError
+
 from slsdeploy_runtime import BadInput, Request
 
 

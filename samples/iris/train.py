@@ -23,7 +23,9 @@ COLUMNS = ["sepal_length", "sepal_width", "petal_length", "petal_width"]
 
 flowers = load_iris()
 species = flowers.target_names[flowers.target]
-train_x, test_x, train_y, test_y = train_test_split(flowers.data, species, test_size=50, stratify=species, random_state=7)
+train_x, test_x, train_y, test_y = train_test_split(
+    flowers.data, species, test_size=50, stratify=species, random_state=7
+)
 
 classifier = make_pipeline(StandardScaler(), LogisticRegression()).fit(train_x, train_y)
 model = to_onnx(
