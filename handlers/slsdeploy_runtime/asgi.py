@@ -80,8 +80,8 @@ class Application:
             if len(body) > MAX_BYTES:
                 return _too_large(f"the body has {len(body)} bytes", "send fewer rows")
             function, parts = _route(scope["method"], path)
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            query = scope["query_string"].decode("latin-1")
+            headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+            query = scope["query_string"].decode()
             return function(self._service, Call(scope["method"], path, headers, query, body, parts))
         except Refused as refused:
             return refused.reply

@@ -74,6 +74,11 @@ def test_values_that_only_an_operator_refuses_are_bad_input(serve: Serve) -> Non
     assert message.startswith("the model refuses these inputs: indices element out of data bounds, idx=7")
 
 
+def test_inputs_with_different_numbers_of_rows_are_named(serve: Serve) -> None:
+    answer = serve(bundles.divide())({"inputs": {"a": [1, 2, 3], "b": [1, 2]}})
+    assert answer["error"]["message"] == "inputs: found different numbers of rows (a 3, b 2), expected as many of each"
+
+
 @pytest.mark.parametrize(("batch", "rows"), [(1, 3), (2, 3), (2, 4), (4, 2)])
 def test_instances_of_a_model_with_a_fixed_batch_run_in_portions(serve: Serve, batch: int, rows: int) -> None:
     function = serve(bundles.double((batch, 2)))

@@ -30,6 +30,8 @@ NEVER = {
     "aws_xray_sdk",
     "unittest",
 }
+# Mangum asks for an event loop before there is one, which Python 3.12 and 3.13 do not like to be asked
+_LOOP = "ignore::DeprecationWarning:mangum.adapter"
 ONLY_HTTP = {"mangum", "asyncio", "ssl"}
 EVENTS = {
     "direct": [],
@@ -43,7 +45,7 @@ def run(task: Path, script: str, environment: Mapping[str, str] | None = None) -
     """Run Python as Lambda does: the task root known, the runtime on the path, nothing of this test's."""
     variables = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(task), "PYTHONPATH": str(RUNTIME)}
     return subprocess.run(
-        [sys.executable, "-W", "error", "-c", script],
+        [sys.executable, "-W", "error", "-W", _LOOP, "-c", script],
         env={**variables, **(environment or {})},
         cwd=task.parent,
         capture_output=True,
@@ -87,6 +89,16 @@ def test_the_handler_answers_and_the_models_are_found_beside_the_task_root(tmp_p
     task = bundles.write(tmp_path / "bundle", bundles.double(), bundles.divide())
     script = "from slsdeploy_runtime.app import handler\nprint(handler({'slsdeploy': 'ready'}, None))"
     assert run(task, script).stdout.splitlines()[-1] == "{'ready': True, 'models': ['double', 'divide']}"
+
+
+def test_a_model_may_lie_in_the_task_root_itself(tmp_path: Path) -> None:
+    task = bundles.write(tmp_path / "bundle")
+    (task.parent / "opt" / "models").rename(task / "models")
+    manifest = json.loads((task / "slsdeploy.json").read_text())
+    manifest["models"][0]["root"] = "task"
+    (task / "slsdeploy.json").write_text(json.dumps(manifest))
+    script = "from slsdeploy_runtime.app import handler\nprint(handler({'instances': [[1, 2]]}, None))"
+    assert run(task, script).stdout.splitlines()[-1] == "{'predictions': [[2.0, 4.0]]}"
 
 
 def test_the_task_root_is_found_on_the_module_path_when_lambda_does_not_name_it(tmp_path: Path) -> None:
