@@ -16,6 +16,8 @@ from slsdeploy.local.functions.values import RESPONSE_BYTES, Outcome, Request, f
 
 _ROOT = "/2018-06-01/runtime/"
 _JSON = {"Content-Type": "application/json"}
+# The process was gone before it took the request: another one can have it.
+NOT_TAKEN = "Sandbox.NotTaken"
 _TOO_LARGE = f"Response payload size exceeded maximum allowed payload size ({RESPONSE_BYTES} bytes)."
 
 
@@ -71,11 +73,10 @@ class RuntimeApi:
         """The process is gone: whatever waits for it gets this."""
         if not self.ready.done():
             self.ready.set_result(outcome)
-        waiting = self._current
+        if self._current is not None:
+            _finish(self._current, outcome)
         if self._pending.done() and not self._pending.cancelled():
-            waiting = self._pending.result()
-        if waiting is not None and not waiting.outcome.done():
-            waiting.outcome.set_result(outcome)
+            _finish(self._pending.result(), failure(NOT_TAKEN, "the process ended before it asked for the request"))
 
     async def _handle(self, message: web.BaseRequest) -> web.StreamResponse:
         path = message.path
