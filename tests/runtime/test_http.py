@@ -68,8 +68,8 @@ METADATA = {
     [
         ("/v2/health/live", {"live": True}),
         ("/v2/health/ready", {"ready": True}),
-        ("/v2", {"name": "test", "version": "1", "extensions": []}),
-        ("/v2/", {"name": "test", "version": "1", "extensions": []}),
+        ("/v2", {"name": "test", "version": "1", "extensions": ["binary_tensor_data"]}),
+        ("/v2/", {"name": "test", "version": "1", "extensions": ["binary_tensor_data"]}),
         ("/v2/models/double", METADATA),
         ("/v2/models/double/versions/1", METADATA),
         ("/v2/models/double/ready", {"name": "double", "ready": True}),
