@@ -14,6 +14,8 @@ from typing import Any
 import yaml
 
 from slsdeploy import assets
+from slsdeploy.config import FILE
+from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Project, Template, Trigger
 from slsdeploy_runtime.events import Site, Wiring
@@ -45,7 +47,7 @@ def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
     resources.update(artifact.resources)
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
-        _add(sam, wire(project, trigger))
+        _add(sam, trigger, wire(project, trigger))
     _allow(sam, _secret_statements(project.config.secrets))
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
@@ -57,10 +59,17 @@ def to_yaml(template: Mapping[str, Any]) -> str:
 
 
 def wire(project: Project, trigger: Trigger) -> Wiring:
-    """Return what one trigger adds to the stack."""
-    wiring: Wiring = import_module(trigger.module).wire(
-        trigger.options, Site(function=FUNCTION, timeout=project.config.timeout, trigger=trigger.name)
-    )
+    """Return what one trigger adds to the stack.
+
+    Raises ConfigError when its options do not fit the function's.
+    """
+    site = Site(function=FUNCTION, timeout=project.config.timeout, trigger=trigger.name)
+    try:
+        wiring: Wiring = import_module(trigger.module).wire(trigger.options, site)
+    except ValueError as error:
+        raise ConfigError(
+            f"[[trigger]] of type {trigger.options.type!r}: {error}", where=str(project.root / FILE)
+        ) from error
     return wiring
 
 
@@ -90,14 +99,16 @@ def _settings(project: Project) -> dict[str, Any]:
     return settings
 
 
-def _add(sam: dict[str, Any], wiring: Wiring) -> None:
+def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
     properties = sam["Resources"][FUNCTION]["Properties"]
     properties.update(wiring.properties)
     if wiring.events:
         properties.setdefault("Events", {}).update(wiring.events)
     properties["Environment"]["Variables"].update(wiring.environment)
     sam["Resources"].update(wiring.resources)
-    sam["Outputs"].update({name: {"Value": value} for name, value in wiring.outputs.items()})
+    for name, value in wiring.outputs.items():
+        # the second trigger of a type says whose outputs these are
+        sam["Outputs"][f"{trigger.name}{name}" if name in sam["Outputs"] else name] = {"Value": value}
     _allow(sam, wiring.statements)
     if wiring.late_statements:
         policy = sam["Resources"].setdefault(LATE_POLICY, _late_policy())
@@ -120,11 +131,17 @@ def _late_policy() -> dict[str, Any]:
 
 
 def _secret_statements(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
-    arns: list[Any] = [source for source in secrets.values() if not source.startswith("ssm:")]
-    parameters: list[Any] = [
-        {"Fn::Sub": "arn:${AWS::Partition}:ssm:${AWS::Region}:${AWS::AccountId}:parameter/" + source[4:].lstrip("/")}
-        for source in secrets.values()
-        if source.startswith("ssm:")
-    ]
-    wanted = (("secretsmanager:GetSecretValue", arns), ("ssm:GetParameter", parameters))
-    return [{"Effect": "Allow", "Action": action, "Resource": sources} for action, sources in wanted if sources]
+    by_action: dict[str, list[Any]] = {}
+    for source in secrets.values():
+        is_parameter = source.startswith("ssm:") or source.split(":")[2] == "ssm"
+        action = "ssm:GetParameter" if is_parameter else "secretsmanager:GetSecretValue"
+        by_action.setdefault(action, []).append(_arn(source))
+    return [{"Effect": "Allow", "Action": action, "Resource": arns} for action, arns in by_action.items()]
+
+
+def _arn(secret: str) -> Any:
+    if not secret.startswith("ssm:"):
+        return secret
+    return {
+        "Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{secret[4:].lstrip('/')}"
+    }

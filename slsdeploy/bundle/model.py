@@ -32,6 +32,8 @@ _DATATYPES = {
     "DOUBLE": "FP64",
     "STRING": "BYTES",
 }
+# A serialised protocol buffer's: https://onnx.ai/onnx/repo-docs/ExternalData.html
+_LARGEST = 2**31 - 1
 _DEFAULT_DOMAINS = ("", "ai.onnx")
 _REEXPORT = "copy or export the model again"
 
@@ -66,16 +68,7 @@ def _read(path: Path) -> Any:
     """Parse the file without its external data."""
     import onnx
 
-    if path.is_dir():
-        raise ProjectError("the model is a folder, not a file", foreign.describe_folder(path), str(path))
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
-        raise ProjectError("the model file does not exist", _nearby(path), str(path)) from None
-    except OSError as error:
-        raise ProjectError(f"the model file cannot be read: {error.strerror}", where=str(path)) from error
-    if not content:
-        raise ProjectError("the model file is empty", _REEXPORT, str(path))
+    content = _content(path)
     try:
         model = onnx.ModelProto.FromString(content)
     except Exception:  # protobuf's DecodeError: onnx gives it no name of its own
@@ -85,6 +78,28 @@ def _read(path: Path) -> Any:
     if not model.opset_import:
         raise ProjectError("the model is cut short: it does not say which opset it uses", _REEXPORT, str(path))
     return model
+
+
+def _content(path: Path) -> bytes:
+    if path.is_dir():
+        raise ProjectError("the model is a folder, not a file", foreign.describe_folder(path), str(path))
+    try:
+        if path.stat().st_size > _LARGEST:
+            message = "the model file is over 2 GiB, more than ONNX can hold in one file"
+            raise ProjectError(
+                message,
+                "save it with its weights beside it: onnx.save_model(..., save_as_external_data=True)",
+                str(path),
+            )
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ProjectError("the model file does not exist", _nearby(path), str(path)) from None
+    except OSError as error:
+        hint = "the file and the folders above it must be readable"
+        raise ProjectError(f"the model file cannot be read: {error.strerror}", hint, str(path)) from error
+    if not content:
+        raise ProjectError("the model file is empty", _REEXPORT, str(path))
+    return content
 
 
 def _nearby(path: Path) -> str:

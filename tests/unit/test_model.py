@@ -178,6 +178,17 @@ def test_empty(path: Path) -> None:
     assert refusal(path).message == "the model file is empty"
 
 
+def test_larger_than_a_file_can_be(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(2**31)  # sparse
+    assert "over 2 GiB" in refusal(path).message
+
+
+def test_unreadable(path: Path) -> None:
+    path.symlink_to(path)
+    assert "cannot be read" in refusal(path).message
+
+
 @pytest.mark.parametrize("keep", [0.3, 0.5, 0.9, 0.99])
 def test_truncated(path: Path, keep: float) -> None:
     onnx.save(make_model(weights=4096), path)

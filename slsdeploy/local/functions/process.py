@@ -1,0 +1,150 @@
+"""One operating system process that runs a function: started, read, measured, killed. Knows nothing of requests."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+from pathlib import Path
+
+import psutil
+
+from slsdeploy.local.functions.artifacts import remove_tree
+from slsdeploy.local.functions.logs import Stream
+from slsdeploy.local.functions.sandbox import Start
+
+_READ = 1 << 16
+
+
+class Process:
+    """A running process. `exit` is done with its exit code (negative: the signal that ended it)."""
+
+    def __init__(self, start: Start, stream: Stream) -> None:
+        loop = asyncio.get_running_loop()
+        self._start = start
+        self._stream = stream
+        self._loop = loop
+        self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
+        try:
+            self._child = subprocess.Popen(
+                list(start.argv),
+                env={},
+                stdin=subprocess.DEVNULL,
+                stdout=writer,
+                stderr=writer,
+                start_new_session=True,
+            )
+        except OSError:
+            os.close(self._reader)
+            raise
+        finally:
+            os.close(writer)
+        self.pid = self._child.pid
+        self.peak = 0
+        self._measured: psutil.Process | None = None
+        self._is_reading = False
+        self.resume()
+        self.exit: asyncio.Task[int] = loop.create_task(self._wait())
+
+    def drain(self) -> None:
+        """Read what is there to be read now, so that what was printed before an answer is logged before its END line."""
+        for _ in range(16):
+            try:
+                chunk = os.read(self._reader, _READ)
+            except (BlockingIOError, OSError):
+                return
+            if not chunk:
+                self._pause()
+                return
+            self._stream.write(chunk)
+            if len(chunk) < _READ or self._stream.is_full:
+                break
+        if self._stream.is_full:
+            self._pause()
+
+    def resume(self) -> None:
+        """Read on after a flood: while the log was being written, the process had to wait."""
+        if not self._is_reading and not self._stream.is_full:
+            self._loop.add_reader(self._reader, self.drain)
+            self._is_reading = True
+
+    def measure(self) -> int:
+        """Return the memory in use now, in bytes, the process's children included; remember the highest."""
+        with contextlib.suppress(psutil.Error, OSError):
+            if self._measured is None:
+                self._measured = psutil.Process(self.pid)
+            used = self._measured.memory_info().rss + sum(_rss(child) for child in _children(self.pid))
+            self.peak = max(self.peak, used)
+            return used
+        return 0
+
+    def kill(self) -> None:
+        """End it and everything it started, at once."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, signal.SIGKILL)
+
+    async def _wait(self) -> int:
+        code = await _exit_of(self._child)
+        self.kill()
+        self.drain()
+        self._pause()
+        os.close(self._reader)
+        if self._start.temporary is not None:
+            await asyncio.to_thread(remove_tree, self._start.temporary)
+        return code
+
+    def _pause(self) -> None:
+        if self._is_reading:
+            self._loop.remove_reader(self._reader)
+            self._is_reading = False
+
+
+async def _exit_of(child: subprocess.Popen[bytes]) -> int:
+    """Wait without a thread where the system can tell us (Linux), by looking now and then elsewhere."""
+    if hasattr(os, "pidfd_open"):
+        loop = asyncio.get_running_loop()
+        ended = loop.create_future()
+        descriptor = os.pidfd_open(child.pid)
+        loop.add_reader(descriptor, _set, ended)
+        try:
+            await ended
+        finally:
+            loop.remove_reader(descriptor)
+            os.close(descriptor)
+        return child.wait()
+    while (code := child.poll()) is None:
+        await asyncio.sleep(0.02)
+    return code
+
+
+def _set(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+def _children(pid: int) -> list[int]:
+    """Return the processes below one, where /proc tells (Linux); psutil would look at every process of the machine."""
+    found: list[int] = []
+    with contextlib.suppress(OSError, ValueError):
+        for child in map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()):
+            found += [child, *_children(child)]
+    return found
+
+
+def _rss(pid: int) -> int:
+    with contextlib.suppress(psutil.Error):
+        return int(psutil.Process(pid).memory_info().rss)
+    return 0
+
+
+def exit_reason(code: int) -> str:
+    """Return how Lambda words the end of a process."""
+    if code == 0:
+        return "Runtime exited without providing a reason"
+    if code > 0:
+        return f"Runtime exited with error: exit status {code}"
+    name = signal.strsignal(-code) or str(-code)
+    return f"Runtime exited with error: signal: {name.split(' (')[0].lower()}"

@@ -1,0 +1,112 @@
+"""Reads functions, versions, aliases and layers out of moto's own Lambda backend, in this process, as `FunctionSpec`s."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from moto.awslambda.models import lambda_backends
+from moto.core.exceptions import JsonRESTError
+
+from slsdeploy.local.functions.values import Archive, FunctionSpec, Refused
+
+ACCOUNT = "123456789012"
+KEPT = "slsdeploy_kept"  # what moto forgets of a function is kept under this name (see hooks.py)
+
+
+def split_name(function: str) -> tuple[str, str | None]:
+    """Return the name and the qualifier of a name, a partial ARN or an ARN.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-request-FunctionName
+    """
+    name = function.rsplit("function:", 1)[-1]
+    name, _, qualifier = name.partition(":")
+    return name, qualifier or None
+
+
+def region_of(function: str, default: str) -> str:
+    """Return the region of an ARN, or the default for a mere name."""
+    return function.split(":")[3] if function.startswith("arn:") else default
+
+
+def resolve(region: str, function: str, qualifier: str | None = None) -> FunctionSpec:
+    """Return the version that a name and a qualifier (a version, an alias, none) mean now. Raises Refused (404)."""
+    name, inner = split_name(function)
+    region = region_of(function, region)
+    qualifier = inner or qualifier
+    try:
+        found = lambda_backends[ACCOUNT][region].get_function(name, qualifier)
+    except (JsonRESTError, KeyError, AttributeError) as error:
+        arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
+        raise Refused(404, "ResourceNotFoundException", f"Function not found: {arn}") from error
+    return spec_of(found, region)
+
+
+def spec_of(function: Any, region: str) -> FunctionSpec:
+    """Return moto's function as a value. Raises Refused for what cannot be run here."""
+    if function.package_type != "Zip":
+        raise Refused(502, "InvalidRuntimeException", "the local AWS runs zip packages only")
+    kept: dict[str, Any] = getattr(function, KEPT, {})
+    version = str(function.version)
+    concurrency = function.reserved_concurrency
+    return FunctionSpec(
+        region=region,
+        account=ACCOUNT,
+        name=function.function_name,
+        version=version if version.isdigit() and _is_published(function) else "$LATEST",
+        runtime=function.run_time or "",
+        handler=function.handler or "",
+        memory=int(function.memory_size or 128),
+        timeout=int(function.timeout or 3),
+        storage=int(function.ephemeral_storage or 512),
+        environment={str(key): str(value) for key, value in (function.environment_vars or {}).items()},
+        code=Archive(_hex(function.code_sha_256, function.code_bytes), lambda: bytes(function.code_bytes)),
+        layers=tuple(_layer(layer["Arn"], region) for layer in function.layers),
+        log_group=(kept.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function.function_name}",
+        dead_letter=(kept.get("DeadLetterConfig") or {}).get("TargetArn") or None,
+        concurrency=None if concurrency is None else int(concurrency),
+    )
+
+
+def event_invoke_config(region: str, function: str) -> dict[str, Any]:
+    """Return how asynchronous invokes of a function are retried and where failures go; empty: the defaults."""
+    configs = lambda_backends[ACCOUNT][region].get_function(split_name(function)[0]).event_invoke_config
+    return dict(configs[-1].config) if configs else {}
+
+
+def functions() -> list[FunctionSpec]:
+    """Return every version of every zip function of every region."""
+    specs: list[FunctionSpec] = []
+    for region, backend in list(lambda_backends[ACCOUNT].items()):
+        for group in list(backend._lambdas._functions.values()):
+            found = [group["latest"], *group["versions"]]
+            specs += [spec_of(one, region) for one in found if one is not None and one.package_type == "Zip"]
+    return specs
+
+
+def event_source_mappings() -> list[Any]:
+    """Return moto's event source mappings of every region."""
+    backends = list(lambda_backends[ACCOUNT].values())
+    return [mapping for backend in backends for mapping in list(backend._event_source_mappings.values())]
+
+
+def _is_published(function: Any) -> bool:
+    """moto gives the newest code version 1 as well; only a published version's ARN ends in its number."""
+    return str(function.function_arn).endswith(f":{function.version}")
+
+
+def _layer(arn: str, region: str) -> Archive:
+    version = lambda_backends[ACCOUNT][region].layers_versions_by_arn(arn)
+    if version is None:
+        raise Refused(502, "InvalidParameterValueException", f"Layer version {arn} does not exist.")
+    return Archive(_hex(version.code_sha_256, version.code_bytes), lambda: bytes(version.code_bytes))
+
+
+def _hex(sha256: str, content: bytes) -> str:
+    """Return moto's digest (base64) as hex; of the bytes themselves when it has none."""
+    try:
+        digest = base64.b64decode(sha256 or "", validate=True)
+    except ValueError:
+        digest = b""
+    return digest.hex() if len(digest) == 32 else hashlib.sha256(content).hexdigest()

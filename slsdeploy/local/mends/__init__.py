@@ -1,0 +1,21 @@
+"""What moto lets pass although AWS refuses it, or does otherwise than AWS: mended in place, one file per service.
+
+Each `mend()` replaces methods of moto's backends, once, at start. They are written against the minor version in pyproject.toml.
+"""
+
+from __future__ import annotations
+
+from slsdeploy.local.mends import lambda_, s3
+
+NOT_EMULATED = (
+    "IAM is recorded, not enforced: a function may call anything.",
+    "Checked once, when they are made: a role's trust, an event source mapping's rights, a bucket notification's permission.",
+    "KMS keys, VPCs, X-Ray tracing, SnapStart and the CORS settings of function URLs are recorded only.",
+    "Bucket policies, encryption and public access blocks are recorded only.",
+)
+
+
+def mend() -> None:
+    """Mend every service."""
+    lambda_.mend()
+    s3.mend()

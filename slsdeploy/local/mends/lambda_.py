@@ -1,0 +1,170 @@
+"""Lambda's control plane in moto, mended: version numbers, settings that updates forget, and what AWS refuses.
+
+https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from typing import Any
+
+from moto.awslambda import models
+from moto.awslambda.exceptions import InvalidParameterValueException
+from moto.core.exceptions import JsonRESTError
+from moto.iam.models import iam_backends
+from moto.sqs.models import sqs_backends
+
+from slsdeploy.local import lambda_names
+from slsdeploy.local.mends import policies
+
+ACCOUNT = lambda_names.ACCOUNT
+_SQS_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_UPDATES = {"KMSKeyArn": "kms_key_arn", "TracingConfig": "tracing_config"}
+
+
+def mend() -> None:
+    """Replace the methods."""
+    storage, backend, function = models.LambdaStorage, models.LambdaBackend, models.LambdaFunction
+    storage.publish_version = _publish_version
+    storage.put_function = _checking_role(storage.put_function)
+    function.update_configuration = _updating_all(function.update_configuration)
+    backend.update_function_code = _update_function_code
+    backend.create_event_source_mapping = _checking_source(backend.create_event_source_mapping)
+    backend.list_event_source_mappings = _list_event_source_mappings
+    backend.get_function_event_invoke_config = _newest_config
+    backend.add_permission = _once(backend.add_permission)
+
+
+def _publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
+    """Number versions one after the other, also when some were deleted; the same code and settings are the same version."""
+    function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
+    group = self._functions[function.function_name]
+    versions = group["versions"]
+    if versions and not function.code_or_config_updated:
+        return versions[-1]
+    function.code_or_config_updated = False
+    number = 1 + max([group.get("published", 0), *(int(version.version) for version in versions)])
+    group["published"] = number
+    version = copy.copy(function)
+    version.set_version(number)
+    version.description = description or version.description
+    versions.append(version)
+    self._arns[version.function_arn] = version
+    return version
+
+
+def _checking_role(put: Callable[..., None]) -> Callable[..., None]:
+    def put_function(self: Any, fn: Any) -> None:
+        put_role = iam_backends[ACCOUNT][self.partition].roles.values()
+        role = next((role for role in put_role if role.arn == fn.role), None)
+        if role is not None and not policies.trusts(_trust(role), "lambda.amazonaws.com"):
+            raise InvalidParameterValueException("The role defined for the function cannot be assumed by Lambda.")
+        put(self, fn)
+
+    return put_function
+
+
+def _trust(role: Any) -> dict[str, Any]:
+    return policies._document(role.assume_role_policy_document)
+
+
+def _updating_all(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_configuration(self: Any, config_updates: dict[str, Any]) -> Any:
+        for name, attribute in _UPDATES.items():
+            if name in config_updates:
+                setattr(self, attribute, config_updates[name])
+        if size := config_updates.get("EphemeralStorage", {}).get("Size"):
+            self.ephemeral_storage = size
+        return update(self, config_updates)
+
+    return update_configuration
+
+
+def _update_function_code(self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
+    """Read the new code once, not twice; the architecture may change with it."""
+    function = self.get_function(function_name, qualifier)
+    if body.get("Architectures"):
+        function.architectures = body["Architectures"]
+    answer = function.update_function_code(body)
+    return self.publish_version(function_name).get_configuration() if body.get("Publish") else answer
+
+
+def _checking_source(create: Callable[..., Any]) -> Callable[..., Any]:
+    def create_event_source_mapping(self: Any, spec: dict[str, Any]) -> Any:
+        given = str(spec.get("FunctionName", ""))
+        function = self._lambdas.get_function_by_name_or_arn_with_qualifier(given)
+        source = str(spec.get("EventSourceArn", ""))
+        for other in _list_event_source_mappings(self, source, given):
+            raise _Conflict(
+                f'An event source mapping with event source arn (" {source} ") and function name (" {given} ") already exists. '
+                f"Please update or delete the existing mapping with UUID {other.uuid}"
+            )
+        if ":sqs:" in source:
+            _check_queue(self.region_name, source, function)
+        mapping = create(self, spec)
+        # moto follows an alias to its version at once; AWS keeps the alias.
+        name, qualifier = lambda_names.split(given)
+        mapping.function_arn = lambda_names.arn(self.region_name, name, qualifier)
+        return mapping
+
+    return create_event_source_mapping
+
+
+def _check_queue(region: str, source: str, function: Any) -> None:
+    queue = next((queue for queue in sqs_backends[ACCOUNT][region].queues.values() if queue.queue_arn == source), None)
+    if queue is None:
+        raise InvalidParameterValueException(
+            "Error occurred while ReceiveMessage. SQS Error Code: AWS.SimpleQueueService.NonExistentQueue. "
+            f"SQS Error Message: The specified queue does not exist ({source})."
+        )
+    visible, timeout = int(queue.visibility_timeout), int(function.timeout)
+    if visible < timeout:
+        raise InvalidParameterValueException(
+            f"Queue visibility timeout: {visible} seconds is less than Function timeout: {timeout} seconds"
+        )
+    role = iam_backends[ACCOUNT]["aws"].get_role_by_arn(function.role)
+    for action in _SQS_ACTIONS:
+        if not policies.allows(policies.role_documents(role), f"sqs:{action}", source):
+            raise InvalidParameterValueException(
+                f"The function execution role does not have permissions to call {action} on SQS"
+            )
+
+
+def _list_event_source_mappings(self: Any, event_source_arn: str | None, function_name: str | None) -> list[Any]:
+    """Find mappings of a function however it is named: by name, by ARN, with an alias."""
+    wanted = lambda_names.split(function_name) if function_name else None
+    return [
+        mapping
+        for mapping in list(self._event_source_mappings.values())
+        if event_source_arn in (None, "", mapping.event_source_arn)
+        and wanted in (None, lambda_names.split(mapping.function_arn))
+    ]
+
+
+def _newest_config(self: Any, function_name: str) -> Any:
+    function = self.get_function(function_name)
+    if not function.event_invoke_config:
+        raise models.UnknownEventConfig(function.function_arn)
+    return function.event_invoke_config[-1].response()
+
+
+def _once(add: Callable[..., Any]) -> Callable[..., Any]:
+    def add_permission(self: Any, function_name: str, qualifier: str, raw: str) -> Any:
+        import json
+
+        sid = json.loads(raw).get("StatementId")
+        if any(item.get("Sid") == sid for item in self.get_function(function_name, qualifier).policy.statements):
+            raise _Conflict(
+                f"The statement id ({sid}) provided already exists. Please provide a new statement id, or remove the existing statement."
+            )
+        return add(self, function_name, qualifier, raw)
+
+    return add_permission
+
+
+class _Conflict(JsonRESTError):  # type: ignore[misc]
+    code = 409
+
+    def __init__(self, message: str) -> None:
+        super().__init__("ResourceConflictException", message)

@@ -1,0 +1,35 @@
+"""What the local AWS says of itself, and what it needs of its Lambda data plane."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import Any, Protocol
+
+from werkzeug.wrappers import Response
+
+from slsdeploy.local.function_urls import UrlPorts
+from slsdeploy.local.invoke import Invokes
+from slsdeploy.local.mends import NOT_EMULATED
+
+STATUS_PATH = "/_slsdeploy/status"
+
+
+class Lambda(UrlPorts, Invokes, Protocol):
+    """The Lambda data plane (`slsdeploy.local.functions.Functions`)."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+    def changed(self) -> None: ...
+
+    def describe(self) -> list[dict[str, Any]]: ...
+
+    def limits(self) -> list[str]: ...
+
+
+def status_response(functions: Lambda) -> Response:
+    """Answer `local status`: our pid, every function, and what is not as on AWS."""
+    body = {"pid": os.getpid(), "functions": functions.describe(), "limits": [*functions.limits(), *NOT_EMULATED]}
+    return Response(json.dumps(body), 200, {"Content-Type": "application/json"})

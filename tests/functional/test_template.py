@@ -1,0 +1,143 @@
+"""The stack of each kind of project: compared with golden/, clean for cfn-lint, as the issue of least privilege has it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slsdeploy import config, plugins
+from slsdeploy.errors import ConfigError
+from slsdeploy.stack import make_sam, make_template, to_yaml
+from slsdeploy.types import Artifact, Project, Target, Trigger
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+BUCKET = "slsdeploy-123456789012-us-east-1"
+ARTIFACT = Artifact(
+    objects=(),
+    properties={"CodeUri": {"Bucket": BUCKET, "Key": "iris-dev/code-0.zip"}, "Layers": [{"Ref": "ModelLayer"}]},
+    resources={
+        "ModelLayer": {
+            "Type": "AWS::Serverless::LayerVersion",
+            "Properties": {
+                "ContentUri": {"Bucket": BUCKET, "Key": "iris-dev/model-0.zip"},
+                "RetentionPolicy": "Delete",
+            },
+        }
+    },
+    digest="d" * 64,
+    package="layer",
+)
+HEAD = 'name = "iris"\nmodel = "iris.onnx"\n'
+PROJECTS = {
+    "http": HEAD + '[[trigger]]\ntype = "http"\n',
+    "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
+    "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
+    "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "everything": HEAD
+    + 'memory = 512\nephemeral_storage = 1024\nenvironment = {GREETING = "hello"}\nlog_retention = 7\n'
+    + 'secrets = {KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-abc", PARAMETER = "ssm:/a/b"}\n'
+    + '[[trigger]]\ntype = "http"\n[[trigger]]\ntype = "s3"\noutput_bucket = "results-of-iris"\n'
+    + '[[trigger]]\ntype = "sqs"\nqueue = "one.fifo"\n[[trigger]]\ntype = "sqs"\noutput = "bucket"\nmaximum_concurrency = 5\n',
+}
+
+
+def project(text: str, folder: Path) -> Project:
+    (folder / config.FILE).write_text(text)
+    loaded, stage = config.load(folder, stage=None, overrides={}, environ={})
+    sources = plugins.event_sources()
+    names = {"http": "HttpTrigger", "s3": "S3Trigger", "sqs": "SqsTrigger"}
+    triggers, seen = [], set[str]()
+    for options in loaded.trigger:
+        name = names[options.type] + ("2" if options.type in seen else "")
+        seen.add(options.type)
+        triggers.append(Trigger(sources[options.type].__name__, options, name))
+    target = Target(loaded.python, loaded.architecture, "aarch64-manylinux_2_34")
+    return Project(folder, loaded, stage, local=False, target=target, models=(), handler=None, triggers=tuple(triggers))
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_the_template_is_the_golden_one(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    made = to_yaml(make_sam(project(PROJECTS[kind], tmp_path), ARTIFACT))
+    golden = GOLDEN / f"{kind}.yaml"
+    if request.config.getoption("--update-golden"):
+        golden.write_text(made)
+    assert made == golden.read_text()
+
+
+def test_cfn_lint_finds_nothing_in_any_of_them(tmp_path: Path) -> None:
+    files = [Path(__file__).parents[2] / "templates/function.yaml"]
+    for kind, text in PROJECTS.items():
+        template = make_template(project(text, tmp_path), ARTIFACT, "us-east-1")
+        for form, content in (("sam", template.sam), ("cloudformation", template.cloudformation)):
+            file = tmp_path / f"{kind}-{form}.json"
+            file.write_text(json.dumps(content))
+            files.append(file)
+    done = subprocess.run(
+        [str(Path(sys.executable).with_name("cfn-lint")), *map(str, files)], capture_output=True, text=True, check=False
+    )
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_a_url_is_private_unless_the_project_says_otherwise(tmp_path: Path) -> None:
+    private = make_template(project(PROJECTS["http"], tmp_path), ARTIFACT, "us-east-1").cloudformation["Resources"]
+    public = make_template(project(PROJECTS["http-public"], tmp_path), ARTIFACT, "us-east-1").cloudformation[
+        "Resources"
+    ]
+    assert of_type(private, "AWS::Lambda::Url")[0]["AuthType"] == "AWS_IAM"
+    assert of_type(private, "AWS::Lambda::Permission") == []
+    assert of_type(public, "AWS::Lambda::Url")[0]["AuthType"] == "NONE"
+    # since October 2025 a public URL needs both: https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
+    assert {permission["Action"] for permission in of_type(public, "AWS::Lambda::Permission")} == {
+        "lambda:InvokeFunctionUrl",
+        "lambda:InvokeFunction",
+    }
+
+
+def test_no_statement_has_a_wildcard_action_or_resource(tmp_path: Path) -> None:
+    resources = make_template(project(PROJECTS["everything"], tmp_path), ARTIFACT, "us-east-1").cloudformation[
+        "Resources"
+    ]
+    documents = [
+        policy["PolicyDocument"] for role in of_type(resources, "AWS::IAM::Role") for policy in role["Policies"]
+    ]
+    documents += [policy["PolicyDocument"] for policy in of_type(resources, "AWS::IAM::Policy")]
+    statements = [statement for document in documents for statement in document["Statement"]]
+    assert len(statements) > 6
+    for statement in statements:
+        actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
+        assert not any("*" in action for action in actions)
+        assert statement["Resource"] != "*"
+
+
+def test_a_queue_shows_a_message_again_only_after_six_timeouts(tmp_path: Path) -> None:
+    resources = make_template(
+        project("timeout = 100\n" + PROJECTS["sqs"], tmp_path), ARTIFACT, "us-east-1"
+    ).cloudformation["Resources"]
+    assert resources["SqsTriggerQueue"]["Properties"]["VisibilityTimeout"] == 600
+
+
+def test_a_visibility_timeout_too_short_for_the_function_is_refused(tmp_path: Path) -> None:
+    text = "timeout = 100\n" + PROJECTS["sqs"] + "visibility_timeout = 100\n"
+    with pytest.raises(ConfigError, match="at least 600"):
+        make_sam(project(text, tmp_path), ARTIFACT)
+
+
+def test_a_version_is_published_for_a_change_of_configuration(tmp_path: Path) -> None:
+    one = make_template(project(PROJECTS["http"], tmp_path), ARTIFACT, "us-east-1").cloudformation["Resources"]
+    two = make_template(project("memory = 512\n" + PROJECTS["http"], tmp_path), ARTIFACT, "us-east-1").cloudformation[
+        "Resources"
+    ]
+    assert version(one) != version(two)
+
+
+def of_type(resources: dict[str, Any], type: str) -> list[dict[str, Any]]:
+    return [resource["Properties"] for resource in resources.values() if resource["Type"] == type]
+
+
+def version(resources: dict[str, Any]) -> str:
+    return next(name for name, resource in resources.items() if resource["Type"] == "AWS::Lambda::Version")
