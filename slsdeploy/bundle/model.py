@@ -7,6 +7,7 @@ Both are imported when a model is inspected and not before: they are slow to imp
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -135,7 +136,8 @@ def _tensor(value: Any, role: str, path: Path) -> Tensor:
             hint = "with skl2onnx, export with options={'zipmap': False}; otherwise " + hint
         raise ProjectError(f'the model\'s {role} "{value.name}" is a {found}, not a tensor', hint, str(path))
     tensor = value.type.tensor_type
-    element = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    element = names.get(tensor.elem_type, str(tensor.elem_type))
     if element not in _DATATYPES:
         message = f'the model\'s {role} "{value.name}" has elements of type {element}, which cannot be sent'
         raise ProjectError(message, f"cast it inside the model to one of {', '.join(_DATATYPES)}", str(path))
@@ -189,7 +191,7 @@ def _external(model: Any, path: Path) -> list[Path]:
             continue
         entry = {item.key: item.value for item in tensor.external_data}
         location = entry.get("location", "")
-        end = int(entry.get("offset", 0)) + int(entry.get("length", 0))
+        end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdigit())
         needed[location] = max(needed.get(location, 0), end)
     return [_external_file(path, location, size) for location, size in sorted(needed.items())]
 
@@ -273,15 +275,15 @@ def _load(path: Path, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     import onnxruntime
 
     try:
-        session = _session(str(path))
+        found = {node.name: node.shape for node in _session(str(path)).get_outputs()}
     except Exception as error:  # onnxruntime's errors share no parent
-        reason = " ".join(str(error).split())
-        reason = reason.rsplit("[ONNXRuntimeError] : ", 1)[-1]
+        # "[ONNXRuntimeError] : 1 : FAIL : Load model from <path> failed:<what counts>"
+        reason = re.sub(
+            r"\[ONNXRuntimeError\] : \d+ : \w+ : (Load model from .*? failed:)?", "", " ".join(str(error).split())
+        )
         message = f"onnxruntime {onnxruntime.__version__} cannot load the model: {reason}"
         raise ProjectError(message, "export it again; operators of its own are not supported", str(path)) from None
-    inferred = {
-        node.name: tuple(size if isinstance(size, int) else -1 for size in node.shape) for node in session.get_outputs()
-    }
+    inferred = {name: tuple(size if isinstance(size, int) else -1 for size in shape) for name, shape in found.items()}
     return tuple(
         Tensor(output.name, output.datatype, inferred[output.name] or output.shape) if output.shape == (-1,) else output
         for output in outputs
@@ -297,4 +299,5 @@ def _session(model: str | bytes) -> Any:
     options.add_session_config_entry("session.disable_prepacking", "1")
     options.intra_op_num_threads = 1
     options.log_severity_level = 4  # fatal: what goes wrong is raised, and said by us
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    # With its fallback, onnxruntime prints to standard output and tries the same again.
+    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=False)
