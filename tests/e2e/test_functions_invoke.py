@@ -128,7 +128,7 @@ def test_code_cannot_be_written_to(lab: Lab) -> None:
         "/opt/new",
         "/var/runtime/new",
         "/new",
-        os.path.expanduser("~/x"),
+        str(Path("~/x").expanduser()),
     ):
         error = error_of(lab.invoke("eval", {"do": f"open({place!r}, 'a').close()"}))
         assert "Read-only file system" in error["errorMessage"], place
