@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -37,17 +37,21 @@ class _Import:
     line: int
 
 
-def missing(code: Path, handler: Path, own: Set[Path], folders: Sequence[Path]) -> list[Missing]:
+def missing(
+    handler: Path, own: Set[Path], folders: Sequence[Path], parse: Callable[[Path], ast.Module | None]
+) -> list[Missing]:
     """Return what is missing for the handler to import.
 
-    `own` are the project's files in `code`, which are read too; `folders` are the module path, `code` among them.
-    Raises SyntaxError, with the file's name, when one of them is no Python that this interpreter knows.
+    `own` are the project's files, which are read too; `folders` are the module path, the code's first;
+    `parse` returns None for a module that cannot be read here.
     """
+    code = folders[0]
     waiting, seen, found = [handler], {handler}, []
     while waiting:
         file = waiting.pop()
+        source = parse(file)
         package = file.parent.relative_to(code).parts
-        for item in _imports(ast.parse(file.read_bytes(), file.relative_to(code).as_posix()).body):
+        for item in _imports(source.body if source else []):
             dotted = _absolute(item, package)
             if dotted is None or not _is_there(dotted, folders):
                 found.append(Missing(dotted or item.module, file.relative_to(code).as_posix(), item.line))

@@ -103,8 +103,9 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
     _check_size(kept, inputs.packaging)
     with place.draft(project.work) as draft:
         place.lay_out(kept, draft)
-        with tools.reporter.step("check the handler"):
-            verify.check(project, inputs.files, draft, tools)
+        if project.handler:
+            with tools.reporter.step("check the handler"):
+                verify.check(project, inputs.files, draft, tools)
         with tools.reporter.step("pack"):
             (draft / "archives").mkdir()
             archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)

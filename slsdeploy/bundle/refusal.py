@@ -8,7 +8,8 @@ from collections.abc import Callable
 from slsdeploy.errors import BuildError, ProjectError, SlsdeployError, ToolError
 
 _UNREACHABLE = re.compile(
-    r"Request failed after|Failed to fetch|error sending request|dns error|tcp connect error|operation timed out|Connection refused",
+    r"Request failed after|Failed to fetch|error sending request|dns error|tcp connect error|operation timed out"
+    r"|Connection refused|network was disabled",
     re.IGNORECASE,
 )
 _NO_WHEEL = re.compile(

@@ -11,7 +11,7 @@ import difflib
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
@@ -37,14 +37,13 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     code = bundle / "task"
     folders = [folder for folder in (code, bundle / "opt" / "python") if folder.is_dir()]
     file = code / project.handler.path.relative_to(project.root)
-    source = _parse(file, project)
+    source = _parse(file, code, project, tools)
     if source is not None:
         _check_functions(source, file.relative_to(code).as_posix())
     own = frozenset(code / path for path in files)
     if can_run(project) and _imports_for_real(project, project.handler, own, folders, tools):
         return
-    if source is not None:
-        _check_imports(project, file, own, folders)
+    _check_imports(file, own, folders, lambda module: _parse(module, code, project, tools))
 
 
 def can_run(project: Project) -> bool:
@@ -52,24 +51,41 @@ def can_run(project: Project) -> bool:
     return project.target.interpreter is not None and project.target.platform == host_platform()
 
 
-def _parse(file: Path, project: Project) -> ast.Module | None:
-    """Parse the handler; None when it may be written in a Python that this one cannot read."""
+def _parse(file: Path, code: Path, project: Project, tools: Tools) -> ast.Module | None:
+    """Parse a module; None when it is written in a Python that this one cannot read, but the target's can."""
+    name = file.relative_to(code).as_posix()
     try:
-        return ast.parse(file.read_bytes())
+        return ast.parse(file.read_bytes(), name)
     except SyntaxError as error:
-        if _is_newer(project.target.python):
+        if _is_newer(project.target.python) and _compiles(file, project, tools):
             return None
-        where = f"{file.name}:{error.lineno or 0}"
-        message = f"{file.name} is not valid Python: {error.msg}\n  {where}\n    {(error.text or '').strip()}"
-        raise BuildError(message, "mend that line", where) from None
+        where = f"{name}:{error.lineno or 0}"
+        message = f"{name} is not valid Python: {error.msg}\n  {where}\n    {(error.text or '').strip()}"
+        raise BuildError(message, _syntax_hint(project), where) from None
     except ValueError as error:  # null bytes
-        raise BuildError(f"{file.name} is not Python: {error}", "write it again as text", file.name) from None
+        raise BuildError(f"{name} is not Python: {error}", "write it again as text", name) from None
 
 
 def _is_newer(minor: str) -> bool:
     """Say whether a Python may know syntax that ours does not."""
     ours, theirs = (tuple(map(int, version.split("."))) for version in (host_minor(), minor))
     return ours < theirs
+
+
+def _compiles(file: Path, project: Project, tools: Tools) -> bool:
+    """Ask the target's own interpreter, if there is one."""
+    if project.target.interpreter is None:
+        return False
+    script = "import sys; compile(open(sys.argv[1], 'rb').read(), 'module', 'exec')"
+    argv = [str(project.target.interpreter), "-I", "-S", "-c", script, str(file)]
+    return tools.shell.run(argv).code == 0
+
+
+def _syntax_hint(project: Project) -> str:
+    python = project.target.python
+    if _is_newer(python) and project.target.interpreter is None:
+        return f"mend that line; if Python {python} can read it, install that to have it checked: uv python install {python}"
+    return "mend that line"
 
 
 def _check_functions(source: ast.Module, path: str) -> None:
@@ -173,14 +189,10 @@ def _file(project: Project, handler: Handler) -> str:
     return handler.path.relative_to(project.root).as_posix()
 
 
-def _check_imports(project: Project, file: Path, own: Set[Path], folders: Sequence[Path]) -> None:
-    try:
-        missing = imports.missing(folders[0], file, own, folders)
-    except SyntaxError as error:
-        if _is_newer(project.target.python):
-            return
-        where = f"{error.filename}:{error.lineno or 0}"
-        raise BuildError(f"{error.filename} is not valid Python: {error.msg}", "mend that line", where) from None
+def _check_imports(
+    file: Path, own: Set[Path], folders: Sequence[Path], parse: Callable[[Path], ast.Module | None]
+) -> None:
+    missing = imports.missing(file, own, folders, parse)
     if missing:
         first = missing[0]
         names = ", ".join(dict.fromkeys(item.module for item in missing))
