@@ -82,7 +82,7 @@ def contents(bundle: Bundle) -> list[str]:
     return [path for path in wheelhouse.files_below(bundle.path) if "__pycache__" not in path]
 
 
-def test_layers_are_laid_out_as_lambda_mounts_them(house: House):
+def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
     house.write("handler.py", HANDLER)
     house.write("lib/table.json", "{}")
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\ninclude = ["lib/*.json"]\n')
@@ -107,13 +107,13 @@ def test_layers_are_laid_out_as_lambda_mounts_them(house: House):
     )
 
 
-def test_http_brings_mangum(house: House):
+def test_http_brings_mangum(house: House) -> None:
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n[[trigger]]\ntype = "http"\n')
     assert "opt/python/mangum/__init__.py" in contents(house.build())
 
 
 @pytest.mark.parametrize("package", ["layer", "zip"])
-def test_archives_unpack_to_the_very_tree(house: House, tmp_path: Path, package: str):
+def test_archives_unpack_to_the_very_tree(house: House, tmp_path: Path, package: str) -> None:
     house.write("handler.py", HANDLER)
     house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\npackage = "{package}"\n')
     bundle = house.build()
@@ -134,7 +134,7 @@ def test_archives_unpack_to_the_very_tree(house: House, tmp_path: Path, package:
             assert (tmp_path / "unpacked" / top / path).read_bytes() == (bundle.path / top / path).read_bytes()
 
 
-def test_the_manifest_says_where_the_model_is(house: House):
+def test_the_manifest_says_where_the_model_is(house: House) -> None:
     bundle = house.build()
     manifest = json.loads((bundle.path / "task/slsdeploy.json").read_bytes())
     (model,) = manifest["models"]
@@ -147,7 +147,7 @@ def test_the_manifest_says_where_the_model_is(house: House):
 
 def test_two_folders_two_umasks_two_caches_one_set_of_bytes(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     house.write("handler.py", HANDLER + "WORDS = {'a', 'b', 'c'}\ndef f(x):\n    return x in {'u', 'v', 'w'}\n")
     first = house.build()
     shutil.copytree(house.root, tmp_path / "elsewhere" / "copy", ignore=shutil.ignore_patterns(".slsdeploy"))
@@ -167,7 +167,7 @@ def test_two_folders_two_umasks_two_caches_one_set_of_bytes(
         assert one.path.read_bytes() == other.path.read_bytes()
 
 
-def test_nothing_changed_nothing_is_done(house: House):
+def test_nothing_changed_nothing_is_done(house: House) -> None:
     first = house.build()
     written = {path: path.stat().st_mtime_ns for path in first.path.rglob("*")}
     second = house.build()
@@ -176,7 +176,7 @@ def test_nothing_changed_nothing_is_done(house: House):
     assert {path: path.stat().st_mtime_ns for path in second.path.rglob("*")} == written
 
 
-def test_a_changed_handler_changes_the_code_alone(house: House):
+def test_a_changed_handler_changes_the_code_alone(house: House) -> None:
     house.write("handler.py", HANDLER)
     first = house.build()
     house.write("handler.py", HANDLER + "# one more line\n")
@@ -188,7 +188,7 @@ def test_a_changed_handler_changes_the_code_alone(house: House):
     assert first.digest != second.digest
 
 
-def test_a_changed_model_changes_the_model_and_the_code(house: House):
+def test_a_changed_model_changes_the_model_and_the_code(house: House) -> None:
     first = house.build()
     save_model(house.root / "iris.onnx", factor=2.0)
     second = house.build()
@@ -198,7 +198,7 @@ def test_a_changed_model_changes_the_model_and_the_code(house: House):
     assert changed == ["model", "code"]  # the manifest has the model's digest
 
 
-def test_the_lock_is_used_until_the_requirements_change(house: House):
+def test_the_lock_is_used_until_the_requirements_change(house: House) -> None:
     wheelhouse.add_wheel(house.index, "sprocket", "1.0")
     house.write("requirements.txt", "sprocket\n")
     assert "opt/python/sprocket/__init__.py" in contents(house.build())
@@ -220,7 +220,7 @@ def test_the_lock_is_used_until_the_requirements_change(house: House):
     assert "sprocket==2.0" in (house.root / lock.FILE).read_text()
 
 
-def test_each_target_has_its_section(house: House):
+def test_each_target_has_its_section(house: House) -> None:
     house.build()
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "x86_64"\npython = "3.12"\n')
     house.build()
@@ -231,7 +231,7 @@ def test_each_target_has_its_section(house: House):
 @pytest.mark.parametrize(
     "tag", ["manylinux_2_17_aarch64", "manylinux_2_24_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64"]
 )
-def test_wheels_up_to_lambdas_glibc_are_taken(house: House, tag: str):
+def test_wheels_up_to_lambdas_glibc_are_taken(house: House, tag: str) -> None:
     wheelhouse.add_wheel(house.index, "sprocket", tag=f"cp313-cp313-{tag}")
     house.write("requirements.txt", "sprocket\n")
     assert "opt/python/sprocket/__init__.py" in contents(house.build())
@@ -246,7 +246,7 @@ def test_wheels_up_to_lambdas_glibc_are_taken(house: House, tag: str):
         ("cp311-cp311-manylinux_2_17_aarch64", "cp311"),
     ],
 )
-def test_no_wheel_for_the_target(house: House, tag: str, said: str):
+def test_no_wheel_for_the_target(house: House, tag: str, said: str) -> None:
     wheelhouse.add_wheel(house.index, "sprocket", "1.5", tag=tag)
     house.write("requirements.txt", "sprocket==1.5\n")
     with pytest.raises(BuildError) as raised:
@@ -258,7 +258,7 @@ def test_no_wheel_for_the_target(house: House, tag: str, said: str):
     assert not (house.root / ".slsdeploy/dev/bundle").exists()
 
 
-def test_a_source_distribution_is_never_built(house: House):
+def test_a_source_distribution_is_never_built(house: House) -> None:
     (house.index / "sprocket-1.5.tar.gz").write_bytes(b"not even one")
     wheelhouse.add_wheel(house.index, "sprocket", "1.5", tag="cp313-cp313-macosx_11_0_arm64")
     house.write("requirements.txt", "sprocket==1.5\n")
@@ -267,7 +267,7 @@ def test_a_source_distribution_is_never_built(house: House):
     assert "macOS arm64" in raised.value.message
 
 
-def test_requirements_that_do_not_fit_together(house: House):
+def test_requirements_that_do_not_fit_together(house: House) -> None:
     wheelhouse.add_wheel(house.index, "sprocket", needs=["numpy<2"])
     house.write("requirements.txt", "sprocket\n")
     with pytest.raises(BuildError, match="cannot be resolved") as raised:
@@ -275,26 +275,26 @@ def test_requirements_that_do_not_fit_together(house: House):
     assert "numpy" in raised.value.message and "sprocket" in raised.value.message
 
 
-def test_an_unknown_package_is_named(house: House):
+def test_an_unknown_package_is_named(house: House) -> None:
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\nrequirements = ["sproket"]\n')
     with pytest.raises(BuildError, match="sproket"):
         house.build()
 
 
-def test_a_requirement_that_is_none(house: House):
+def test_a_requirement_that_is_none(house: House) -> None:
     house.write("requirements.txt", "not a requirement\n")
     with pytest.raises(ProjectError, match=r"requirements.txt cannot be read"):
         house.build()
 
 
-def test_an_index_that_is_down(house: House, monkeypatch: pytest.MonkeyPatch):
+def test_an_index_that_is_down(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     Path(os.environ["UV_CONFIG_FILE"]).write_text('index-url = "http://127.0.0.1:9/simple"\n')
     monkeypatch.setenv("UV_HTTP_RETRIES", "0")
     with pytest.raises(ToolError, match="index cannot be reached"):
         house.build()
 
 
-def test_a_package_that_is_not_what_was_locked(house: House):
+def test_a_package_that_is_not_what_was_locked(house: House) -> None:
     wheelhouse.add_wheel(house.index, "sprocket")
     house.write("requirements.txt", "sprocket\n")
     house.build()
@@ -306,7 +306,7 @@ def test_a_package_that_is_not_what_was_locked(house: House):
         house.build()
 
 
-def test_pins_come_from_uv_lock(house: House):
+def test_pins_come_from_uv_lock(house: House) -> None:
     for version in ("1.0", "2.0"):
         wheelhouse.add_wheel(house.index, "sprocket", version)
         wheelhouse.add_wheel(house.index, "pedal", version)
@@ -321,26 +321,26 @@ def test_pins_come_from_uv_lock(house: House):
     assert "pedal" not in locked
 
 
-def test_dependencies_of_pyproject(house: House):
+def test_dependencies_of_pyproject(house: House) -> None:
     wheelhouse.add_wheel(house.index, "sprocket")
     house.write("pyproject.toml", '[project]\nname = "iris"\nversion = "1"\ndependencies = ["sprocket"]\n')
     assert "opt/python/sprocket/__init__.py" in contents(house.build())
 
 
-def test_a_package_by_path_is_refused(house: House, tmp_path: Path):
+def test_a_package_by_path_is_refused(house: House, tmp_path: Path) -> None:
     wheel = wheelhouse.add_wheel(tmp_path / "outside", "sprocket")
     house.write("requirements.txt", f"sprocket @ {wheel.as_uri()}\n")
     with pytest.raises(BuildError, match="a path on this machine"):
         house.build()
 
 
-def test_a_wheelhouse_in_the_project(house: House):
+def test_a_wheelhouse_in_the_project(house: House) -> None:
     wheelhouse.add_wheel(house.root / "wheels", "sprocket")
     house.write("requirements.txt", "--find-links wheels\nsprocket\n")
     assert "opt/python/sprocket/__init__.py" in contents(house.build())
 
 
-def test_bytecode_is_lambdas(house: House):
+def test_bytecode_is_lambdas(house: House) -> None:
     house.write("handler.py", HANDLER)
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n')
     bundle = house.build(local=True)  # there is always an interpreter for here
@@ -354,7 +354,9 @@ def test_bytecode_is_lambdas(house: House):
     assert str(house.root).encode() not in content
 
 
-def test_a_note_says_that_there_is_no_interpreter(house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+def test_a_note_says_that_there_is_no_interpreter(
+    house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     for name in ("PATH", "PYENV_ROOT", "UV_PYTHON_INSTALL_DIR"):
         monkeypatch.setenv(name, str(tmp_path / "empty"))
     minor = "3.12" if host_minor() != "3.12" else "3.13"
@@ -364,7 +366,7 @@ def test_a_note_says_that_there_is_no_interpreter(house: House, monkeypatch: pyt
     assert not [path for path in wheelhouse.files_below(bundle.path) if path.endswith(".pyc")]
 
 
-def test_a_bundle_that_lambda_would_refuse(house: House):
+def test_a_bundle_that_lambda_would_refuse(house: House) -> None:
     wheelhouse.add_wheel(house.index, "flywheel", files={"flywheel/blob.bin": bytes(262_144_001)})
     house.write("requirements.txt", "flywheel\n")
     with pytest.raises(BuildError, match="262,144,000") as raised:
@@ -372,14 +374,14 @@ def test_a_bundle_that_lambda_would_refuse(house: House):
     assert "262,144,001  opt/python/flywheel/blob.bin" in raised.value.message
 
 
-def test_a_bad_model_stops_before_anything_is_made(house: House):
+def test_a_bad_model_stops_before_anything_is_made(house: House) -> None:
     (house.root / "iris.onnx").write_bytes(b"")
     with pytest.raises(ProjectError, match="empty"):
         house.build()
     assert not (house.root / lock.FILE).exists()
 
 
-def test_a_failing_build_leaves_the_last_bundle(house: House):
+def test_a_failing_build_leaves_the_last_bundle(house: House) -> None:
     house.write("handler.py", HANDLER)
     first = house.build()
     house.write("handler.py", "def preprocess(request)\n")
@@ -390,7 +392,7 @@ def test_a_failing_build_leaves_the_last_bundle(house: House):
 
 
 @pytest.mark.parametrize("damage", ["part", "bundle", "record", "archive"])
-def test_damage_is_repaired(house: House, damage: str):
+def test_damage_is_repaired(house: House, damage: str) -> None:
     first = house.build()
     shelf = Path(os.environ["SLSDEPLOY_CACHE_DIR"]) / "parts"
     match damage:
@@ -422,7 +424,7 @@ def child(house: House, environment: Mapping[str, str] = {}) -> subprocess.Popen
     )
 
 
-def test_two_builds_at_once(house: House):
+def test_two_builds_at_once(house: House) -> None:
     both = [child(house), child(house)]
     answers = [process.communicate(timeout=120) for process in both]
     assert [process.returncode for process in both] == [0, 0], answers
@@ -432,7 +434,7 @@ def test_two_builds_at_once(house: House):
 
 @pytest.mark.parametrize("kill", [signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("after", [0.5, 0.9, 1.3, 1.7])
-def test_killed_at_any_moment_the_next_build_succeeds(house: House, kill: signal.Signals, after: float):
+def test_killed_at_any_moment_the_next_build_succeeds(house: House, kill: signal.Signals, after: float) -> None:
     process = child(house)
     time.sleep(after)
     process.send_signal(kill)
