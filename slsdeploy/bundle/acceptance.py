@@ -8,6 +8,7 @@ from typing import Any
 
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Tensor
+from slsdeploy_runtime.formats.onnx import engine
 
 
 def check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:
@@ -15,8 +16,7 @@ def check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:
 
     onnxruntime has no call that tells them, so it is given one-node models with the same stamps.
     """
-    import onnxruntime
-
+    onnxruntime = engine()
     runtime = f"onnxruntime {onnxruntime.__version__}"
     for domain, label in (("", "opset"), ("ai.onnx", "opset"), ("ai.onnx.ml", "ai.onnx.ml opset")):
         opset = opsets.get(domain, 0)
@@ -52,8 +52,7 @@ def _is_accepted(domain: str, opset: int, ir_version: int = 8) -> bool:
 
 def load(path: Path, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
     """Let onnxruntime load the model; return the outputs with the shapes that it inferred where the file gives none."""
-    import onnxruntime
-
+    onnxruntime = engine()
     try:
         found = {node.name: node.shape for node in _session(str(path)).get_outputs()}
     except Exception as error:  # onnxruntime's errors share no parent
@@ -72,8 +71,7 @@ def load(path: Path, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
 
 def _session(model: str | bytes) -> Any:
     """Make a session that is quick to make: nothing optimised, nothing repacked, one thread."""
-    import onnxruntime
-
+    onnxruntime = engine()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
     options.add_session_config_entry("session.disable_prepacking", "1")

@@ -14,72 +14,14 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 
-import onnx
 import pytest
 
-from slsdeploy import bundle as bundles
 from slsdeploy.bundle import lock, record
-from slsdeploy.config import FILE, load
-from slsdeploy.effects.shell import SystemShell
+from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.interpreters import host_minor
-from slsdeploy.project import resolve
-from slsdeploy.tools import Tools
-from slsdeploy.types import Bundle, Project
 from tests import wheelhouse
-from tests.fakes import FakeCloud, FakeReporter
-
-HANDLER = "def preprocess(request):\n    return {}\n"
-
-
-def save_model(path: Path, factor: float = 1.0) -> None:
-    tensor = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, 2])
-    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 2])
-    weight = onnx.helper.make_tensor("w", onnx.TensorProto.FLOAT, [2], [factor, 1.0])
-    node = onnx.helper.make_node("Mul", ["x", "w"], ["y"])
-    graph = onnx.helper.make_graph([node], "g", [tensor], [result], [weight])
-    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
-
-
-class House:
-    """A project folder and what builds it."""
-
-    def __init__(self, root: Path, index: Path) -> None:
-        self.root = root
-        self.index = index
-        self.reporter = FakeReporter()
-
-    def write(self, path: str, text: str) -> None:
-        (self.root / path).parent.mkdir(parents=True, exist_ok=True)
-        (self.root / path).write_text(text, encoding="utf-8")
-
-    def project(self, *, local: bool = False) -> Project:
-        config, stage = load(self.root / FILE, overrides={}, environ={})
-        return resolve(config, self.root, stage=stage, local=local, shell=SystemShell())
-
-    def build(self, *, local: bool = False) -> Bundle:
-        self.reporter = FakeReporter()
-        return bundles.build(self.project(local=local), self.tools())
-
-    def tools(self) -> Tools:
-        return Tools(SystemShell(), self.reporter, lambda _: FakeCloud())
-
-
-@pytest.fixture
-def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
-    index = wheelhouse.add_runtime(tmp_path / "index")
-    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
-    (tmp_path / "iris").mkdir()
-    save_model(tmp_path / "iris" / "iris.onnx")
-    made = House(tmp_path / "iris", index)
-    made.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n')
-    return made
-
-
-def contents(bundle: Bundle) -> list[str]:
-    return [path for path in wheelhouse.files_below(bundle.path) if "__pycache__" not in path]
+from tests.building import HANDLER, House, contents, save_model
 
 
 def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
@@ -414,7 +356,7 @@ def test_damage_is_repaired(house: House, damage: str) -> None:
 def child(house: House, environment: Mapping[str, str] = {}) -> subprocess.Popen[str]:
     """Start a build of the project in a process of its own."""
     script = (
-        "import sys; from pathlib import Path; from tests.functional.test_build import House\n"
+        "import sys; from pathlib import Path; from tests.building import House\n"
         "print(House(Path(sys.argv[1]), Path(sys.argv[2])).build().digest)"
     )
     argv = [sys.executable, "-c", script, str(house.root), str(house.index)]
