@@ -279,7 +279,7 @@ def test_the_openapi_document_follows_the_signature(serve: Serve) -> None:
     assert "/v2/models/divide/infer" in document["paths"]
 
 
-LEAVES = [None, True, 0, -1, 2.5, 1e39, 10**30, "NaN", "", [], {}, [1, 2], [[1, 2]], float("inf")]
+LEAVES: list[Any] = [None, True, 0, -1, 2.5, 1e39, 10**30, "NaN", "", [], {}, [1, 2], [[1, 2]], float("inf")]
 KEYS = [
     "x",
     "inputs",
