@@ -1,7 +1,8 @@
 """Writes the parts of the documentation that are generated: `python docs/generate.py`. A test compares them with what is committed.
 
-docs/commands.md   from the commands themselves (Typer)
-docs/schema.json   the JSON Schema of slsdeploy.toml, for editors
+docs/commands.md        from the commands themselves (Typer)
+docs/schema.json        the JSON Schema of slsdeploy.toml, for editors
+docs/configuration.md   its keys, as tables
 """
 
 from __future__ import annotations
@@ -28,5 +29,8 @@ def schema() -> str:
 
 
 if __name__ == "__main__":
+    from configuration import configuration
+
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
     (DOCS / "schema.json").write_text(schema(), encoding="utf-8")
+    (DOCS / "configuration.md").write_text(configuration(), encoding="utf-8")

@@ -66,7 +66,8 @@ def example(text: str) -> str:
 @app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
 def init(
     folder: Folder = HERE,
-    model: Annotated[Path, typer.Option(help="the model file")] = ...,
+    *,
+    model: Annotated[Path, typer.Option(help="the model file")],
     trigger: Annotated[list[str] | None, typer.Option(help="http, s3, sqs; may be repeated; default: http")] = None,
     name: Annotated[str | None, typer.Option(help="the project's name; default: the folder's")] = None,
     as_json: Json = False,
@@ -206,7 +207,7 @@ def invoke(
     ui = _ui(as_json, verbose)
     tools = _tools(ui, start_local=False)
     result = invoking.invoke(
-        _where(folder, stage, local, None), tools, invoking.read_event(event), sample=sample, over_url=url
+        _where(folder, stage, local, None), tools, invoking.read_event(event), source=sample, over_url=url
     )
     ui.show(result)
     if result.error:
@@ -291,7 +292,8 @@ def local_start(
     from slsdeploy.local import daemon
 
     ui = _ui(as_json)
-    daemon.ensure(ui, port)
+    with ui.waiting("start the local AWS"):
+        daemon.start(port)
     ui.show(_local_status())
 
 
@@ -331,7 +333,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         sys.stderr.write("\ninterrupted; the same command goes on from here\n")
         code = 130
     except BrokenPipeError:
-        sys.stdout = None  # type: ignore[assignment]  # nobody reads any more: nothing to flush at exit
+        sys.stdout = None  # nobody reads any more: nothing to flush at exit
         code = 0
     except UsageError as error:
         error.show()
@@ -370,7 +372,7 @@ def _tools(ui: Ui, start_local: bool = True) -> Tools:
 
         endpoint = None
         if project.local:
-            endpoint = (daemon.ensure(ui) if start_local else daemon.running()).endpoint
+            endpoint = (daemon.ensure(ui) if start_local else daemon.find()).endpoint
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
     return Tools(shell=SystemShell(), reporter=ui, connect=connect)

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy.app import ALIAS, Where, deployed, open_project
-from slsdeploy.bundle import model
+from slsdeploy.bundle import model, sample
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.results import Invoked
 from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Project
 
 
-def invoke(where: Where, tools: Tools, event: bytes | None, sample: str = "direct", over_url: bool = False) -> Invoked:
+def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direct", over_url: bool = False) -> Invoked:
     """Send an event (None: a sample made from the model's signature) to what is deployed, and return its answer."""
     project = open_project(where, tools)
     cloud = tools.connect(project)
@@ -28,7 +28,7 @@ def invoke(where: Where, tools: Tools, event: bytes | None, sample: str = "direc
                 "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
             )
         return _post(f"{url.rstrip('/')}/predict", event or sample_event(project, "direct"), cloud)
-    return _call(project.stack, event or sample_event(project, sample), cloud)
+    return _call(project.stack, event or sample_event(project, source), cloud)
 
 
 def read_event(source: str | None) -> bytes | None:
@@ -52,7 +52,7 @@ def read_event(source: str | None) -> bytes | None:
 
 def sample_event(project: Project, source: str) -> bytes:
     """Return an event of a source ("direct", "http", "sqs") with inputs that fit the first model's signature."""
-    body = json.dumps({"inputs": model.sample_inputs(model.inspect(project.models[0].path))})
+    body = json.dumps({"inputs": sample.sample_inputs(model.inspect(project.models[0].path))})
     if source == "direct":
         return body.encode()
     events: dict[str, Any] = {
@@ -127,7 +127,10 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
     init = _init_ms(answer.headers.get("server-timing", ""))
     failure = None
     if answer.status >= 400:
-        failure = {"type": f"HTTP {answer.status}", "message": payload if isinstance(payload, str) else json.dumps(payload)}
+        failure = {
+            "type": f"HTTP {answer.status}",
+            "message": payload if isinstance(payload, str) else json.dumps(payload),
+        }
     return Invoked(
         answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=failure
     )

@@ -115,7 +115,7 @@ class LocalStatus:
 
     running: bool
     endpoint: str
-    pid: int
+    pid: int | None
     functions: Sequence[Mapping[str, Any]]
     limits: Sequence[str] = ()
 

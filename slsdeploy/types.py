@@ -124,6 +124,7 @@ class Part:
     bytes: int
     tree: Path
     largest: tuple[tuple[str, int], ...] = ()
+    compressed_bytes: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
-from slsdeploy_runtime import forms, http_body, oip, openapi
+from slsdeploy_runtime import forms, http_body, oip, oip_binary, openapi
+from slsdeploy_runtime.decode import from_json
 from slsdeploy_runtime.encode import to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
@@ -37,11 +38,19 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What is answered: a status, a JSON body, headers beside its type."""
+    """What is answered: a status, a body of plain JSON values or of bytes as they are, headers beside its type."""
 
     status: int
     value: Any
     headers: tuple[tuple[bytes, bytes], ...] = ()
+
+    @property
+    def content(self) -> bytes:
+        return self.value if isinstance(self.value, bytes) else to_json(self.value)
+
+    @property
+    def content_type(self) -> bytes:
+        return b"application/octet-stream" if isinstance(self.value, bytes) else b"application/json"
 
 
 class Refused(Exception):
@@ -66,11 +75,11 @@ class Application:
             body += message.get("body", b"")
             more = message.get("more_body", False)
         reply = self._reply(scope, body)
-        content = to_json(reply.value)
+        content = reply.content
         if len(content) > MAX_BYTES:
             reply = _too_large(f"the answer has {len(content)} bytes", "ask for fewer rows")
-            content = to_json(reply.value)
-        headers = ((b"content-type", b"application/json"), *reply.headers)
+            content = reply.content
+        headers = ((b"content-type", reply.content_type), *reply.headers)
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
 
@@ -80,8 +89,8 @@ class Application:
             if len(body) > MAX_BYTES:
                 return _too_large(f"the body has {len(body)} bytes", "send fewer rows")
             function, parts = _route(scope["method"], path)
-            headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-            query = scope["query_string"].decode("latin-1")
+            headers = {name.decode().lower(): value.decode() for name, value in scope["headers"]}
+            query = scope["query_string"].decode()
             return function(self._service, Call(scope["method"], path, headers, query, body, parts))
         except Refused as refused:
             return refused.reply
@@ -103,7 +112,7 @@ def _ready(service: Service, call: Call) -> Reply:
 
 
 def _server(service: Service, call: Call) -> Reply:
-    return Reply(200, {"name": service.name, "version": "1", "extensions": []})
+    return Reply(200, {"name": service.name, "version": "1", "extensions": [oip_binary.NAME]})
 
 
 def _model_metadata(service: Service, call: Call) -> Reply:
@@ -116,8 +125,16 @@ def _model_ready(service: Service, call: Call) -> Reply:
 
 def _infer(service: Service, call: Call) -> Reply:
     model = _model(service, call)
-    asked = oip.read(http_body.read_json(call.body, call.headers), model)
-    return Reply(200, service.infer(forms.Ask(model, asked.inputs, asked.reply)))
+    document, tail = oip_binary.split(call.body, call.headers)
+    # with raw tensors behind it, the JSON goes under another Content-Type
+    is_json = oip_binary.HEADER not in call.headers
+    asked = oip.read(http_body.read_json(document, call.headers) if is_json else from_json(document), model, tail)
+    answer = service.infer(forms.Ask(model, asked.inputs, asked.reply))
+    joined = oip_binary.join(answer)
+    if joined is None:
+        return Reply(200, answer)
+    content, length = joined
+    return Reply(200, content, ((oip_binary.HEADER.encode(), str(length).encode()),))
 
 
 def _predict(service: Service, call: Call) -> Reply:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 _clients: dict[str, Any] = {}
@@ -15,5 +16,6 @@ def client(service: str) -> Any:
 
         # botocore waits 60 s for a connection; a function that cannot reach AWS should fail before its own timeout
         config = Config(connect_timeout=5, read_timeout=25, retries={"mode": "standard", "max_attempts": 3})
-        _clients[service] = boto3.client(service, config=config)
+        # Lambda says its region in AWS_REGION, boto3 looks for AWS_DEFAULT_REGION
+        _clients[service] = boto3.client(service, os.environ.get("AWS_REGION"), config=config)
     return _clients[service]

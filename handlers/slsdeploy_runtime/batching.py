@@ -23,6 +23,8 @@ MAX_STACK_BYTES = 16 * 1024 * 1024
 
 def run_all(model: Model, asks: Sequence[Arrays], predict: Predict) -> list[Arrays | Exception]:
     """Return each ask's outputs, or what went wrong with it, in their order."""
+    if len(asks) == 1:
+        return [_try_one(model, asks[0], predict)]
     results: list[Arrays | Exception] = [{}] * len(asks)
     for stack in _stacks(model, asks):
         for index, answer in zip(stack, _run_stack(model, [asks[index] for index in stack], predict), strict=True):

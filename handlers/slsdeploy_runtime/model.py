@@ -73,6 +73,11 @@ def get_model(name: str | None = None) -> Model:
     return _loaded[name]
 
 
+def forget() -> None:
+    """Drop every loaded model; for a process that serves one bundle after another."""
+    _loaded.clear()
+
+
 def _zero(tensor: Tensor) -> object:
     return "" if tensor.datatype == "BYTES" else 0
 

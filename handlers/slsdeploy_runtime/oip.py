@@ -16,6 +16,7 @@ from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_shape, de
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.manifest import Tensor
 from slsdeploy_runtime.model import Model
+from slsdeploy_runtime.oip_binary import Tail, pack, unpack
 from slsdeploy_runtime.request import mismatch
 
 
@@ -27,8 +28,11 @@ class Asked:
     reply: Callable[[Mapping[str, Array]], dict[str, Any]]
 
 
-def read(body: Any, model: Model) -> Asked:
-    """Understand an inference request for this model. Raises BadInput."""
+def read(body: Any, model: Model, tail: Tail | None = None) -> Asked:
+    """Understand an inference request for this model. Raises BadInput.
+
+    With a `tail` (over HTTP), tensors may be raw bytes: in the answer, the `data` of such an output is bytes.
+    """
     if not isinstance(body, Mapping):
         raise mismatch("body", describe(body), '{"inputs": [{"name", "shape", "datatype", "data"}]}')
     tensors = body.get("inputs")
@@ -36,12 +40,14 @@ def read(body: Any, model: Model) -> Asked:
         raise mismatch("inputs", describe(tensors), "a list of {name, shape, datatype, data}")
     arrays: dict[str, Array] = {}
     for index, entry in enumerate(tensors):
-        name, array = _read_tensor(entry, model, f"inputs[{index}]")
+        name, array = _read_tensor(entry, model, f"inputs[{index}]", tail)
         if name in arrays:
             raise mismatch(f"inputs[{index}].name", f"{name!r} a second time", "each input once")
         arrays[name] = array
+    if tail is not None:
+        tail.finish()
     name_inputs(arrays, model.inputs, "inputs")
-    wanted = _wanted(body.get("outputs"), model)
+    wanted = _wanted(body, model, is_binary_possible=tail is not None)
     return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, body.get("id")))
 
 
@@ -60,7 +66,7 @@ def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
     return {"name": tensor.name, "datatype": tensor.datatype, "shape": list(tensor.shape)}
 
 
-def _read_tensor(entry: Any, model: Model, field: str) -> tuple[str, Array]:
+def _read_tensor(entry: Any, model: Model, field: str, tail: Tail | None) -> tuple[str, Array]:
     if not isinstance(entry, Mapping):
         raise mismatch(field, describe(entry), "an object with name, shape, datatype, data")
     by_name = {tensor.name: tensor for tensor in model.inputs}
@@ -70,15 +76,22 @@ def _read_tensor(entry: Any, model: Model, field: str) -> tuple[str, Array]:
     tensor = by_name[name]
     if entry.get("datatype") != tensor.datatype:
         raise mismatch(f"{field}.datatype", describe(entry.get("datatype")), tensor.datatype)
-    if "data" not in entry:
-        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
     shape = _read_shape(entry.get("shape"), f"{field}.shape")
-    array = as_array(entry["data"], tensor, f"{field}.data")
+    array = _read_data(entry, tensor, field, tail)
     if array.size != math.prod(shape):
         raise mismatch(f"{field}.data", f"{array.size} elements", f"{math.prod(shape)}, as shape {list(shape)} says")
     array = array.reshape(shape)
     check_shape(array, tensor, f"{field}.shape")
     return name, array
+
+
+def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail | None) -> Array:
+    parameters = _parameters(entry, field)
+    if tail is not None and "binary_data_size" in parameters:
+        return unpack(tail.take(parameters["binary_data_size"], field), tensor, field)
+    if "data" not in entry:
+        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
+    return as_array(entry["data"], tensor, f"{field}.data")
 
 
 def _read_shape(shape: Any, field: str) -> tuple[int, ...]:
@@ -87,35 +100,49 @@ def _read_shape(shape: Any, field: str) -> tuple[int, ...]:
     return tuple(shape)
 
 
-def _wanted(outputs: Any, model: Model) -> list[str]:
-    """Return the names of the outputs that the caller asks for; all of them when it does not say."""
+def _parameters(entry: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    parameters = entry.get("parameters", {})
+    if not isinstance(parameters, Mapping):
+        raise mismatch(f"{field}.parameters", describe(parameters), "an object")
+    return parameters
+
+
+def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) -> dict[str, bool]:
+    """Return the outputs that the caller asks for, and whether as raw bytes; all of them when it does not say."""
     known = [tensor.name for tensor in model.outputs]
+    is_binary = is_binary_possible and _parameters(body, "body").get("binary_data_output") is True
+    outputs = body.get("outputs")
     if not outputs:
-        return known
+        return dict.fromkeys(known, is_binary)
     if not isinstance(outputs, Sequence) or isinstance(outputs, str):
         raise mismatch("outputs", describe(outputs), "a list of {name}")
+    wanted = {}
     for index, entry in enumerate(outputs):
-        name = entry.get("name") if isinstance(entry, Mapping) else entry
+        name = entry.get("name") if isinstance(entry, Mapping) else None
         if name not in known:
             raise mismatch(f"outputs[{index}].name", describe(name), one_of(known))
-    return [entry["name"] for entry in outputs]
+        asked = _parameters(entry, f"outputs[{index}]").get("binary_data", is_binary)
+        wanted[name] = is_binary_possible and asked is True
+    return wanted
 
 
-def _answer(model: Model, outputs: Mapping[str, Array], wanted: Sequence[str], request_id: Any) -> dict[str, Any]:
+def _answer(model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: Any) -> dict[str, Any]:
     answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
     if isinstance(request_id, str):
         answer["id"] = request_id
     # a user's `predict` may answer with names of its own
     names = [name for name in wanted if name in outputs] or list(outputs)
-    answer["outputs"] = [_write_tensor(name, np.asarray(outputs[name])) for name in names]
+    answer["outputs"] = [_write_tensor(name, np.asarray(outputs[name]), wanted.get(name, False)) for name in names]
     return answer
 
 
-def _write_tensor(name: str, array: Array) -> dict[str, Any]:
-    datatype = DATATYPES.get(array.dtype, "BYTES")
-    return {
+def _write_tensor(name: str, array: Array, is_binary: bool) -> dict[str, Any]:
+    entry: dict[str, Any] = {
         "name": name,
-        "datatype": datatype,
+        "datatype": DATATYPES.get(array.dtype, "BYTES"),
         "shape": list(array.shape),
-        "data": plain(array.ravel(), name),
     }
+    if is_binary:
+        raw = pack(array)
+        return {**entry, "parameters": {"binary_data_size": len(raw)}, "data": raw}
+    return {**entry, "data": plain(array.ravel(), name)}

@@ -67,15 +67,13 @@ class Service:
     def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer many requests in as few runs of the model as it allows; each outcome is its request's own."""
         understood = [_attempt(self._understand, request) for request in requests]
-        outcomes: list[Outcome] = [
-            each if isinstance(each, Failure) else Failure(HandlerError("lost")) for each in understood
-        ]
+        outcomes: dict[int, Outcome] = {i: each for i, each in enumerate(understood) if isinstance(each, Failure)}
         for model in self.models.values():
-            mine = [(i, each) for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model]
-            results = batching.run_all(model, [ask.inputs for _, ask in mine], self.predict)
-            for (index, ask), result in zip(mine, results, strict=True):
+            asks = {i: each for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model}
+            results = batching.run_all(model, [ask.inputs for ask in asks.values()], self.predict)
+            for (index, ask), result in zip(asks.items(), results, strict=True):
                 outcomes[index] = Failure(result) if isinstance(result, Exception) else _reply(ask, result)
-        return outcomes
+        return [outcomes[index] for index in range(len(requests))]
 
     def infer(self, ask: Ask) -> Any:
         """Answer an ask that is understood already (the Open Inference Protocol's): no pre- and postprocess."""

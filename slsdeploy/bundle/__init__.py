@@ -1,1 +1,9 @@
-"""Project -> Bundle: which files, dependencies for the target, models, the layout on disk, archives."""
+"""Project -> Bundle: which files, dependencies for the target, models, the layout on disk, archives.
+
+Read `pipeline.py` first; each module here is one of its steps.
+"""
+
+from slsdeploy.bundle.pipeline import build
+from slsdeploy.bundle.record import describe
+
+__all__ = ["build", "describe"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from functools import cache
 from types import ModuleType
@@ -52,7 +53,9 @@ def trigger_schema(source: ModuleType) -> dict[str, Any]:
     for field in dataclasses.fields(source.Trigger):
         if "description" in field.metadata:
             schema["properties"][field.name]["description"] = field.metadata["description"]
-    return {**schema, "additionalProperties": False, "required": ["type"]}
+    # What a docstring says of errors is for who writes code.
+    description = re.sub(r"\s*Raises .*", "", schema.get("description", ""), flags=re.DOTALL)
+    return {**schema, "description": description, "additionalProperties": False, "required": ["type"]}
 
 
 @cache

@@ -108,7 +108,8 @@ def _integer(schema: Schema) -> str:
 
 
 def _string(schema: Schema) -> str:
-    words = _PATTERNS.get(schema.get("pattern", ""), "a string")
+    plain = "a path" if schema.get("format") == "path" else "a string"
+    words = _PATTERNS.get(schema.get("pattern", ""), plain)
     return f"{words}, at most {schema['maxLength']} characters" if "maxLength" in schema else words
 
 
@@ -133,6 +134,9 @@ def _complaint(error: Mapping[str, Any], values: Any, schema: Schema) -> Complai
     what = f"the name {shown(path[-1])}" if is_name else shown(found)
     if kind == "value_error":
         reason = str(error["ctx"]["error"])
+        option, _, rest = reason.partition(": ")
+        if option in _part(schema, path, schema).get("properties", {}):  # a trigger that says which option it is about
+            return Complaint((*path, option), rest)
         return Complaint(path, f"found {what}; {reason}" if reason.startswith("expected") else reason)
     if is_name:
         return Complaint(path, f"found {what}; expected {_names(_part(schema, path[:-1], schema))}")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
+from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
 
@@ -195,7 +196,7 @@ class Client:
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 return method(*args, **kwargs)
-            except (ClientError, BotoCoreError) as error:
+            except (ClientError, BotoCoreError, Boto3Error) as error:
                 raise self._translate(error) from error
 
         return call
@@ -208,6 +209,8 @@ class Client:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> AwsError | ToolError:
+        if isinstance(error, Boto3Error) and isinstance(error.__context__, ClientError | BotoCoreError):
+            error = error.__context__  # what boto3's transfer was told
         if isinstance(error, ClientError):
             said = error.response.get("Error", {})
             code = str(said.get("Code", ""))

@@ -70,6 +70,14 @@ def running() -> Local:
     return _running(found, None)
 
 
+def find() -> Local:
+    """Return the local AWS that runs. Raises ToolError when none does."""
+    found = state.read()
+    if found is None:
+        raise ToolError("the local AWS is not running", hint="slsdeploy up --local starts it and deploys to it")
+    return Local(found.endpoint, found.pid, started=False)
+
+
 def start(port: int | None) -> Local:
     """Start the local AWS, unless it runs; `port` None takes the usual one, or any when that is taken. Raises ToolError."""
     with state.lock():
@@ -177,7 +185,9 @@ def _wait(child: subprocess.Popen[bytes]) -> state.State:
         else f"was not ready after {_START_SECONDS:.0f} s"
     )
     raise ToolError(
-        f"the local AWS {ended}; the end of its log:\n{_log_tail()}", "slsdeploy doctor", str(state.log_file())
+        f"the local AWS {ended}; the end of its log:\n{_log_tail()}",
+        "mend what the log says, then run the command again",
+        str(state.log_file()),
     )
 
 

@@ -38,6 +38,13 @@ def lookup() -> tuple[onnx.ModelProto, Tensors, Tensors]:
     return _model("lookup", nodes, {"index": ("INT64", (-1,))}, {"row": ("FP32", (-1, 2))}, [table])
 
 
+def total() -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """sum = all rows of x added up: one row however many there are."""
+    nodes = [helper.make_node("ReduceSum", ["x", "axes"], ["sum"], keepdims=0)]
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [0])
+    return _model("total", nodes, {"x": ("FP32", (-1, 2))}, {"sum": ("FP32", (2,))}, [axes])
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]
@@ -48,6 +55,7 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
+    entry: str = "handler",
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> Path:
@@ -60,16 +68,16 @@ def write(
         path = Path("models") / name / f"{name}.onnx"
         (opt / path).parent.mkdir(parents=True)
         onnx.save(proto, opt / path)
-        entry = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
-        entries.append({**entry, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
+        where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
+        entries.append({**where, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
     manifest = {
         "schema": 1,
-        "name": "test",
+        "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else "handler",
+        "handler": None if handler is None else entry,
         "events": [*events, DIRECT],
         "secrets": secrets or {},
     }

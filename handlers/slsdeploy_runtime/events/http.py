@@ -53,13 +53,9 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
 @cache
 def _adapter(service: Any) -> Any:
-    import asyncio
-
     from mangum import Mangum
 
     from slsdeploy_runtime.asgi import Application
 
-    # Mangum asks for the current loop, which Python 3.12 and later make only with a warning, and 3.14 not at all
-    asyncio.set_event_loop(asyncio.new_event_loop())
     # "off": ours has nothing to start, and the lifespan protocol would run at every event (130 us instead of 20)
     return Mangum(service.handler.app or Application(service), lifespan="off")

@@ -20,7 +20,7 @@ class Trigger:
     """A bucket of the stack's own, and which of its objects are predicted.
 
     `bucket` and `output_bucket` name the buckets to create (None: CloudFormation names it; None: the same bucket).
-    Raises ValueError when a result would trigger the function again.
+    Raises ValueError when a result would trigger the function again, or an object would be taken for a result.
     """
 
     type: Literal["s3"] = "s3"
@@ -43,6 +43,11 @@ class Trigger:
             raise ValueError(
                 f"output_prefix: results under {self.output_prefix!r} would trigger the function again: "
                 f"choose one outside of prefix {self.prefix!r}, a suffix that results do not have, or an output_bucket"
+            )
+        if self.is_one_bucket and self.output_prefix and self.prefix.startswith(self.output_prefix):
+            raise ValueError(
+                f"prefix: {self.prefix!r} is inside of output_prefix {self.output_prefix!r}, "
+                "where objects are taken for results and skipped"
             )
 
     @property

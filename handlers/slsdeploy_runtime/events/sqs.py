@@ -73,6 +73,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
             trigger.queue,
             fifo=trigger.is_fifo,
             VisibilityTimeout=_visibility_timeout(trigger, site.timeout),
+            MessageRetentionPeriod=4 * 24 * 3600,  # less than the dead-letter queue's: a message keeps its age there
             RedrivePolicy=redrive,
         ),
     }

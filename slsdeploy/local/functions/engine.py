@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import threading
 import time
 import uuid
@@ -27,6 +28,7 @@ from slsdeploy.local.functions.values import FunctionSpec, Outcome, Refused, Req
 from slsdeploy.tools import Shell
 
 T = TypeVar("T")
+_log = logging.getLogger(__name__)
 _FRESH_SECONDS = 0.5
 _TRIM_SECONDS = 1.0
 
@@ -57,6 +59,11 @@ class Workshop:
         variables = {"AWS_ENDPOINT_URL": self.endpoint, **variables}
         return self.sandbox.start(spec, self.artifacts.mounts(spec), runtime, interpreter, variables)
 
+    def limits(self) -> list[str]:
+        """Say what this host cannot do for a function."""
+        problem = self.managed.problem
+        return [*self.sandbox.limits(), *([f"boto3 is missing from functions: {problem}"] if problem else [])]
+
 
 class Engine:
     """Runs invocations on an event loop of its own."""
@@ -85,6 +92,7 @@ class Engine:
             self.call(self._end())
             self.loop.call_soon_threadsafe(self.loop.stop)
             self._thread.join(10)
+            self.loop.close()
 
     def call(self, work: Coroutine[Any, Any, T]) -> T:
         """Run work on the loop from another thread and wait for its result."""
@@ -98,7 +106,7 @@ class Engine:
         """Run work beside everything else, until it is done or the engine stops."""
         task = self.loop.create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
 
     def spec(self, region: str, function: str, qualifier: str | None) -> FunctionSpec:
@@ -140,6 +148,11 @@ class Engine:
     def _make(self, spec: FunctionSpec) -> Environment:
         return Environment(spec, self.workshop.launch, self.logs)
 
+    def _done(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a task of the local Lambda failed", exc_info=task.exception())
+
     def _run(self) -> None:
         asyncio.set_event_loop(self.loop)
         self.loop.run_forever()
@@ -154,6 +167,7 @@ class Engine:
         for pool in self._pools.values():
             await pool.kill()
         self._pools.clear()
+        await asyncio.to_thread(self.logs.flush, self.logs.take())
         self.workshop.sandbox.close()
 
     async def _write_logs(self) -> None:

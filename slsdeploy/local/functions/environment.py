@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 
 from slsdeploy.local.functions.logs import LogWriter, Stream
 from slsdeploy.local.functions.process import Process, exit_reason
-from slsdeploy.local.functions.runtime_api import RuntimeApi
+from slsdeploy.local.functions.runtime_api import NOT_TAKEN, RuntimeApi
 from slsdeploy.local.functions.sandbox import Start
 from slsdeploy.local.functions.values import INIT_SECONDS, FunctionSpec, Outcome, Request, failure
 
@@ -74,8 +74,9 @@ class Environment:
         outcome = failed if failed is not None else await self._run(request, deadline)
         outcome = replace(outcome, duration_ms=(time.perf_counter() - begun) * 1000, init_ms=self._init_ms)
         self._init_ms = None
-        self._report(request, outcome)
-        if outcome.kind in _FATAL or failed is not None:
+        if outcome.kind != NOT_TAKEN:
+            self._report(request, outcome)
+        if outcome.kind in _LAST or failed is not None:
             await self.close()
         self.last_used = time.monotonic()
         return replace(outcome, tail=self._stream.end_tail()) if request.wants_tail else outcome
@@ -132,7 +133,7 @@ class Environment:
     async def _run(self, request: Request, deadline: float) -> Outcome:
         assert self._api is not None and self._process is not None
         if self._process.exit.done():
-            return _named(self._ended(self._process.exit.result()), request)
+            return failure(NOT_TAKEN, "")
         answer = self._api.hand(request, int(deadline * 1000))
         done, _ = await asyncio.wait([answer], timeout=max(0.0, deadline - time.time()))
         if not done:
@@ -200,6 +201,8 @@ class Environment:
 
 
 _FATAL = frozenset({"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint"})
+# A runtime client is told that its answer was too large, and ends itself over it.
+_LAST = _FATAL | {NOT_TAKEN, "Function.ResponseSizeTooLarge"}
 
 
 def _timed_out(spec: FunctionSpec, request: Request) -> Outcome:

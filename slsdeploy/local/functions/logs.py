@@ -88,6 +88,7 @@ class LogWriter:
     def __init__(self, on_event: Callable[[str, Event], None] = lambda region, event: None) -> None:
         self._on_event = on_event
         self._streams: list[Stream] = []
+        self._closed: list[Stream] = []
         self._known: set[tuple[str, str]] = set()
 
     def add(self, region: str, group: str, version: str, environment: str) -> Stream:
@@ -99,15 +100,16 @@ class LogWriter:
         return stream
 
     def close(self, stream: Stream) -> None:
-        """Write what is left of a stream, and forget it."""
+        """Forget a stream once what is left of it is written."""
         stream.end_line()
         if stream in self._streams:
             self._streams.remove(stream)
-        self.flush([(stream, stream.take())])
+            self._closed.append(stream)
 
     def take(self) -> list[tuple[Stream, list[Event]]]:
         """Return all that is not written yet; to be called on the event loop, and `flush` anywhere."""
-        return [(stream, events) for stream in self._streams if (events := stream.take())]
+        streams, self._closed = [*self._streams, *self._closed], []
+        return [(stream, events) for stream in streams if (events := stream.take())]
 
     def flush(self, batches: list[tuple[Stream, list[Event]]]) -> None:
         """Write batches to moto."""

@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable
 
 from slsdeploy.local.functions.environment import Environment
+from slsdeploy.local.functions.runtime_api import NOT_TAKEN
 from slsdeploy.local.functions.values import FunctionSpec, Outcome, Refused, Request
 
 CONCURRENCY = "SLSDEPLOY_LOCAL_CONCURRENCY"
@@ -43,13 +44,16 @@ class Pool:
 
         Raises Refused (429) when too many wait already, or for too long; never for a `patient` one.
         """
-        environment = await self._take(patient)
-        environment.busy = True
-        try:
-            return await environment.invoke(request)
-        finally:
-            environment.busy = False
-            await self._give_back(environment)
+        while True:
+            environment = await self._take(patient)
+            environment.busy = True
+            try:
+                outcome = await environment.invoke(request)
+            finally:
+                environment.busy = False
+                await self._give_back(environment)
+            if outcome.kind != NOT_TAKEN:
+                return outcome
 
     async def retire(self) -> None:
         """End the free environments now and the busy ones when they are done; for a revision that is replaced or deleted."""

@@ -12,7 +12,7 @@ from moto.core.exceptions import JsonRESTError
 from slsdeploy.local.functions.values import Archive, FunctionSpec, Refused
 
 ACCOUNT = "123456789012"
-_SPEC = "slsdeploy_spec"  # what moto drops of a function's configuration is kept under this name (see hooks.py)
+KEPT = "slsdeploy_kept"  # what moto forgets of a function is kept under this name (see hooks.py)
 
 
 def split_name(function: str) -> tuple[str, str | None]:
@@ -47,7 +47,7 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
     """Return moto's function as a value. Raises Refused for what cannot be run here."""
     if function.package_type != "Zip":
         raise Refused(502, "InvalidRuntimeException", "the local AWS runs zip packages only")
-    kept: dict[str, Any] = getattr(function, _SPEC, {})
+    kept: dict[str, Any] = getattr(function, KEPT, {})
     version = str(function.version)
     concurrency = function.reserved_concurrency
     return FunctionSpec(

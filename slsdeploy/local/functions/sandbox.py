@@ -6,6 +6,7 @@ Turns a function, its folders and its interpreter into a command line and an env
 from __future__ import annotations
 
 import json
+import os
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -18,6 +19,7 @@ from slsdeploy.local.functions.values import FunctionSpec
 from slsdeploy.tools import Shell
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
+MOUNTS = "SLSDEPLOY_LOCAL_MOUNTS"  # "off": never use mount namespaces
 LEVELS = ("mounts", "user-mounts")
 
 # Any access key works against the local AWS; functions get these, so that a signature of theirs can be verified.
@@ -39,7 +41,7 @@ class Sandbox:
         self._state = state
         self._root: Path | None = None
         self.level = "none"
-        if sys.platform == "linux":
+        if sys.platform == "linux" and os.environ.get(MOUNTS) != "off":
             self._probe(shell)
 
     def close(self) -> None:

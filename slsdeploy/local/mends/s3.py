@@ -1,4 +1,4 @@
-"""S3's notifications in moto, mended: a destination must exist and let S3 in, as AWS checks when they are configured.
+"""S3 in moto, mended: a notification's destination must exist and let S3 in, as AWS checks when they are configured; policies are recorded.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/grant-destinations-permissions-to-s3.html
 """
@@ -11,6 +11,7 @@ from typing import Any
 
 from moto.awslambda.models import lambda_backends
 from moto.core.exceptions import JsonRESTError
+from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 from moto.s3.exceptions import InvalidArgumentError
 from moto.sqs.models import sqs_backends
@@ -20,10 +21,16 @@ from slsdeploy.local.mends import policies
 
 
 def mend() -> None:
-    """Replace the method."""
+    """Replace the methods."""
+    models.FakeBucket.get_permission = _neutral
     models.S3Backend.put_bucket_notification_configuration = _checking(
         models.S3Backend.put_bucket_notification_configuration
     )
+
+
+def _neutral(self: Any, action: str, resource: str) -> PermissionResult:
+    """Let a bucket's policy neither allow nor deny: moto ignores conditions, so "deny what is not TLS" would deny everything."""
+    return PermissionResult.NEUTRAL
 
 
 def _checking(put: Callable[..., None]) -> Callable[..., None]:

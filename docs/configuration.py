@@ -1,0 +1,91 @@
+"""The JSON Schema of slsdeploy.toml -> docs/configuration.md, as tables; written by `python docs/generate.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from slsdeploy import config
+from slsdeploy.config.wording import expectation, shown
+
+HEAD = """\
+# slsdeploy.toml
+
+<!-- Written by `python docs/generate.py` from the code; a test compares them. -->
+
+The whole file of a first project:
+
+```toml
+name = "iris"
+model = "iris.onnx"
+
+[[trigger]]
+type = "http"
+```
+
+Everything else has a default. Paths are relative to the project folder and stay inside it; in TOML, keys of the file come before the
+first `[table]`. Every problem is reported at once, with its line. Editors take the JSON Schema that `slsdeploy schema` prints:
+begin the file with `#:schema <its path>`.
+"""
+
+PRECEDENCE = """
+## Where a value comes from
+
+The first that has one: an option of the command (`--memory 512`), the environment (`SLSDEPLOY_MEMORY=512`, for every key that is
+one value; `SLSDEPLOY_STAGE` for the stage), the stage's table (`[stages.prod]`), the file, the default.
+"""
+
+STAGES = """
+## `[stages.NAME]`
+
+Any key of the file, for the stage that `--stage NAME` chooses (default: `dev`). Tables are merged key by key, arrays are replaced.
+A stage need not be in the file. All stages are checked, whichever is asked for.
+
+```toml
+[stages.prod]
+memory = 3008
+```
+"""
+
+
+def configuration() -> str:
+    """Return the page."""
+    schema = config.json_schema()
+    keys = {key: value for key, value in schema["properties"].items() if key not in ("stages", "trigger")}
+    model = schema["$defs"]["ModelConfig"]
+    lines = [HEAD, "## Keys\n", *_table(keys, schema["required"]), PRECEDENCE]
+    lines += ["## `[models.NAME]`\n", "Several models in one function, instead of `model`.\n"]
+    lines += [*_table(model["properties"], model["required"]), STAGES, "## `[[trigger]]`\n"]
+    lines += ["What calls the function; there may be several. Without one it answers `invoke` and the Lambda API.\n"]
+    for trigger in schema["properties"]["trigger"]["items"]["oneOf"]:
+        lines += _trigger(trigger)
+    return "\n".join(lines).rstrip() + "\n"
+
+
+def _trigger(schema: Mapping[str, Any]) -> Iterator[str]:
+    options = {key: value for key, value in schema["properties"].items() if key != "type"}
+    yield f'### `type = "{schema["properties"]["type"]["const"]}"`\n'
+    yield f"{schema.get('description', '')}\n"
+    yield from _table(options, ())
+
+
+def _table(properties: Mapping[str, Any], required: object) -> Iterator[str]:
+    is_described = any("description" in value for value in properties.values())
+    yield "| key | values | default |" + (" |" if is_described else "")
+    yield "|---|---|---|" + ("---|" if is_described else "")
+    for key, value in properties.items():
+        default = _default(value) if key not in required else "required"  # type: ignore[operator]
+        described = f" {_cell(value.get('description', ''))} |" if is_described else ""
+        yield f"| `{key}` | {_cell(expectation(value))} | {default} |{described}"
+    yield ""
+
+
+def _default(schema: Mapping[str, Any]) -> str:
+    if "default" not in schema:
+        return ""
+    value = schema["default"]
+    return f"`[{', '.join(shown(item) for item in value)}]`" if isinstance(value, list) else f"`{shown(value)}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|").removeprefix("one of ")

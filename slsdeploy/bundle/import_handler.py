@@ -1,0 +1,74 @@
+"""Run by the target's own interpreter, as a script: import the user's module as Lambda would, and say what came of it.
+
+    PYTHONPATH=<bundle> python -P -s -S import_handler.py MODULE ANSWER
+
+ANSWER is a file that gets a JSON document: `names` (the module's functions), or `error` with `type`, `message`, `module` (the missing
+one, if that is the trouble) and `frames` (file, line, function, text of the source), or `skipped` (a module that only Lambda brings).
+"""
+
+import importlib
+import json
+import signal
+import sys
+import traceback
+from types import FrameType
+
+# What the managed runtime has beside the standard library: a bundle need not hold it, and this machine need not have it.
+MANAGED = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "six",
+    "urllib3",
+    "awslambdaric",
+    "snapshot_restore_py",
+)
+# Lambda gives 10 s before it begins again: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+LIMIT_SECONDS = 10
+
+
+def answer(module: str) -> dict[str, object]:
+    """Import the module and describe what happened."""
+    try:
+        found = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        return {"skipped": missing} if missing in MANAGED else {"error": describe(error, missing)}
+    except BaseException as error:  # sys.exit() too: on Lambda it ends the environment
+        return {"error": describe(error, "")}
+    return {"names": [name for name in vars(found) if callable(getattr(found, name))]}
+
+
+def describe(error: BaseException, missing: str) -> dict[str, object]:
+    """Return an exception as JSON holds it, its frames from the outermost to where it was raised."""
+    frames = [
+        {"file": frame.filename, "line": frame.lineno or 0, "function": frame.name, "text": frame.line or ""}
+        for frame in traceback.extract_tb(error.__traceback__)
+    ]
+    if isinstance(error, SyntaxError):
+        text = (error.text or "").strip()
+        frames.append({"file": error.filename or "", "line": error.lineno or 0, "function": "<module>", "text": text})
+    return {"type": type(error).__name__, "message": str(error), "module": missing, "frames": frames}
+
+
+def give_up(signum: int, frame: FrameType | None) -> None:
+    """End an import that takes too long, where it is."""
+    raise TimeoutError(f"importing takes longer than the {LIMIT_SECONDS} s that Lambda gives it")
+
+
+def main(module: str, path: str) -> None:
+    """Import with a time limit and write the answer."""
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, give_up)
+        signal.alarm(LIMIT_SECONDS)
+    found = answer(module)
+    if hasattr(signal, "SIGALRM"):
+        signal.alarm(0)
+    with open(path, "w", encoding="utf-8") as stream:  # noqa: PTH123
+        json.dump(found, stream)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1], sys.argv[2])

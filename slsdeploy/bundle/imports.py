@@ -1,0 +1,115 @@
+"""Modules -> the imports among them that the bundle cannot satisfy, read from their source; nothing is run.
+
+Followed from the handler through the project's own modules. Only what must import when the module does counts: not what is in a
+function, under TYPE_CHECKING, or in a `try` that expects an ImportError.
+"""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Callable, Iterator, Sequence, Set
+from dataclasses import dataclass
+from pathlib import Path
+
+from slsdeploy.bundle.import_handler import MANAGED
+
+_BINARY = (".so", ".pyd")
+_EXPECTED = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """An import that nothing satisfies: the module's name, and the file (relative to the code) and line that import it."""
+
+    module: str
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Import:
+    """An import statement's module; `names` are what it takes from it, each perhaps a module too."""
+
+    module: str
+    names: tuple[str, ...]
+    level: int
+    line: int
+
+
+def missing(
+    handler: Path, own: Set[Path], folders: Sequence[Path], parse: Callable[[Path], ast.Module | None]
+) -> list[Missing]:
+    """Return what is missing for the handler to import.
+
+    `own` are the project's files, which are read too; `folders` are the module path, the code's first;
+    `parse` returns None for a module that cannot be read here.
+    """
+    code = folders[0]
+    waiting, seen, found = [handler], {handler}, []
+    while waiting:
+        file = waiting.pop()
+        source = parse(file)
+        package = file.parent.relative_to(code).parts
+        for item in _imports(source.body if source else []):
+            dotted = _absolute(item, package)
+            if dotted is None or not _is_there(dotted, folders):
+                found.append(Missing(dotted or item.module, file.relative_to(code).as_posix(), item.line))
+            for module in _modules(code, dotted or "", item.names):
+                if module in own and module not in seen:
+                    seen.add(module)
+                    waiting.append(module)
+    return found
+
+
+def _imports(body: Sequence[ast.stmt]) -> Iterator[_Import]:
+    for node in body:
+        if isinstance(node, ast.Import):
+            yield from (_Import(name.name, (), 0, node.lineno) for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            names = tuple(name.name for name in node.names)
+            yield _Import(node.module or "", names, node.level, node.lineno)
+        elif isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
+            yield from _imports(node.body)
+        elif isinstance(node, ast.If):
+            if "TYPE_CHECKING" not in ast.dump(node.test):
+                yield from _imports([*node.body, *node.orelse])
+        elif isinstance(node, ast.Try) and not _expects_failure(node):
+            yield from _imports([*node.body, *node.orelse, *node.finalbody])
+
+
+def _expects_failure(node: ast.Try) -> bool:
+    caught = [handler.type for handler in node.handlers]
+    return any(kind is None or _EXPECTED & {getattr(name, "id", "") for name in ast.walk(kind)} for kind in caught)
+
+
+def _absolute(item: _Import, package: tuple[str, ...]) -> str | None:
+    """Return the module's full name; None when a relative import climbs out of the code."""
+    if not item.level:
+        return item.module
+    if item.level > len(package):
+        return None
+    parts = [*package[: len(package) - item.level + 1], *([item.module] if item.module else [])]
+    return ".".join(parts)
+
+
+def _is_there(dotted: str, folders: Sequence[Path]) -> bool:
+    top = dotted.split(".", maxsplit=1)[0]
+    if top in sys.stdlib_module_names or top in MANAGED:
+        return True
+    return any(_is_module(folder, top) for folder in folders)
+
+
+def _is_module(folder: Path, name: str) -> bool:
+    if (folder / name).is_dir() or (folder / f"{name}.py").is_file():
+        return True
+    return any(path.suffix in _BINARY for path in folder.glob(f"{name}.*"))
+
+
+def _modules(code: Path, dotted: str, names: tuple[str, ...]) -> Iterator[Path]:
+    """Yield the files that an import may run: the packages above, the module, modules taken from it."""
+    parts = dotted.split(".")
+    prefixes = [parts[:length] for length in range(1, len(parts) + 1)]
+    for prefix in [*prefixes, *([*parts, name] for name in names)]:
+        stem = code.joinpath(*prefix)
+        yield from (stem.with_name(f"{stem.name}.py"), stem / "__init__.py")

@@ -1,0 +1,47 @@
+"""Project + ModelInfo -> slsdeploy.json: what the runtime is to do, decided here so that it guesses nothing."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import PurePosixPath
+from typing import Any
+
+from slsdeploy.types import Model, ModelInfo, Project
+
+FILE = "slsdeploy.json"
+_SCHEMA = 1
+# Every function answers direct events; it takes whatever no other source recognises, so it comes last.
+_DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
+
+
+def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) -> bytes:
+    """Return the manifest; `place` is where the models are mounted ("opt/models")."""
+    pairs = zip(project.models, models, strict=True)
+    document = {
+        "schema": _SCHEMA,
+        "name": project.name,
+        "stage": project.stage,
+        "models": [_model(model, info, place) for model, info in pairs],
+        "handler": project.handler.module if project.handler else None,
+        "events": [
+            *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
+            _DIRECT,
+        ],
+        "secrets": dict(project.config.secrets),
+    }
+    return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:
+    return {
+        "name": model.name,
+        "version": model.version,
+        "format": f"slsdeploy_runtime.formats.{info.format}",
+        "root": place.parts[0],
+        "path": PurePosixPath(*place.parts[1:], model.name, model.path.name).as_posix(),
+        "digest": info.digest,
+        "bytes": info.bytes,
+        "inputs": [asdict(tensor) for tensor in info.inputs],
+        "outputs": [asdict(tensor) for tensor in info.outputs],
+    }

@@ -1,0 +1,181 @@
+"""Project -> Bundle, top to bottom: gather what it is made from, stop if nothing changed, make the parts, check, pack.
+
+Finding out that nothing changed costs a look at the project's files. What has to be made is made once per user and kept (`parts`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from slsdeploy import assets, targets
+from slsdeploy.bundle import (
+    archive,
+    bytecode,
+    inspection,
+    layout,
+    manifest,
+    parts,
+    place,
+    prune,
+    record,
+    select,
+    verify,
+    wheels,
+)
+from slsdeploy.bundle import requirements as needs
+from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.parts import Kept
+from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.errors import BuildError
+from slsdeploy.targets import PackagingTarget
+from slsdeploy.tools import Tools
+from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
+
+ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
+_LISTED = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a bundle is made from, and the key of each part: the same key, the same part."""
+
+    packaging: PackagingTarget
+    requirements: Requirements
+    section: Section
+    models: tuple[ModelInfo, ...]
+    files: tuple[Path, ...]
+    document: bytes
+    keys: Mapping[PartName, str]
+    notes: tuple[str, ...]
+
+    @property
+    def key(self) -> str:
+        return hashlib.sha256("\n".join([self.packaging.NAME, *self.keys.values(), *self.notes]).encode()).hexdigest()
+
+
+def build(project: Project, tools: Tools) -> Bundle:
+    """Make the bundle of a project, or find that the last one still is it.
+
+    Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
+    uv, the package index or the target's Python fails.
+    """
+    inputs = gather(project, tools)
+    folder = project.work / "bundle"
+    with place.exclusive(project.work, tools):
+        bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    for note in bundle.notes:
+        tools.reporter.note(note)
+    return bundle
+
+
+def gather(project: Project, tools: Tools) -> Inputs:
+    """Read what the bundle is made from; resolve the requirements when they changed."""
+    packaging, choice = targets.choose(project.config.package)
+    models = tuple(inspection.inspect(model.path) for model in project.models)
+    model_files = frozenset(file.resolve() for info in models for file in info.files)
+    files = tuple(select.code_files(project, model_files))
+    requirements = needs.read(project)
+    section = wheels.locked(project, requirements)
+    if section is None:
+        with tools.reporter.step(f"resolve dependencies for {wheels.words(project.target)}"):
+            section = wheels.resolve(project, requirements, tools)
+    document = manifest.make(project, models, packaging.PLACES["model"])
+    stated = (project.target.note, bytecode.note(project.target), choice)
+    runtime = assets.runtime().parent
+    made_from: dict[PartName, object] = {
+        "dependencies": section.text,
+        "runtime": layout.fingerprint(runtime, layout.runtime_files()),
+        "model": [
+            (model.name, model.path.name, info.digest) for model, info in zip(project.models, models, strict=True)
+        ],
+        "code": [layout.fingerprint(project.root, files), document.decode()],
+    }
+    keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
+    notes = tuple(note for note in stated if note)
+    return Inputs(packaging, requirements, section, models, files, document, keys, notes)
+
+
+def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
+    kept = [_part(name, project, inputs, tools) for name in ORDER]
+    _check_size(kept, inputs.packaging)
+    with place.draft(project.work) as draft:
+        place.lay_out(kept, draft)
+        if project.handler:
+            with tools.reporter.step("check the handler"):
+                verify.check(project, inputs.files, draft, tools)
+        with tools.reporter.step("pack"):
+            (draft / "archives").mkdir()
+            archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)
+        bundle = Bundle(
+            package=inputs.packaging.NAME,
+            digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept)]),
+            path=folder,
+            parts=tuple(_describe(item, folder) for item in kept),
+            archives=archives,
+            models=inputs.models,
+            notes=inputs.notes,
+        )
+        record.write(bundle, inputs.key, draft)
+        place.replace(folder, draft)
+    return bundle
+
+
+def _part(name: PartName, project: Project, inputs: Inputs, tools: Tools) -> Kept:
+    """Return a part, made now unless it is kept."""
+    mounted = inputs.packaging.PLACES[name]
+
+    def make(tree: Path) -> None:
+        with tools.reporter.step(f"make {name}"):
+            _fill(name, tree / mounted, project, inputs, tools)
+            bytecode.add(tree, project.target, tools)
+
+    return parts.keep(name, inputs.keys[name], make)
+
+
+def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, tools: Tools) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    match name:
+        case "dependencies":
+            wheels.install(inputs.section, inputs.requirements, folder, project, tools)
+            prune.prune(folder)
+        case "runtime":
+            layout.copy_files(assets.runtime().parent, layout.runtime_files(), folder)
+        case "model":
+            layout.copy_models(project, inputs.models, folder)
+        case "code":
+            layout.write_code(project, inputs.files, inputs.document, folder)
+
+
+def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
+    """Refuse what Lambda would refuse, and say what takes the room."""
+    found = list(kept)
+    total = sum(part.bytes for part in found)
+    if total <= packaging.LIMIT:
+        return
+    members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
+    lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
+    lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
+    message = f"the bundle is {total:,} bytes unzipped; Lambda takes {packaging.LIMIT:,}"
+    hint = "leave out what inference does not need (a model exported to ONNX needs no training framework), or use a smaller model"
+    raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
+
+
+def _pack(name: str, kept: Iterable[Kept], packaging: PackagingTarget, draft: Path, folder: Path) -> Archive:
+    wanted = packaging.ARCHIVES[name]
+    chosen = [part for part in kept if part.name in wanted]
+    digest = _digest([part.digest for part in chosen])
+    file = PurePosixPath("archives", f"{name}-{digest}.zip")
+    archive.join([parts.zip_of(part) for part in chosen], draft / file)
+    return Archive(name, digest, folder / file, (draft / file).stat().st_size, wanted)
+
+
+def _describe(part: Kept, folder: Path) -> Part:
+    packed = parts.zip_of(part).stat().st_size
+    return Part(part.name, part.digest, part.files, part.bytes, folder, part.largest, packed)
+
+
+def _digest(digests: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -1,0 +1,80 @@
+"""What uv said when it failed -> an error that names the package, and what it could be had for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from slsdeploy.errors import BuildError, ProjectError, SlsdeployError, ToolError
+
+_UNREACHABLE = re.compile(
+    r"Request failed after|Failed to fetch|error sending request|dns error|tcp connect error|operation timed out"
+    r"|Connection refused|network was disabled",
+    re.IGNORECASE,
+)
+_NO_WHEEL = re.compile(
+    r"(?:all versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<version>==[^\s,]+)?"
+    r" (?:has|have) no (?:usable wheels|compatible wheels|wheels with a matching|wheels\b)"
+)
+_PACKAGE = r"`(?P<name>[^`]+)` \((?P<version>v[^)]+)\)"
+_AVAILABLE = (
+    re.compile(rf"Wheels are available for {_PACKAGE} on the following (?P<kind>platforms?): (?P<list>.+)"),
+    re.compile(rf"only found wheels for {_PACKAGE} with the following (?P<kind>Python [A-Za-z]+ tags?): (?P<list>.+)"),
+)
+_UNPARSED = re.compile(r"Couldn't parse requirement|Unsupported requirement|Expected .*requirement", re.IGNORECASE)
+_HASH = re.compile(r"Hash mismatch|hash mismatch|no hashes|In `--require-hashes` mode", re.IGNORECASE)
+_LAST_LINES = 12
+
+
+def translate(said: str, origin: str, target: str, probe: Callable[[str], list[str]]) -> SlsdeployError:
+    """Return the error for what uv wrote to standard error; `target` is what was built for, in words.
+
+    `probe` finds out what a requirement has wheels for, where uv does not say so itself.
+    """
+    said = _strip(said)
+    text = " ".join(said.split())
+    if _UNREACHABLE.search(text):
+        hint = (
+            "look at the network, the proxy, and uv's index settings; what is locked and in uv's cache builds offline"
+        )
+        return ToolError(f"the package index cannot be reached:\n{_indent(said)}", hint, "uv")
+    if _UNPARSED.search(text):
+        return ProjectError(f"{origin or 'the requirements'} cannot be read:\n{_indent(said)}", where=origin)
+    if _HASH.search(text):
+        hint = "the index has other files than were locked; delete slsdeploy.lock only when that is expected"
+        return BuildError(f"a package is not what slsdeploy.lock says:\n{_indent(said)}", hint, "slsdeploy.lock")
+    lacking = _without_wheel(text)
+    if lacking:
+        available = _available(said) or probe(lacking)
+        lines = "".join(f"\n  {line}" for line in available or ["it has no wheels at all"])
+        hint = "ask for a version that has one, change `python` or `architecture`, or do without the package"
+        return BuildError(f"{lacking} has no wheel for {target}, and nothing is compiled here{lines}", hint, origin)
+    if "No solution found" in text:
+        hint = "loosen a version, or change what else needs it"
+        return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)
+    return ToolError(f"uv failed:\n{_indent(said)}", where="uv")
+
+
+def _without_wheel(text: str) -> str:
+    """Return the requirement ("torch==1.13.1") that has no wheel for the target, or "" when that is not the trouble."""
+    found = _NO_WHEEL.search(text)
+    return f"{found['name']}{found['version'] or ''}" if found else ""
+
+
+def _available(said: str) -> list[str]:
+    """Return what uv says that there is."""
+    found = [match for pattern in _AVAILABLE for match in pattern.finditer(said)]
+    return [
+        f"{item['name']} {item['version']} has wheels for {item['kind']} {item['list'].replace('`', '')}"
+        for item in found
+    ]
+
+
+def _strip(said: str) -> str:
+    """Drop uv's warnings and empty lines."""
+    lines = [line.rstrip() for line in said.splitlines()]
+    return "\n".join(line for line in lines if line and not line.startswith("warning:"))
+
+
+def _indent(said: str) -> str:
+    return "\n".join(f"  {line}" for line in said.splitlines()[-_LAST_LINES:])

@@ -1,0 +1,130 @@
+"""What the project says it needs, as requirements for uv, and a digest that changes when they do.
+
+Looked for in this order: the `requirements` key, requirements.txt, uv.lock, pyproject.toml. What the runtime needs comes on top.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from slsdeploy.config import FILE
+from slsdeploy.errors import ProjectError
+from slsdeploy.project import inside
+from slsdeploy.types import Project
+
+# What slsdeploy_runtime imports; the same ranges as in our own pyproject.toml, where its tests run.
+RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4")
+HTTP = ("mangum>=0.19,<1",)
+
+# Options of a requirements file that name a place to look in: installing from the lock needs them too.
+_INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index")
+_NESTED = re.compile(r"^(?:-r|--requirement|-c|--constraint)[ =]?(?P<path>.+)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """Requirements in uv's words. `origin` is the file that they come from ("" when only the runtime needs anything).
+
+    `exported` says that `origin` is a uv.lock, whose pins only uv can tell; `options` are index options.
+    """
+
+    origin: str
+    lines: tuple[str, ...]
+    digest: str
+    options: tuple[str, ...] = ()
+    exported: bool = False
+
+
+def read(project: Project) -> Requirements:
+    """Return what the project and the runtime need.
+
+    Raises ProjectError when a file is missing, outside of the project folder, or cannot be understood.
+    """
+    origin = _origin(project)
+    needs = RUNTIME + (HTTP if any(trigger.module.endswith(".http") for trigger in project.triggers) else ())
+    stated: tuple[str, ...] = ()
+    texts: list[str] = []
+    options: tuple[str, ...] = ()
+    if origin == FILE:
+        stated = tuple(project.config.requirements or ())
+    elif origin == "uv.lock":
+        texts = [_text(project.root, name) for name in ("uv.lock", "pyproject.toml")]
+    elif origin == "pyproject.toml":
+        stated = _declared(project.root)
+    elif origin:
+        texts = list(_texts(project.root, origin, set()))
+        options = tuple(_options(project.root, origin))
+    digest = hashlib.sha256("\0".join([origin, *stated, *needs, *texts]).encode()).hexdigest()
+    lines = (f"-r {project.root / origin}",) if texts and origin != "uv.lock" else stated
+    return Requirements(origin, (*lines, *needs), digest, options, exported=origin == "uv.lock")
+
+
+def _origin(project: Project) -> str:
+    stated = project.config.requirements
+    if isinstance(stated, list):
+        return FILE
+    if isinstance(stated, str):
+        return stated
+    for name in ("requirements.txt", "uv.lock", "pyproject.toml"):
+        if (project.root / name).is_file():
+            return name
+    return ""
+
+
+def _text(root: Path, path: str) -> str:
+    try:
+        return inside(root, path).read_text(encoding="utf-8-sig")
+    except FileNotFoundError:
+        raise ProjectError(f"there is no {path}, which holds the requirements", where=path) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ProjectError(f"{path} cannot be read: {error}", where=path) from error
+
+
+def _texts(root: Path, path: str, seen: set[str]) -> Iterator[str]:
+    """Yield a requirements file and those that it refers to, each once."""
+    if path in seen:
+        return
+    seen.add(path)
+    text = _text(root, path)
+    yield text
+    for line in text.splitlines():
+        nested = _NESTED.match(line.strip())
+        if nested:
+            name = nested["path"].split(" #")[0].strip()
+            if "://" not in name:
+                yield from _texts(root, (Path(path).parent / name).as_posix(), seen)
+
+
+def _options(root: Path, path: str) -> Iterator[str]:
+    """Yield the index options of a requirements file and those that it refers to."""
+    for text in _texts(root, path, set()):
+        for line in text.splitlines():
+            words = line.strip().replace("=", " ", 1).split()
+            if words and words[0] in _INDEX_OPTIONS:
+                yield _absolute(words, (root / path).parent)
+
+
+def _absolute(words: list[str], folder: Path) -> str:
+    """Make the folder of `--find-links wheels` absolute: uv reads the option in another place."""
+    if words[0] in ("-f", "--find-links") and len(words) > 1 and (folder / words[1]).is_dir():
+        return f"{words[0]} {shlex.quote(str(folder / words[1]))}"
+    return " ".join(words)
+
+
+def _declared(root: Path) -> tuple[str, ...]:
+    """Return `[project] dependencies` of a pyproject.toml; one without a project has none."""
+    try:
+        document = tomllib.loads(_text(root, "pyproject.toml"))
+    except tomllib.TOMLDecodeError as error:
+        raise ProjectError(f"pyproject.toml is not valid TOML: {error}", where="pyproject.toml") from error
+    project = document.get("project", {})
+    if "dependencies" in project.get("dynamic", ()):
+        hint = "list them under [project], or write a requirements.txt"
+        raise ProjectError("pyproject.toml computes its dependencies (dynamic)", hint, "pyproject.toml")
+    return tuple(project.get("dependencies", ()))

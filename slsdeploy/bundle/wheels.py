@@ -1,0 +1,145 @@
+"""Requirements -> packages for the target, by uv: resolved once and locked, installed from the lock, binary wheels only.
+
+Nothing of this machine's platform or Python gets in: uv is told the target's, and may not build anything.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from slsdeploy.bundle import lock, refusal
+from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.errors import BuildError, ToolError
+from slsdeploy.tools import Completed, Tools
+from slsdeploy.types import Project, Target
+
+# Where else a wheel might be had, for the message when there is none for the target.
+_PLATFORMS = {
+    "Linux x86_64": "x86_64-manylinux_2_34",
+    "Linux arm64": "aarch64-manylinux_2_34",
+    "macOS arm64": "aarch64-apple-darwin",
+    "macOS x86_64": "x86_64-apple-darwin",
+    "Windows": "x86_64-pc-windows-msvc",
+}
+_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
+_ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+
+
+def locked(project: Project, requirements: Requirements) -> Section | None:
+    """Return the lock file's section for the project's target, if it was resolved from these requirements."""
+    target = project.target
+    section = lock.find(lock.read(project.root), target.python, target.platform)
+    return section if section and section.requirements == requirements.digest else None
+
+
+def resolve(project: Project, requirements: Requirements, tools: Tools) -> Section:
+    """Resolve the requirements for the target and write the result to the lock file; versions change no more than they must.
+
+    Raises BuildError when something has no wheel for the target or nothing fits, ToolError when uv or the index fails.
+    """
+    target = project.target
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        wanted, pins = Path(scratch) / "requirements.in", Path(scratch) / "requirements.txt"
+        exported = _export(project, tools) if requirements.exported else ""
+        wanted.write_text(exported + "".join(f"{line}\n" for line in requirements.lines), encoding="utf-8")
+        pins.write_text(_preferences(project), encoding="utf-8")
+        arguments = ["pip", "compile", str(wanted), "--output-file", str(pins), "--generate-hashes"]
+        done = _uv([*arguments, "--no-header", "--no-annotate", *_for(target)], project.root, tools)
+        if done.code != 0:
+            said = done.stderr.replace(str(wanted), requirements.origin or "the requirements")
+            raise refusal.translate(said, requirements.origin, words(target), lambda name: _probe(name, target, tools))
+        packages = lock.parse(pins.read_text(encoding="utf-8"))
+    for package in packages:
+        _check_origin(package.requirement, requirements.origin)
+    section = Section(target.python, target.platform, requirements.digest, packages)
+    lock.write(project.root, section)
+    return section
+
+
+def install(section: Section, requirements: Requirements, folder: Path, project: Project, tools: Tools) -> None:
+    """Install exactly what is locked into a folder.
+
+    Raises BuildError when a file is not the one that was locked, ToolError when uv or the index fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        pins = Path(scratch) / "requirements.txt"
+        pins.write_text("".join(f"{line}\n" for line in requirements.options) + section.text, encoding="utf-8")
+        arguments = ["pip", "install", "--target", str(folder), "-r", str(pins), "--require-hashes", "--no-deps"]
+        # copied: what is left out and made read-only here must not touch uv's own cache
+        options = ["--link-mode", "copy", "--no-compile-bytecode", *_for(project.target)]
+        done = _uv([*arguments, *options], project.root, tools)
+    if done.code != 0:
+        origin = lock.FILE
+        raise refusal.translate(
+            done.stderr, origin, words(project.target), lambda name: _probe(name, project.target, tools)
+        )
+
+
+def words(target: Target) -> str:
+    """Say what a target is, for messages."""
+    return f"Python {target.python} on {target.platform}"
+
+
+def _for(target: Target) -> list[str]:
+    options = ["--python-platform", target.platform, "--python-version", target.python, "--only-binary", ":all:"]
+    # uv wants an interpreter to look at; it decides nothing here
+    return [*options, "--python", sys.executable, "--quiet"]
+
+
+def _preferences(project: Project) -> str:
+    """Return the versions to keep when they fit: of this target's section, else of another's."""
+    sections = lock.read(project.root)
+    target = project.target
+    section = lock.find(sections, target.python, target.platform) or next(iter(sections), None)
+    return "".join(f"{package.requirement}\n" for package in section.packages) if section else ""
+
+
+def _export(project: Project, tools: Tools) -> str:
+    """Return the pins of the project's uv.lock as requirements, without development's."""
+    arguments = ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--no-annotate"]
+    done = _uv([*arguments, "--python", sys.executable, "--quiet"], project.root, tools)
+    if done.code != 0:
+        raise refusal.translate(done.stderr, "uv.lock", words(project.target), lambda _: [])
+    return done.stdout + "\n"
+
+
+def _check_origin(requirement: str, origin: str) -> None:
+    """Refuse packages from a path of this machine: they may lie outside of the project, and no one else could build."""
+    source = requirement.split("@", 1)[-1].strip()
+    if source.startswith(("file:", ".", "/", "-e")):
+        hint = "put the module into the project folder, or its wheel into a folder that `--find-links` names"
+        raise BuildError(f"{requirement} is a path on this machine, not a package", hint, origin)
+
+
+def _probe(requirement: str, target: Target, tools: Tools) -> list[str]:
+    """Ask the index, through uv, which platforms and Pythons a requirement has a wheel for."""
+
+    def is_there(platform: str, python: str) -> bool:
+        with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+            wanted = Path(scratch) / "requirements.in"
+            wanted.write_text(f"{requirement}\n", encoding="utf-8")
+            other = Target(python, target.architecture, platform)
+            return _uv(["pip", "compile", str(wanted), "--no-deps", *_for(other)], Path(scratch), tools).code == 0
+
+    platforms = [name for name, platform in _PLATFORMS.items() if is_there(platform, target.python)]
+    if platforms:
+        return [f"for Python {target.python} it has wheels for {', '.join(platforms)}"]
+    pythons = [python for python in _PYTHONS if python != target.python and is_there(target.platform, python)]
+    return [f"for {target.platform} it has wheels for Python {', '.join(pythons)}"] if pythons else []
+
+
+def _uv(arguments: list[str], folder: Path, tools: Tools) -> Completed:
+    return tools.shell.run([_find_uv(), *arguments], cwd=folder, env=_ENVIRONMENT)
+
+
+def _find_uv() -> str:
+    from uv import find_uv_bin
+
+    try:
+        return find_uv_bin()
+    except FileNotFoundError:
+        hint = "it comes with slsdeploy: install that again, or `pip install uv`"
+        raise ToolError("there is no uv on this machine", hint, "uv") from None

@@ -1,0 +1,163 @@
+"""The pollers of SQS event source mappings: messages in batches to the function, deleted when it has taken them.
+
+What it has not taken stays in the queue until its visibility timeout ends; the queue's own redrive policy moves it to the
+dead-letter queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import logging
+import time
+from typing import Any
+
+from moto.events.models import EventPattern
+from moto.sqs.models import sqs_backends
+
+from slsdeploy.local.functions import registry, sqs_event
+from slsdeploy.local.functions.engine import Engine, new_request
+from slsdeploy.local.functions.pool import concurrency
+from slsdeploy.local.functions.registry import ACCOUNT
+from slsdeploy.local.functions.values import REQUEST_BYTES, Refused
+
+_IDLE_SECONDS = 0.5
+_THROTTLED_SECONDS = 1.0
+_log = logging.getLogger(__name__)
+
+
+class Pollers:
+    """One poller for each mapping that is enabled. Lives on the event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._running: dict[str, tuple[asyncio.Task[None], SqsPoller]] = {}
+
+    def reconcile(self) -> None:
+        """Start and stop pollers until they are those of moto's mappings."""
+        wanted = {mapping.uuid: mapping for mapping in registry.event_source_mappings() if _is_polled(mapping)}
+        for uuid in [uuid for uuid, (_, poller) in self._running.items() if poller.mapping is not wanted.get(uuid)]:
+            self._running.pop(uuid)[0].cancel()
+        for uuid in wanted.keys() - self._running.keys():
+            poller = SqsPoller(self._engine, wanted[uuid])
+            self._running[uuid] = (self._engine.spawn(poller.run()), poller)
+
+    def wake(self, queue_arn: str) -> None:
+        """A message has arrived in a queue."""
+        for _, poller in self._running.values():
+            if poller.mapping.event_source_arn == queue_arn:
+                poller.arrived.set()
+
+
+class SqsPoller:
+    """Polls one queue for one function."""
+
+    def __init__(self, engine: Engine, mapping: Any) -> None:
+        self.mapping = mapping
+        self.arrived = asyncio.Event()
+        self._engine = engine
+        self._region = mapping.event_source_arn.split(":")[3]
+        self._queue = mapping.event_source_arn.split(":")[5]
+        self._working: set[asyncio.Task[Any]] = set()
+
+    async def run(self) -> None:
+        """Poll until cancelled; a queue that is gone is looked for again now and then."""
+        while True:
+            try:
+                self.arrived.clear()
+                messages = await self._batch()
+                if not messages:
+                    await self._sleep(_IDLE_SECONDS)
+                    continue
+                self._working.add(task := self._engine.spawn(self._deliver(messages)))
+                task.add_done_callback(self._working.discard)
+                while len(self._working) >= self._most():
+                    await asyncio.wait(self._working, return_when=asyncio.FIRST_COMPLETED)
+            except Exception:
+                _log.debug("polling %s", self._queue, exc_info=True)
+                await asyncio.sleep(_THROTTLED_SECONDS)
+
+    def _most(self) -> int:
+        """Return how many batches may be under way at a time."""
+        most = (self.mapping.scaling_config or {}).get("MaximumConcurrency")
+        return int(most) if most else concurrency()
+
+    async def _batch(self) -> list[Any]:
+        """Receive a batch: what is there; with a batching window, as much as comes until it ends or the batch is full."""
+        size = int(self.mapping.batch_size)
+        until = time.monotonic() + float(self.mapping.max_batch_window or 0)
+        messages: list[Any] = await self._receive(size)
+        while messages and len(messages) < size and (left := until - time.monotonic()) > 0:
+            self.arrived.clear()
+            more = await self._receive(size - len(messages))
+            messages += more
+            if not more:
+                await self._sleep(min(left, _IDLE_SECONDS))
+        return messages
+
+    async def _sleep(self, seconds: float) -> None:
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.arrived.wait(), seconds)
+
+    async def _receive(self, count: int) -> list[Any]:
+        return await asyncio.to_thread(self._receive_now, count)
+
+    def _receive_now(self, count: int) -> list[Any]:
+        backend = sqs_backends[ACCOUNT][self._region]
+        visible = int(backend.get_queue(self._queue).visibility_timeout)
+        received = backend.receive_message(self._queue, count, 0, visible, ["All"])
+        messages = [message for message in received if self._is_wanted(message)]
+        # What the filter does not let through is taken off the queue, as on AWS.
+        self._delete([message for message in received if message not in messages])
+        return messages
+
+    def _is_wanted(self, message: Any) -> bool:
+        filters = (self.mapping.filter_criteria or {}).get("Filters") or []
+        return not filters or any(_matches(item.get("Pattern") or "{}", message, self._arn) for item in filters)
+
+    @property
+    def _arn(self) -> str:
+        return str(self.mapping.event_source_arn)
+
+    async def _deliver(self, messages: list[Any]) -> None:
+        """Give a batch to the function, in pieces when it is too large for one request."""
+        payload = json.dumps(sqs_event.make_event(messages, self._arn)).encode()
+        if len(payload) > REQUEST_BYTES and len(messages) > 1:
+            half = len(messages) // 2
+            await self._deliver(messages[:half])
+            await self._deliver(messages[half:])
+            return
+        function = self.mapping.function_arn
+        _, qualifier = registry.split_name(function)
+        try:
+            spec = self._engine.spec(self._region, function, None)
+            outcome = await self._engine.run(spec, new_request(spec, payload, qualifier), patient=True)
+        except Refused:
+            return
+        if outcome.error:
+            return
+        failed: set[str] = set()
+        if "ReportBatchItemFailures" in (self.mapping.function_response_types or ()):
+            failed = sqs_event.failed_ids(outcome.payload, [message.id for message in messages])
+        await asyncio.to_thread(self._delete, [message for message in messages if message.id not in failed])
+
+    def _delete(self, messages: list[Any]) -> None:
+        backend = sqs_backends[ACCOUNT][self._region]
+        for message in messages:
+            backend.delete_message(self._queue, message.receipt_handle)
+
+
+def _is_polled(mapping: Any) -> bool:
+    return bool(mapping.enabled) and mapping.event_source_arn.split(":")[2] == "sqs"
+
+
+def _matches(pattern: str, message: Any, queue_arn: str) -> bool:
+    """Return whether a message passes a filter; a body that is JSON is looked into.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
+    """
+    record = sqs_event.make_record(message, queue_arn)
+    with contextlib.suppress(ValueError):
+        record["body"] = json.loads(record["body"])
+    return bool(EventPattern(pattern, json.loads(pattern)).matches_event(record))

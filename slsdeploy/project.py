@@ -1,0 +1,142 @@
+"""Config + files -> Project: absolute paths, the user's module, the triggers, and what the bundle must run on.
+
+Nothing outside the project folder gets past here: a path with `..`, or a link that leaves the folder, is refused.
+Whether a model or a handler is there, and any good, is for those who read it to say.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from slsdeploy.config import FILE, Config
+from slsdeploy.errors import ProjectError
+from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
+from slsdeploy.tools import Shell
+from slsdeploy.types import Architecture, Handler, Model, Project, Target, Trigger
+
+DEFAULT_HANDLER = "handler"
+
+# The managed runtimes from 3.12 on are Amazon Linux 2023, glibc 2.34: https://docs.aws.amazon.com/linux/al2023/ug/glibc.html
+_GLIBC = (2, 34)
+# uv's names of Linux platforms up to that; wheels for older ones are always accepted by newer ones.
+_UV_GLIBCS = ((2, 17), (2, 28), (2, 31), (2, 32), (2, 33), (2, 34))
+_MACHINES: dict[str, Architecture] = {"aarch64": "arm64", "arm64": "arm64", "x86_64": "x86_64", "amd64": "x86_64"}
+_UV_MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
+
+
+def resolve(config: Config, root: Path, *, stage: str, local: bool, shell: Shell) -> Project:
+    """Find out what the configuration means on this machine.
+
+    Raises ProjectError when it leads outside the project folder, or names no model.
+    """
+    root = root.resolve()
+    return Project(
+        root=root,
+        config=config,
+        stage=stage,
+        local=local,
+        target=_local_target(config, shell) if local else _lambda_target(config, shell),
+        models=_models(config, root),
+        handler=_handler(config, root),
+        triggers=_triggers(config.trigger),
+    )
+
+
+def inside(root: Path, path: PurePosixPath | str) -> Path:
+    """Return the absolute path of a project file; `root` has no links in it.
+
+    Raises ProjectError when it lies outside of the project folder, by itself or through a link.
+    """
+    found = root / path
+    if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
+        hint = "copy the file into the project folder, and name it by its path from there"
+        raise ProjectError(f"{path} is outside of the project folder", hint, str(path))
+    if not found.resolve().is_relative_to(root):
+        hint = "copy what it points to into the project folder"
+        raise ProjectError(f"{path} is a link that leaves the project folder", hint, str(path))
+    return found
+
+
+def host_platform() -> str:
+    """Return uv's name for this machine, as old a glibc as Lambda's so that all machines resolve alike."""
+    machine = _UV_MACHINES.get(_MACHINES.get(platform.machine().lower(), ""), platform.machine())
+    if sys.platform == "darwin":
+        return f"{machine}-apple-darwin"
+    if sys.platform == "win32":
+        return f"{machine}-pc-windows-msvc"
+    library, version = platform.libc_ver()
+    if library != "glibc":
+        return f"{machine}-unknown-linux-musl"
+    glibc = tuple(int(number) for number in version.split(".")[:2])
+    major, minor = max((known for known in _UV_GLIBCS if known <= glibc), default=_UV_GLIBCS[0])
+    return f"{machine}-manylinux_{major}_{minor}"
+
+
+def _models(config: Config, root: Path) -> tuple[Model, ...]:
+    """A single model is served under the project's name."""
+    if config.model is not None:
+        return (Model(config.name, inside(root, config.model)),)
+    if not config.models:
+        raise ProjectError("the project names no model", 'add `model = "model.onnx"`', FILE)
+    return tuple(Model(name, inside(root, model.path), model.version) for name, model in config.models.items())
+
+
+def _handler(config: Config, root: Path) -> Handler | None:
+    """Find the user's module: a file, or a package's `__init__.py`."""
+    module = config.handler or DEFAULT_HANDLER
+    stem = module.replace(".", "/")
+    candidates = [inside(root, f"{stem}.py"), inside(root, f"{stem}/__init__.py")]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None and config.handler is None:
+        return None
+    return Handler(module, found or candidates[0])
+
+
+def _triggers(options: tuple[Any, ...]) -> tuple[Trigger, ...]:
+    """Name each by its type ("S3Trigger"), later ones of a type with their number behind it ("S3Trigger2")."""
+    seen: Counter[str] = Counter()
+    triggers = []
+    for option in options:
+        seen[option.type] += 1
+        number = str(seen[option.type]) if seen[option.type] > 1 else ""
+        triggers.append(Trigger(type(option).__module__, option, f"{option.type.capitalize()}Trigger{number}"))
+    return tuple(triggers)
+
+
+def _lambda_target(config: Config, shell: Shell) -> Target:
+    return Target(
+        python=config.python,
+        architecture=config.architecture,
+        platform=f"{_UV_MACHINES[config.architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}",
+        interpreter=find_interpreter(config.python, shell),
+    )
+
+
+def _local_target(config: Config, shell: Shell) -> Target:
+    """Functions of the local AWS are processes of this machine: its architecture, and its Python when it lacks the right one."""
+    found = find_interpreter(config.python, shell)
+    python = config.python if found else host_minor()
+    machine = platform.machine()
+    if machine.lower() not in _MACHINES:
+        raise ProjectError(f"functions cannot run locally on a {machine} processor", "Lambda has arm64 and x86_64")
+    architecture = _MACHINES[machine.lower()]
+    return Target(
+        python=python,
+        architecture=architecture,
+        platform=host_platform(),
+        interpreter=found or host_interpreter(),
+        note=_difference(config, python, architecture),
+    )
+
+
+def _difference(config: Config, python: str, architecture: Architecture) -> str:
+    differs = []
+    if python != config.python:
+        differs.append(f"on Python {python} (no Python {config.python} was found)")
+    if architecture != config.architecture:
+        differs.append(f"on {architecture} (AWS: {config.architecture})")
+    return f"locally the function runs {' and '.join(differs)}" if differs else ""

@@ -1,0 +1,60 @@
+"""Packaging targets, one file each: Bundle -> something Lambda can run. Pure: a target says where things go, others put them there.
+
+A module here named `layer` is what `package = "layer"` means. It has
+
+    NAME                      its own name
+    LIMIT                     bytes that Lambda takes, unzipped
+    PLACES                    where each part's tree is mounted: "task/..." is /var/task/..., "opt/..." is /opt/...
+    ARCHIVES                  which parts go into which archive; an archive holds parts of one mount
+    artifact(bundle, bucket, prefix) -> Artifact
+                              where the archives will live, and the SAM that points there
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Mapping
+from importlib import import_module
+from pathlib import PurePosixPath
+from typing import Protocol, cast
+
+from slsdeploy.errors import ProjectError
+from slsdeploy.types import Artifact, Bundle, PartName
+
+# Only what changed is uploaded: a layer's key is the digest of its content.
+AUTO = "layer"
+AUTO_NOTE = 'package = "auto": layers, so that a change of code uploads only the code'
+
+
+class PackagingTarget(Protocol):
+    """What each module of this package offers."""
+
+    NAME: str
+    LIMIT: int
+    PLACES: Mapping[PartName, PurePosixPath]
+    ARCHIVES: Mapping[str, tuple[PartName, ...]]
+
+    @staticmethod
+    def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact: ...
+
+
+def names() -> list[str]:
+    """Return the packaging targets that there are."""
+    return sorted(found.name for found in pkgutil.iter_modules(__path__))
+
+
+def find(name: str) -> PackagingTarget:
+    """Return the target of that name.
+
+    Raises ProjectError when there is none.
+    """
+    if name not in names():
+        raise ProjectError(f'there is no package "{name}"', f'use one of {", ".join(names())}, or "auto"', "package")
+    return cast("PackagingTarget", import_module(f"{__name__}.{name}"))
+
+
+def choose(package: str) -> tuple[PackagingTarget, str]:
+    """Return the target that the key `package` means, and one line that explains the choice where "auto" made it."""
+    if package == "auto":
+        return find(AUTO), AUTO_NOTE
+    return find(package), ""

@@ -1,0 +1,33 @@
+"""`package = "zip"`: everything in one archive, the function's zip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from slsdeploy.types import Artifact, Bundle, Object, PartName
+
+NAME = "zip"
+# with its layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+LIMIT = 262_144_000
+# /var/task is the first entry of the module path, so packages lie in it directly.
+PLACES: Mapping[PartName, PurePosixPath] = {
+    "dependencies": PurePosixPath("task"),
+    "runtime": PurePosixPath("task"),
+    "model": PurePosixPath("task/models"),
+    "code": PurePosixPath("task"),
+}
+ARCHIVES: Mapping[str, tuple[PartName, ...]] = {"function": ("dependencies", "runtime", "model", "code")}
+
+
+def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact:
+    """Say where the archive will live."""
+    (archive,) = bundle.archives
+    item = Object(bucket, f"{prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
+    return Artifact(
+        objects=(item,),
+        properties={"CodeUri": {"Bucket": item.bucket, "Key": item.key}},
+        resources={},
+        digest=bundle.digest,
+        package=NAME,
+    )

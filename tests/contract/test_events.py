@@ -1,0 +1,264 @@
+"""What every event source on disk must hold to, in both of its halves; a new file is tested without a change here."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+import yaml
+
+from slsdeploy import assets, plugins
+from slsdeploy.transform import transform
+from slsdeploy_runtime.events import Site, Source, Wiring
+
+SOURCES = plugins.event_sources()
+EVENTS = {path.stem: json.loads(path.read_text()) for path in (Path(__file__).parents[1] / "events").glob("*.json")}
+OWNERS = {
+    "function_url": "http",
+    "api_gateway_http": "http",
+    "api_gateway_rest": "http",
+    "alb": "http",
+    "alb_multi_value": "http",
+}
+REGION = "eu-west-1"
+
+# beside the defaults: options that change what is wired
+VARIANTS: dict[str, list[dict[str, Any]]] = {
+    "http": [{"auth": "none"}],
+    "s3": [
+        {"bucket": "flowers-in", "output_bucket": "flowers-out", "prefix": ""},
+        {"suffix": ".png", "prefix": "", "events": ["s3:ObjectCreated:Put", "s3:ObjectCreated:Post"]},
+    ],
+    "sqs": [
+        {"queue": "rows", "output": "bucket", "output_name": "row-answers", "maximum_concurrency": 5},
+        {"queue": "rows.fifo", "max_receive_count": 2},
+        {"output": "none", "batch_size": 100, "maximum_batching_window_in_seconds": 5, "visibility_timeout": 600},
+    ],
+}
+CASES = [(name, options) for name in SOURCES for options in [{}, *VARIANTS.get(name, [])]]
+
+
+def owner(event: str) -> str:
+    return OWNERS.get(event, event.partition("_")[0])
+
+
+def wire(name: str, options: Mapping[str, Any], trigger: str = "") -> Wiring:
+    module = SOURCES[name]
+    site = Site(function="Function", timeout=30, trigger=trigger or f"{name.title()}Trigger")
+    wiring: Wiring = module.wire(module.Trigger(**options), site)
+    return wiring
+
+
+def sam(*wirings: Wiring) -> dict[str, Any]:
+    """Merge wirings onto the template that every project starts from, as `stack.py` does."""
+    template: dict[str, Any] = yaml.safe_load((assets.templates() / "function.yaml").read_text())
+    resources = template["Resources"]
+    properties = resources["Function"]["Properties"]
+    variables: dict[str, Any] = properties.setdefault("Environment", {}).setdefault("Variables", {})
+    document = resources["FunctionRole"]["Properties"]["Policies"][0]["PolicyDocument"]
+    late: list[Any] = []
+    for index, wiring in enumerate(wirings):
+        properties.update(wiring.properties)
+        properties.setdefault("Events", {}).update(wiring.events)
+        variables.update(wiring.environment)
+        resources.update(wiring.resources)
+        template["Outputs"].update({f"{name}{index}": {"Value": value} for name, value in wiring.outputs.items()})
+        document["Statement"].extend(wiring.statements)
+        late.extend(wiring.late_statements)
+    if late:
+        policy = {
+            "PolicyName": "data",
+            "Roles": [{"Ref": "FunctionRole"}],
+            "PolicyDocument": {**document, "Statement": late},
+        }
+        resources["Late"] = {"Type": "AWS::IAM::Policy", "Properties": policy}
+    return template
+
+
+def cloudformation(*wirings: Wiring) -> dict[str, Any]:
+    return dict(transform(sam(*wirings), REGION))
+
+
+def of_type(template: Mapping[str, Any], type: str) -> dict[str, Any]:
+    return {name: each for name, each in template["Resources"].items() if each["Type"] == type}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_its_trigger_is_a_frozen_dataclass_of_keywords_with_its_own_word_first(name: str) -> None:
+    trigger: Any = SOURCES[name].Trigger
+    assert trigger.__dataclass_params__.frozen
+    assert all(field.kw_only for field in dataclasses.fields(trigger))
+    assert (dataclasses.fields(trigger)[0].name, trigger().type) == ("type", name)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        trigger().type = "other"
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_its_options_survive_the_manifest(name: str, options: dict[str, Any]) -> None:
+    trigger: Any = SOURCES[name].Trigger(**options)
+    again = SOURCES[name].Trigger(**json.loads(json.dumps(dataclasses.asdict(trigger))))
+    assert json.dumps(dataclasses.asdict(again)) == json.dumps(dataclasses.asdict(trigger))
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_importing_it_takes_the_standard_library_only(name: str) -> None:
+    script = f"import {SOURCES[name].__name__}, sys; print(*{{module.partition('.')[0] for module in sys.modules}})"
+    handlers = str(Path(__file__).parents[2] / "handlers")
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", script],
+        env={"PYTHONPATH": handlers},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert set(done.stdout.split()) <= {*sys.stdlib_module_names, "__main__", "slsdeploy_runtime"}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+@pytest.mark.parametrize("event", EVENTS)
+def test_it_takes_its_own_events_and_no_others(name: str, event: str) -> None:
+    module = SOURCES[name]
+    source = Source(f"{name.title()}Trigger", module.Trigger())
+    assert module.matches(EVENTS[event], source) == (owner(event) == name)
+
+
+def test_every_event_source_has_a_recorded_event() -> None:
+    assert {owner(event) for event in EVENTS} == set(SOURCES)
+
+
+@pytest.mark.parametrize("name", [*SOURCES, "direct"])
+@pytest.mark.parametrize(
+    "event", [None, 1, "text", [], {}, {"Records": []}, {"Records": [None]}, {"Records": [{}]}, {"Records": 1}]
+)
+def test_events_of_any_shape_do_not_trip_it(name: str, event: Any) -> None:
+    module: ModuleType = plugins._modules(sys.modules["slsdeploy_runtime.events"])[name]
+    source = Source("Trigger", module.Trigger() if hasattr(module, "Trigger") else None)
+    is_records = isinstance(event, dict) and "Records" in event
+    assert module.matches(event, source) is (name == "direct" and not is_records)
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_cfn_lint_finds_nothing_in_its_stack(name: str, options: dict[str, Any], tmp_path: Path) -> None:
+    paths = []
+    for form, template in (("sam", sam(wire(name, options))), ("cloudformation", cloudformation(wire(name, options)))):
+        paths.append(tmp_path / f"{form}.json")
+        paths[-1].write_text(json.dumps(template))
+    lint = [str(Path(sys.executable).with_name("cfn-lint")), "--regions", REGION, "--template", *map(str, paths)]
+    done = subprocess.run(lint, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_several_triggers_of_a_kind_live_side_by_side() -> None:
+    wirings = [wire(name, {}, f"{name.title()}Trigger{index}") for name in SOURCES for index in ("", "2")]
+    template = cloudformation(*wirings)
+    assert len(of_type(template, "AWS::Lambda::EventSourceMapping")) == 2
+    assert len(of_type(template, "AWS::S3::Bucket")) == 2
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_its_buckets_are_encrypted_private_tls_only_and_kept(name: str, options: dict[str, Any]) -> None:
+    template = cloudformation(wire(name, options))
+    for logical_id, resource in of_type(template, "AWS::S3::Bucket").items():
+        properties = resource["Properties"]
+        assert properties["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert len(properties["PublicAccessBlockConfiguration"]) == 4
+        assert all(properties["PublicAccessBlockConfiguration"].values())
+        _is_kept(resource)
+        _is_tls_only(template, "AWS::S3::BucketPolicy", "Bucket", {"Ref": logical_id})
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_its_queues_are_encrypted_tls_only_and_kept(name: str, options: dict[str, Any]) -> None:
+    template = cloudformation(wire(name, options))
+    for logical_id, resource in of_type(template, "AWS::SQS::Queue").items():
+        assert resource["Properties"]["SqsManagedSseEnabled"] is True
+        _is_kept(resource)
+        _is_tls_only(template, "AWS::SQS::QueuePolicy", "Queues", [{"Ref": logical_id}])
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_a_queue_that_is_polled_waits_six_timeouts_and_has_a_dead_letter_queue(
+    name: str, options: dict[str, Any]
+) -> None:
+    template = cloudformation(wire(name, options))
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+        queue = template["Resources"][mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
+        assert queue["VisibilityTimeout"] >= 6 * 30
+        dead = template["Resources"][queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
+        assert dead.get("FifoQueue") == queue.get("FifoQueue")
+        assert dead["MessageRetentionPeriod"] > queue["MessageRetentionPeriod"]
+        assert mapping["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_it_asks_for_no_permission_by_wildcard(name: str, options: dict[str, Any]) -> None:
+    wiring = wire(name, options)
+    for statement in (*wiring.statements, *wiring.late_statements):
+        assert not any("*" in action for action in statement["Action"])
+        assert isinstance(statement["Resource"], dict)  # of a resource of this stack, by reference
+
+
+@pytest.mark.parametrize(("auth", "kind", "permissions"), [("iam", "AWS_IAM", 0), ("none", "NONE", 2)])
+def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str, permissions: int) -> None:
+    template = cloudformation(wire("http", {"auth": auth}))
+    (url,) = of_type(template, "AWS::Lambda::Url").values()
+    assert url["Properties"]["AuthType"] == kind
+    granted = [each["Properties"]["Action"] for each in of_type(template, "AWS::Lambda::Permission").values()]
+    assert sorted(granted) == ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"][:permissions]
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("s3", {"prefix": ""}, "results under 'output/' would trigger the function again"),
+        ("s3", {"prefix": "out", "output_prefix": "output/"}, "would trigger"),
+        ("s3", {"prefix": "in/", "output_prefix": "in/"}, "would trigger"),
+        ("s3", {"prefix": "", "suffix": ".json"}, "would trigger"),
+        ("s3", {"prefix": "", "bucket": "a", "output_bucket": "a"}, "would trigger"),
+        ("s3", {"prefix": "output/images/"}, "'output/images/' is inside of output_prefix 'output/'"),
+        ("s3", {"events": ("s3:ObjectRemoved:*",)}, "expected some of s3:ObjectCreated"),
+        ("sqs", {"batch_size": 0}, "batch_size: found 0, expected 1 to 10000"),
+        ("sqs", {"batch_size": 11}, "maximum_batching_window_in_seconds: found 0, expected at least 1"),
+        ("sqs", {"queue": "a.fifo", "batch_size": 11}, "batch_size: found 11, expected 1 to 10"),
+        ("sqs", {"maximum_concurrency": 1}, "maximum_concurrency: found 1, expected 2 to 1000"),
+        ("sqs", {"visibility_timeout": 50_000}, "visibility_timeout: found 50000, expected 0 to 43200"),
+        ("sqs", {"visibility_timeout": 100}, r"visibility_timeout: found 100, expected at least 180 \(6 times"),
+        ("sqs", {"output_name": "out.fifo"}, "that must be .fifo too"),
+    ],
+)
+def test_options_that_aws_would_refuse_are_refused_here(name: str, options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        wire(name, options)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"prefix": "", "suffix": ".png"},
+        {"prefix": "", "output_bucket": "other"},
+        {"prefix": "", "suffix": ".png", "output_prefix": ""},
+        {"prefix": "", "suffix": ".png.json"},
+    ],
+)
+def test_s3_options_whose_results_are_no_triggers_are_taken(options: dict[str, Any]) -> None:
+    assert wire("s3", options).events
+
+
+def _is_kept(resource: Mapping[str, Any]) -> None:
+    assert (resource["DeletionPolicy"], resource["UpdateReplacePolicy"]) == ("RetainExceptOnCreate", "Retain")
+    assert resource["Metadata"] == {"slsdeploy": {"data": True}}
+
+
+def _is_tls_only(template: Mapping[str, Any], type: str, key: str, value: Any) -> None:
+    (policy,) = [each for each in of_type(template, type).values() if each["Properties"][key] == value]
+    (statement,) = policy["Properties"]["PolicyDocument"]["Statement"]
+    assert (statement["Effect"], statement["Principal"]) == ("Deny", "*")
+    assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}

@@ -1,0 +1,278 @@
+"""HTTP events as AWS sends them, and exactly what is answered."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any
+
+import pytest
+
+from tests.runtime import bundles
+from tests.runtime.conftest import Function, Serve, logs, recorded
+
+ANSWER = '{"predictions":[[2.0,4.0],[6.0,8.0]]}'
+HTTP = [bundles.event("http")]
+
+
+def request(path: str, body: Any = None, method: str | None = None, **headers: str) -> dict[str, Any]:
+    """Return a Function URL's event; a body that is no text goes as JSON."""
+    event: dict[str, Any] = recorded("function_url")
+    event["requestContext"]["http"] |= {"path": path, "method": method or ("GET" if body is None else "POST")}
+    event["headers"] |= {name.replace("_", "-"): value for name, value in headers.items()}
+    event["body"] = body if isinstance(body, str | None) else json.dumps(body)
+    return event
+
+
+def send(function: Function, *args: Any, **headers: str) -> tuple[int, Any]:
+    answer = function(request(*args, **headers))
+    assert answer["headers"]["content-type"] == "application/json"
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("function_url", {"headers": {"content-type": "application/json"}}),
+        ("api_gateway_http", {"headers": {"content-type": "application/json"}}),
+        ("api_gateway_rest", {"headers": {"content-type": "application/json"}, "multiValueHeaders": {}}),
+        ("alb", {"headers": {"content-type": "application/json"}}),
+        ("alb_multi_value", {"multiValueHeaders": {"content-type": ["application/json"]}}),
+    ],
+)
+def test_every_front_door_gets_the_answer_in_its_own_form(serve: Serve, name: str, expected: dict[str, Any]) -> None:
+    answer = serve(events=HTTP)(recorded(name))
+    assert answer == {"statusCode": 200, "body": ANSWER, "isBase64Encoded": False, **expected}
+
+
+def test_a_body_in_base64_is_decoded(serve: Serve) -> None:
+    event = request("/predict", base64.b64encode(b'{"instances": [[1, 2], [3, 4]]}').decode())
+    assert serve(events=HTTP)(event | {"isBase64Encoded": True})["body"] == ANSWER
+
+
+def test_direct_events_are_still_answered(serve: Serve) -> None:
+    assert serve(events=HTTP)({"instances": [[1, 2]]}) == {"predictions": [[2.0, 4.0]]}
+
+
+METADATA = {
+    "name": "double",
+    "versions": ["1"],
+    "platform": "onnxruntime_onnx",
+    "inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}],
+    "outputs": [{"name": "y", "datatype": "FP32", "shape": [-1, 2]}],
+}
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v2/health/live", {"live": True}),
+        ("/v2/health/ready", {"ready": True}),
+        ("/v2", {"name": "test", "version": "1", "extensions": ["binary_tensor_data"]}),
+        ("/v2/", {"name": "test", "version": "1", "extensions": ["binary_tensor_data"]}),
+        ("/v2/models/double", METADATA),
+        ("/v2/models/double/versions/1", METADATA),
+        ("/v2/models/double/ready", {"name": "double", "ready": True}),
+        ("/v2/models/double/versions/1/ready", {"name": "double", "ready": True}),
+    ],
+)
+def test_the_open_inference_protocol_tells_of_itself(serve: Serve, path: str, expected: dict[str, Any]) -> None:
+    assert send(serve(events=HTTP), path) == (200, expected)
+
+
+@pytest.mark.parametrize("path", ["/v2/models/divide/infer", "/v2/models/divide/versions/1/infer"])
+def test_infer_answers_the_outputs_that_are_asked_for(serve: Serve, path: str) -> None:
+    tensors = [
+        {"name": "b", "shape": [2], "datatype": "FP32", "data": [2, 4]},
+        {"name": "a", "shape": [2], "datatype": "FP32", "data": [6, 8]},
+    ]
+    status, answer = send(
+        serve(bundles.divide(), events=HTTP), path, {"id": "42", "inputs": tensors, "outputs": [{"name": "total"}]}
+    )
+    assert (status, answer) == (
+        200,
+        {
+            "model_name": "divide",
+            "model_version": "1",
+            "id": "42",
+            "outputs": [{"name": "total", "datatype": "FP32", "shape": [2], "data": [8.0, 12.0]}],
+        },
+    )
+
+
+def tensor(**changes: Any) -> dict[str, Any]:
+    return {"inputs": [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2], **changes}]}
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], "body: found a list of 0, expected {"),
+        ({}, "inputs: found null, expected a list of {name, shape, datatype, data}"),
+        ({"inputs": [1]}, "inputs[0]: found the number 1, expected an object with name, shape, datatype, data"),
+        ({"inputs": []}, "inputs.x: found nothing, expected FP32 [-1, 2]"),
+        (tensor(name="X"), "inputs[0].name: found the text 'X', expected 'x'"),
+        (tensor(datatype="INT64"), "inputs[0].datatype: found the text 'INT64', expected FP32"),
+        (tensor(shape=[2, 2]), "inputs[0].data: found 2 elements, expected 4, as shape [2, 2] says"),
+        (tensor(shape=[2]), "inputs[0].shape: found shape [2], expected shape [-1, 2] (-1: any size)"),
+        (tensor(shape=[1, -2]), "inputs[0].shape: found a list of 2, expected a list of sizes"),
+        (tensor(shape="12"), "inputs[0].shape: found the text '12', expected a list of sizes"),
+        (tensor(data=["a", 1]), "inputs[0].data[0]: found the text 'a', expected numbers (FP32 [-1, 2])"),
+        (tensor(data={}), "inputs[0].data: found an empty object, expected numbers (FP32 [-1, 2])"),
+        ({"inputs": tensor()["inputs"] * 2}, "inputs[1].name: found 'x' a second time, expected each input once"),
+        ({**tensor(), "outputs": [{"name": "z"}]}, "outputs[0].name: found the text 'z', expected 'y'"),
+        ({**tensor(), "outputs": "y"}, "outputs: found the text 'y', expected a list of {name}"),
+        ({**tensor(), "outputs": [{}]}, "outputs[0].name: found null, expected 'y'"),
+    ],
+)
+def test_infer_names_what_is_wrong(serve: Serve, body: Any, message: str) -> None:
+    status, answer = send(serve(events=HTTP), "/v2/models/double/infer", body)
+    assert status == 400
+    assert answer["error"].startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "message"),
+    [
+        ("", "body", "body: found nothing (it is empty), expected JSON"),
+        ("not JSON", "body", "body: not JSON: Expecting value: line 1 column 1 (char 0)"),
+        ('{"instances": [[1, NaN]]}', "", "not JSON: NaN is not a JSON number"),
+        ([1], "body", 'body: found a list of 1, expected {"inputs": {name: values}} or {"instances": [rows]}'),
+        ({"input": 1}, "body", "body: found an object with 'input', expected {"),
+        (
+            {"inputs": {"X": [[1, 2]]}},
+            "inputs.X",
+            "inputs.X: found an input that the model does not have, expected 'x'",
+        ),
+        ({"inputs": {}}, "inputs.x", "inputs.x: found nothing, expected FP32 [-1, 2]"),
+        ({"inputs": 3}, "inputs", "inputs: found the number 3, expected an object with 'x'"),
+        ({"inputs": {"x": [1, 2]}}, "inputs.x", "inputs.x: found shape [2], expected shape [-1, 2] (-1: any size)"),
+        (
+            {"inputs": {"x": [[1, 2, 3]]}},
+            "inputs.x",
+            "inputs.x: found shape [1, 3], expected shape [-1, 2] (-1: any size)",
+        ),
+        ({"inputs": {"x": [["a", 2]]}}, "inputs.x[0][0]", "inputs.x[0][0]: found the text 'a', expected numbers (FP32"),
+        ({"inputs": {"x": [[1, 2], [3]]}}, "inputs.x[1]", "inputs.x[1]: found a list of 1, expected a list of 2"),
+        ({"instances": 3}, "instances", "instances: found the number 3, expected a list with at least one row"),
+        ({"instances": []}, "instances", "instances: found a list of 0, expected a list with at least one row"),
+        ({"instances": [[1]]}, "instances", "instances: found shape [1, 1], expected shape [-1, 2] (-1: any size)"),
+        (
+            {"instances": [{"x": [1, 2]}, 5]},
+            "instances[1]",
+            "instances[1]: found the number 5, expected an object with 'x'",
+        ),
+        ({"instances": [{"z": 1}]}, "instances[0].z", "instances[0].z: found an input that the model does not have"),
+        ({"inputs": {}, "instances": []}, "body", "body: found both 'inputs' and 'instances', expected one of them"),
+    ],
+)
+def test_predict_names_what_is_wrong(serve: Serve, body: Any, field: str, message: str) -> None:
+    status, answer = send(serve(events=HTTP), "/predict", body)
+    assert status == 400
+    assert (answer["field"], answer["error"][: len(message)]) == (field, message)
+    assert set(answer) == {"error", "field", "found", "expected"}
+
+
+@pytest.mark.parametrize(
+    ("path", "method", "status", "message"),
+    [
+        ("/", "GET", 404, "there is no /; there is POST /predict, "),
+        ("/predict/now", "POST", 404, "there is no /predict/now; there is POST /predict, "),
+        ("/v2/models/triple", "GET", 404, "there is no model 'triple'; there is 'double'"),
+        ("/v2/models/triple/infer", "POST", 404, "there is no model 'triple'; there is 'double'"),
+        ("/v2/models/double/versions/2/infer", "POST", 404, "model 'double' has no version '2'; it has '1'"),
+        ("/predict", "GET", 405, "/predict does not take GET: use POST"),
+        ("/v2/health/live", "DELETE", 405, "/v2/health/live does not take DELETE: use GET"),
+    ],
+)
+def test_unknown_paths_and_methods_are_named(serve: Serve, path: str, method: str, status: int, message: str) -> None:
+    answer = serve(events=HTTP)(request(path, "{}", method))
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["error"].startswith(message)
+    assert answer["headers"].get("allow") == (message.rpartition("use ")[2] if status == 405 else None)
+
+
+def test_a_body_above_lambdas_limit_is_a_413(serve: Serve) -> None:
+    status, answer = send(serve(events=HTTP), "/predict", " " * 7_000_000)
+    assert (status, answer) == (413, {"error": "the body has 7000000 bytes, Lambda takes 6291456: send fewer rows"})
+
+
+def test_an_answer_above_lambdas_limit_is_a_413_too(serve: Serve) -> None:
+    handler = 'def postprocess(outputs):\n    return "x" * 7_000_000\n'
+    status, answer = send(serve(events=HTTP, handler=handler), "/predict", {"instances": [[1, 2]]})
+    assert (status, answer["error"]) == (413, "the answer has 7000002 bytes, Lambda takes 6291456: ask for fewer rows")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json; charset=utf-8", 200),
+        ("application/vnd.api+json", 200),
+        ("application/x-www-form-urlencoded", 200),
+        ("text/plain", 200),
+        ("image/png", 415),
+        ("multipart/form-data; boundary=x", 415),
+    ],
+)
+def test_only_a_content_type_that_cannot_be_json_is_refused(serve: Serve, content_type: str, status: int) -> None:
+    assert send(serve(events=HTTP), "/predict", {"instances": [[1, 2]]}, content_type=content_type)[0] == status
+
+
+def test_a_failure_of_ours_is_a_500_without_a_traceback_and_a_log_line_with_it(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    handler = "def preprocess(request):\n    return 1 / 0\n"
+    status, answer = send(serve(events=HTTP, handler=handler), "/predict", {})
+    assert (status, answer) == (500, {"error": "the function failed; its log says why"})
+    (line,) = logs(capsys.readouterr().out)
+    assert line["level"] == "ERROR"
+    assert "ZeroDivisionError" in line["exception"] and "return 1 / 0" in line["exception"]
+    assert line["function_request_id"] == "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+
+def test_a_preprocess_gets_the_body_as_it_came(serve: Serve) -> None:
+    handler = """
+from slsdeploy_runtime import BadInput
+import numpy as np
+
+def preprocess(request):
+    if request.content_type != "image/png":
+        raise BadInput(f"image: found {request.content_type}, expected image/png", field="image")
+    assert request.source == "http" and request.meta["headers"]["accept"] == "*/*" and request.meta["path"] == "/predict"
+    return {"x": np.frombuffer(request.data, np.uint8).reshape(1, 2).astype(np.float64)}
+
+def postprocess(outputs):
+    return {"sum": outputs["y"].sum()}
+"""
+    function = serve(events=HTTP, handler=handler)
+    event = request("/predict", base64.b64encode(b"\x01\x02").decode(), "POST", content_type="image/png")
+    assert json.loads(function(event | {"isBase64Encoded": True})["body"]) == {"sum": 6.0}
+    status, answer = send(function, "/predict", {"instances": []})
+    assert (status, answer["field"], answer["error"]) == (
+        400,
+        "image",
+        "image: found application/json, expected image/png",
+    )
+
+
+def test_an_asgi_application_of_the_users_answers_instead(serve: Serve) -> None:
+    handler = """
+async def app(scope, receive, send):
+    await send({"type": "http.response.start", "status": 418, "headers": [(b"content-type", b"text/plain")]})
+    await send({"type": "http.response.body", "body": scope["path"].encode()})
+"""
+    answer = serve(events=HTTP, handler=handler, entry="handler:app")(request("/mine"))
+    assert (answer["statusCode"], answer["body"]) == (418, "/mine")
+
+
+def test_the_openapi_document_follows_the_signature(serve: Serve) -> None:
+    status, document = send(serve(bundles.divide(), events=HTTP), "/openapi.json")
+    assert (status, document["openapi"]) == (200, "3.1.0")
+    forms = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
+    column = {"type": "array", "items": {"type": "number"}}
+    assert forms[0]["properties"]["inputs"]["properties"] == {"a": column, "b": column}
+    assert forms[1]["properties"]["instances"]["items"]["properties"] == {
+        "a": {"type": "number"},
+        "b": {"type": "number"},
+    }
+    assert "/v2/models/divide/infer" in document["paths"]

@@ -1,0 +1,175 @@
+"""Every rule has a project that trips it, and only it."""
+
+from __future__ import annotations
+
+import importlib
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slsdeploy import rules
+from slsdeploy.bundle.model import inspect
+from slsdeploy.config import Config
+from slsdeploy.rules import Rule, Severity, Subject
+from slsdeploy.types import Archive, Bundle, Handler, Model, Part, Project, Target
+
+IRIS = Path(__file__).parents[2] / "samples" / "iris" / "iris.onnx"
+GOOD_HANDLER = "def postprocess(outputs):\n    return outputs['label']\n"
+
+
+def make_project(root: Path, **config: Any) -> Project:
+    """Make a project that no rule complains of."""
+    shutil.copyfile(IRIS, root / "iris.onnx")
+    (root / "handler.py").write_text(GOOD_HANDLER)
+    return Project(
+        root=root,
+        config=Config.model_validate({"name": "iris", "model": "iris.onnx", **config}),
+        stage="dev",
+        local=False,
+        target=Target(python="3.11", architecture="arm64", platform="linux"),  # 3.11: this Python's grammar suffices
+        models=(Model("iris", root / "iris.onnx"),),
+        handler=Handler("handler", root / "handler.py"),
+        triggers=(),
+    )
+
+
+def make_bundle(project: Project, *, package: str = "layer", size: int = 1000, archive: int = 100) -> Bundle:
+    largest = (("opt/python/big.so", size // 2), ("opt/python/small.so", size // 4))
+    parts = (
+        Part("dependencies", "0", 2, size, project.work, largest),
+        Part("code", "1", 1, 10, project.work, (("task/handler.py", 10),)),
+    )
+    archives = (Archive("dependencies", "0", project.work / "dependencies.zip", archive, ("dependencies",)),)
+    return Bundle(package, "0", project.work, parts, archives, (inspect(project.models[0].path),))
+
+
+def enlarged(subject: Subject, size: int) -> Subject:
+    """Say that the model has `size` bytes, without writing them."""
+    return replace(subject, models={"iris": replace(subject.infos[0], bytes=size)})
+
+
+def no_model(root: Path) -> Subject:
+    project = make_project(root)
+    (root / "iris.onnx").unlink()
+    return rules.subject(project)
+
+
+def bad_model(root: Path) -> Subject:
+    project = make_project(root)
+    (root / "iris.onnx").write_bytes(IRIS.read_bytes()[:300])
+    return rules.subject(project)
+
+
+def no_handler(root: Path) -> Subject:
+    project = make_project(root, handler="my.code")
+    return rules.subject(replace(project, handler=Handler("my.code", root / "my" / "code.py")))
+
+
+def bad_handler(root: Path) -> Subject:
+    project = make_project(root)
+    (root / "handler.py").write_text("import json\n\ndef postprocess(outputs:\n    return 1\n")
+    return rules.subject(project)
+
+
+def large_bundle(root: Path) -> Subject:
+    project = make_project(root)
+    return rules.subject(project, make_bundle(project, size=262_144_000))
+
+
+def large_model(root: Path) -> Subject:
+    return enlarged(rules.subject(make_project(root)), 300 * 1024**2)
+
+
+def large_archive(root: Path) -> Subject:
+    project = make_project(root)
+    return rules.subject(project, make_bundle(project, archive=50 * 1024**2 + 1))
+
+
+def much_environment(root: Path) -> Subject:
+    return rules.subject(make_project(root, environment={"SMALL": "1", "WORDS": "x" * 4000}))
+
+
+def little_memory(root: Path) -> Subject:
+    return enlarged(rules.subject(make_project(root, memory=256)), 100 * 1024**2)
+
+
+TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
+    ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
+    ("model-corrupt", "error", bad_model, "cut short", "iris.onnx"),
+    ("handler-missing", "error", no_handler, 'no my/code.py for handler = "my.code"', "my/code.py"),
+    ("handler-syntax", "error", bad_handler, "handler.py, line 3: '(' was never closed: def postp", "handler.py"),
+    ("unzipped-size", "error", large_bundle, "the bundle is 250.0 MiB unzipped", ""),
+    ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
+    ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
+    ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
+    ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
+]
+
+
+@pytest.mark.parametrize(
+    ("rule", "severity", "make", "message", "path"), TRIPS, ids=lambda value: getattr(value, "__name__", "")
+)
+def test_a_rule_trips_alone(
+    tmp_path: Path, rule: str, severity: Severity, make: Callable[[Path], Subject], message: str, path: str
+) -> None:
+    (finding,) = rules.run(make(tmp_path))
+    assert (finding.rule, finding.severity, finding.path) == (rule, severity, path)
+    assert message in finding.message
+    assert finding.hint
+
+
+def test_every_rule_has_a_project_that_trips_it() -> None:
+    assert {rule.id for rule in rules.find_rules()} == {rule for rule, *_ in TRIPS}
+
+
+@pytest.mark.parametrize("rule", rules.find_rules(), ids=lambda rule: rule.id)
+def test_a_rule_is_in_the_file_of_its_name_and_explains_itself(rule: Rule) -> None:
+    assert type(rule).__module__ == f"slsdeploy.rules.{rule.id.replace('-', '_')}"
+    assert importlib.import_module(type(rule).__module__).__doc__
+    assert type(rule).__doc__ and rule.title
+    assert rule.link.startswith("https://") or not rule.link
+
+
+def test_a_good_project_has_no_findings(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    assert rules.run(rules.subject(project)) == []
+    assert rules.run(rules.subject(project, make_bundle(project))) == []
+
+
+def test_the_largest_members_are_listed(tmp_path: Path) -> None:
+    (finding,) = rules.run(large_bundle(tmp_path))
+    assert "opt/python/big.so (125.0 MiB), opt/python/small.so (62.5 MiB), task/handler.py (0.0 MiB)" in finding.hint
+
+
+def test_one_byte_less_than_the_limit_is_fine(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    below = rules.subject(project, make_bundle(project, size=262_144_000 - 11))
+    assert below.bundle and below.bundle.unzipped_bytes == 262_143_999
+    assert rules.run(below) == []
+
+
+def test_images_may_be_larger(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    assert rules.run(rules.subject(project, make_bundle(project, package="image", size=10**9))) == []
+
+
+def test_the_worst_comes_first(tmp_path: Path) -> None:
+    subject = enlarged(rules.subject(make_project(tmp_path, memory=256)), 300 * 1024**2)
+    assert [finding.severity for finding in rules.run(subject)] == ["error", "warning"]
+
+
+def test_newer_grammar_than_this_python_knows_is_only_a_warning(tmp_path: Path) -> None:
+    project = make_project(tmp_path)
+    (tmp_path / "handler.py").write_text("def broken(:\n")
+    project = replace(project, target=replace(project.target, python="3.99"))
+    (finding,) = rules.run(rules.subject(project))
+    assert (finding.rule, finding.severity) == ("handler-syntax", "warning")
+    assert "the function runs on 3.99" in finding.hint
+
+
+def test_no_handler_at_all_is_fine(tmp_path: Path) -> None:
+    assert rules.run(rules.subject(replace(make_project(tmp_path), handler=None))) == []
