@@ -60,22 +60,12 @@ def ensure(reporter: Reporter, port: int | None = None) -> Local:
         return start(port)
 
 
-def running() -> Local:
+def find() -> Local:
     """Return the local AWS that runs. Raises ToolError when none does: whatever was deployed to it is gone."""
     found = _find()
     if found is None:
-        raise ToolError(
-            "the local AWS is not running, and nothing is deployed to it", "slsdeploy up --local starts it and deploys"
-        )
+        raise ToolError("the local AWS is not running", "slsdeploy up --local starts it and deploys to it")
     return _running(found, None)
-
-
-def find() -> Local:
-    """Return the local AWS that runs. Raises ToolError when none does."""
-    found = state.read()
-    if found is None:
-        raise ToolError("the local AWS is not running", hint="slsdeploy up --local starts it and deploys to it")
-    return Local(found.endpoint, found.pid, started=False)
 
 
 def start(port: int | None) -> Local:

@@ -77,7 +77,7 @@ def bucket() -> dict[str, Any]:
 
 def whole() -> dict[str, Any]:
     """Return a template with every kind of resource that deployments have."""
-    secure = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
+    secure: dict[str, Any] = {"Effect": "Deny", "Principal": "*", "Action": "*", "Resource": "*"}
     secure["Condition"] = {"Bool": {"aws:SecureTransport": "false"}}
     document = {"Version": "2012-10-17", "Statement": [secure]}
     redrive = {"deadLetterTargetArn": att("Dead", "Arn"), "maxReceiveCount": 5}

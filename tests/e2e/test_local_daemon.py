@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -10,8 +11,8 @@ import subprocess
 import sys
 import threading
 import time
+import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +22,9 @@ import pytest
 
 from slsdeploy.errors import ToolError
 from slsdeploy.local import daemon, state
-from slsdeploy.tools import Task
+from tests.fakes import FakeReporter
 
 pytestmark = pytest.mark.e2e
-
-
-class Silent:
-    """A Reporter that only counts what it was told."""
-
-    def __init__(self) -> None:
-        self.steps: list[str] = []
-
-    def step(self, title: str, total: int | None = None) -> AbstractContextManager[Task]:
-        self.steps.append(title)
-        return nullcontext(NoTask())
-
-    def note(self, text: str) -> None: ...
-
-    def resource(self, logical_id: str, type: str, status: str, reason: str = "") -> None: ...
-
-
-class NoTask:
-    def advance(self, amount: int) -> None: ...
-
-    def describe(self, text: str) -> None: ...
 
 
 @pytest.fixture
@@ -56,13 +36,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_it_starts_once_and_is_found_again(folder: Path) -> None:
-    reporter = Silent()
+    reporter = FakeReporter()
     first = daemon.ensure(reporter)
     second = daemon.ensure(reporter)
     assert (first.started, second.started) == (True, False)
     assert (first.pid, first.endpoint) == (second.pid, second.endpoint)
     assert reporter.steps == ["Starting the local AWS"]
-    assert daemon.running().pid == first.pid
+    assert daemon.find().pid == first.pid
     status = daemon.status()
     assert (status.running, status.pid, status.endpoint) == (True, first.pid, first.endpoint)
     assert any("IAM is recorded, not enforced" in limit for limit in status.limits)
@@ -80,17 +60,21 @@ def test_it_is_detached_and_on_loopback_only(folder: Path) -> None:
 def test_stopping_ends_the_process_and_what_it_left(folder: Path) -> None:
     assert daemon.stop() is False
     local = daemon.start(None)
+    run_function(local.endpoint)
+    processes = psutil.Process(local.pid).children(recursive=True)
+    assert processes
     assert daemon.stop() is True
     assert not psutil.pid_exists(local.pid)
+    assert not any(process.is_running() for process in processes)
     assert not list(folder.glob("run-*")) and not (folder / "state.json").exists()
     assert daemon.status() == daemon.Status(running=False)
     with pytest.raises(ToolError, match="is not running"):
-        daemon.running()
+        daemon.find()
 
 
 def test_two_at_once_start_one(folder: Path) -> None:
     found: list[daemon.Local] = []
-    threads = [threading.Thread(target=lambda: found.append(daemon.ensure(Silent()))) for _ in range(3)]
+    threads = [threading.Thread(target=lambda: found.append(daemon.ensure(FakeReporter()))) for _ in range(3)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -101,11 +85,12 @@ def test_two_at_once_start_one(folder: Path) -> None:
 
 def test_killed_it_is_started_anew_with_nothing_left(folder: Path, eventually: Callable[..., Any]) -> None:
     first = daemon.start(None)
-    sqs = client(first.endpoint, "sqs")
-    sqs.create_queue(QueueName="left")
+    client(first.endpoint, "sqs").create_queue(QueueName="left")
+    run_function(first.endpoint)
     children = psutil.Process(first.pid).children(recursive=True)
+    assert children
     os.kill(first.pid, signal.SIGKILL)
-    second = daemon.ensure(Silent())
+    second = daemon.ensure(FakeReporter())
     assert second.pid != first.pid and second.started
     assert not client(second.endpoint, "sqs").list_queues().get("QueueUrls")
     assert [path.name for path in folder.glob("run-*")] == [f"run-{second.pid}"]
@@ -118,7 +103,7 @@ def test_killed_in_the_middle_of_a_deployment_it_starts_clean(folder: Path) -> N
     formation = client(first.endpoint, "cloudformation")
     formation.create_stack(StackName="cut", TemplateBody=json.dumps(template))
     os.kill(first.pid, signal.SIGKILL)
-    second = daemon.ensure(Silent())
+    second = daemon.ensure(FakeReporter())
     formation = client(second.endpoint, "cloudformation")
     assert formation.describe_stacks()["Stacks"] == []
     formation.create_stack(StackName="cut", TemplateBody=json.dumps(template))
@@ -144,7 +129,7 @@ def test_a_pid_that_another_process_has_by_now_is_left_alone(folder: Path) -> No
             json.dumps({"pid": other.pid, "create_time": 1.0, "endpoint": "http://127.0.0.1:9"})
         )
         assert daemon.stop() is False
-        assert daemon.ensure(Silent()).started
+        assert daemon.ensure(FakeReporter()).started
         assert other.poll() is None
         other.kill()
 
@@ -204,6 +189,24 @@ def test_the_users_aws_settings_do_not_reach_it(folder: Path, monkeypatch: pytes
     formation = client(endpoint, "cloudformation")
     formation.create_stack(StackName="mine", TemplateBody=json.dumps(template))
     formation.get_waiter("stack_create_complete").wait(StackName="mine", WaiterConfig={"Delay": 1})
+
+
+def run_function(endpoint: str) -> None:
+    """Create a function and call it, so that it has a process of its own."""
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
+    role = client(endpoint, "iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
+        "Arn"
+    ]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return event\n")
+    functions = client(endpoint, "lambda")
+    given = {"FunctionName": "fn", "Role": role, "Handler": "app.handler", "Runtime": "python3.13", "Timeout": 30}
+    functions.create_function(**given, Code={"ZipFile": code.getvalue()})
+    answer = functions.invoke(FunctionName="fn", Payload=b'{"a": 1}')
+    assert json.loads(answer["Payload"].read()) == {"a": 1}, answer
 
 
 def client(endpoint: str, service: str) -> Any:
