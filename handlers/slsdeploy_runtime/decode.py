@@ -78,7 +78,7 @@ def name_inputs(given: Mapping[str, Any], wanted: Sequence[Tensor], field: str) 
     names = [tensor.name for tensor in wanted]
     for name in given:
         if name not in names:
-            raise mismatch(f"{field}.{name}", "an input that the model does not have", one_of(names))
+            raise mismatch(f"{field}.{_clip(name)}", "an input that the model does not have", one_of(names))
     for tensor in wanted:
         if tensor.name not in given:
             raise mismatch(f"{field}.{tensor.name}", "nothing", signature_text(tensor))
@@ -91,7 +91,7 @@ def signature_text(tensor: Tensor) -> str:
 
 def one_of(names: Sequence[str]) -> str:
     """List names for a message."""
-    return " or ".join(repr(name) for name in names[:10]) + (" ..." if len(names) > 10 else "")
+    return " or ".join(repr(_clip(name)) for name in names[:10]) + (" ..." if len(names) > 10 else "")
 
 
 def describe(value: Any) -> str:
@@ -102,15 +102,20 @@ def describe(value: Any) -> str:
         case bool():
             return f"the boolean {str(value).lower()}"
         case int() | float():
-            return f"the number {value}"
+            return f"the number {_clip(str(value))}"
         case str():
-            return f"the text {value[:40]!r}" + ("..." if len(value) > 40 else "")
+            return f"the text {_clip(value)!r}"
         case list() | tuple():
             return f"a list of {len(value)}"
         case Mapping():
             return f"an object with {one_of(list(value))}" if value else "an empty object"
         case _:
             return type(value).__name__
+
+
+def _clip(text: str) -> str:
+    """Keep a message short, whatever the caller sent."""
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _any_size(shape: Sequence[int]) -> str:
@@ -124,7 +129,7 @@ def _kind_fits(found: Array, dtype: np.dtype[Any]) -> bool:
     if dtype.kind in "iu":
         return kind in "iu" or (kind == "f" and bool(np.isfinite(found).all() and (found == np.rint(found)).all()))
     if dtype.kind == "O":
-        return all(type(leaf) is str for leaf in found.flat)
+        return all(type(leaf) is str for leaf in found.ravel().tolist())
     return bool(kind == dtype.kind)
 
 
@@ -150,6 +155,13 @@ def _cast(found: Array, tensor: Tensor, field: str) -> Array:
 
 def _explain(value: Any, tensor: Tensor, field: str) -> BadInput:
     """Find the first place where `value` is not what the tensor takes: a wrong leaf, or lists of different lengths."""
+    try:
+        return _first_wrong(value, tensor, field)
+    except RecursionError:
+        return mismatch(field, "lists nested hundreds deep", signature_text(tensor))
+
+
+def _first_wrong(value: Any, tensor: Tensor, field: str) -> BadInput:
     kind = DTYPES[tensor.datatype].kind
     for place, leaf in _leaves(value, ()):
         if not _leaf_fits(leaf, kind):

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import foreign
+from slsdeploy.bundle import acceptance, foreign
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Tensor
 
@@ -50,8 +50,8 @@ def inspect(path: Path) -> ModelInfo:
     outputs = tuple(_tensor(value, "output", path) for value in model.graph.output)
     files = (path, *_external(model, path))
     opsets = {stamp.domain: stamp.version for stamp in model.opset_import}
-    _check_stamps(opsets, model.ir_version, path)
-    outputs = _load(path, outputs)
+    acceptance.check_stamps(opsets, model.ir_version, path)
+    outputs = acceptance.load(path, outputs)
     return ModelInfo(
         format="onnx",
         inputs=inputs,
@@ -135,7 +135,8 @@ def _tensor(value: Any, role: str, path: Path) -> Tensor:
             hint = "with skl2onnx, export with options={'zipmap': False}; otherwise " + hint
         raise ProjectError(f'the model\'s {role} "{value.name}" is a {found}, not a tensor', hint, str(path))
     tensor = value.type.tensor_type
-    element = onnx.TensorProto.DataType.Name(tensor.elem_type)
+    names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    element = names.get(tensor.elem_type, str(tensor.elem_type))
     if element not in _DATATYPES:
         message = f'the model\'s {role} "{value.name}" has elements of type {element}, which cannot be sent'
         raise ProjectError(message, f"cast it inside the model to one of {', '.join(_DATATYPES)}", str(path))
@@ -189,7 +190,7 @@ def _external(model: Any, path: Path) -> list[Path]:
             continue
         entry = {item.key: item.value for item in tensor.external_data}
         location = entry.get("location", "")
-        end = int(entry.get("offset", 0)) + int(entry.get("length", 0))
+        end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdigit())
         needed[location] = max(needed.get(location, 0), end)
     return [_external_file(path, location, size) for location, size in sorted(needed.items())]
 
@@ -226,75 +227,3 @@ def _digest(files: tuple[Path, ...], folder: Path) -> str:
         return digests[0]
     lines = [f"{digest}  {file.relative_to(folder).as_posix()}\n" for digest, file in zip(digests, files, strict=True)]
     return hashlib.sha256("".join(lines).encode()).hexdigest()
-
-
-def _check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:
-    """Refuse opsets and file versions that onnxruntime does not know.
-
-    onnxruntime has no call that tells them, so it is given one-node models with the same stamps.
-    """
-    import onnxruntime
-
-    runtime = f"onnxruntime {onnxruntime.__version__}"
-    for domain, label in (("", "opset"), ("ai.onnx", "opset"), ("ai.onnx.ml", "ai.onnx.ml opset")):
-        opset = opsets.get(domain, 0)
-        if not opset or _is_accepted(domain, opset):
-            continue
-        newest = next((lower for lower in range(opset - 1, 0, -1) if _is_accepted(domain, lower)), 0)
-        message = f"the model uses {label} {opset}; {runtime} knows up to {newest}"
-        hint = f"export it with opset {newest} or lower (opset_version in torch.onnx.export, target_opset in skl2onnx)"
-        raise ProjectError(message, hint, str(path))
-    if not _is_accepted("", 13, ir_version):
-        newest = next((lower for lower in range(ir_version - 1, 2, -1) if _is_accepted("", 13, lower)), 0)
-        message = f"the model has ONNX file version (IR) {ir_version}; {runtime} reads up to {newest}"
-        raise ProjectError(
-            message, "export it with an older onnx package, or set model.ir_version and save it", str(path)
-        )
-
-
-def _is_accepted(domain: str, opset: int, ir_version: int = 8) -> bool:
-    import onnx
-
-    opsets = {"": 13, domain: opset}
-    value = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [1])
-    result = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [1])
-    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "probe", [value], [result])
-    imports = [onnx.helper.make_opsetid(name, version) for name, version in opsets.items()]
-    probe = onnx.helper.make_model(graph, opset_imports=imports, ir_version=ir_version)
-    try:
-        _session(probe.SerializeToString())
-    except Exception:  # onnxruntime's errors share no parent
-        return False
-    return True
-
-
-def _load(path: Path, outputs: tuple[Tensor, ...]) -> tuple[Tensor, ...]:
-    """Let onnxruntime load the model; return the outputs with the shapes that it inferred where the file gives none."""
-    import onnxruntime
-
-    try:
-        session = _session(str(path))
-    except Exception as error:  # onnxruntime's errors share no parent
-        reason = " ".join(str(error).split())
-        reason = reason.rsplit("[ONNXRuntimeError] : ", 1)[-1]
-        message = f"onnxruntime {onnxruntime.__version__} cannot load the model: {reason}"
-        raise ProjectError(message, "export it again; operators of its own are not supported", str(path)) from None
-    inferred = {
-        node.name: tuple(size if isinstance(size, int) else -1 for size in node.shape) for node in session.get_outputs()
-    }
-    return tuple(
-        Tensor(output.name, output.datatype, inferred[output.name] or output.shape) if output.shape == (-1,) else output
-        for output in outputs
-    )
-
-
-def _session(model: str | bytes) -> Any:
-    """Make a session that is quick to make: nothing optimised, nothing repacked, one thread."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL
-    options.add_session_config_entry("session.disable_prepacking", "1")
-    options.intra_op_num_threads = 1
-    options.log_severity_level = 4  # fatal: what goes wrong is raised, and said by us
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

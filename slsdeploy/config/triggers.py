@@ -64,6 +64,6 @@ def as_json(values: Any) -> str:
     """Write TOML values as the JSON that pydantic reads strictly.
 
     Its strict mode over JSON takes strings for paths and arrays for tuples, and nothing else for anything.
-    Dates, which JSON lacks, become what no key takes.
+    Dates, which JSON lacks, become what no key takes: an array of tables.
     """
-    return json.dumps(values, default=lambda value: {"date": str(value)})
+    return json.dumps(values, default=lambda value: [{"date": str(value)}])

@@ -27,6 +27,7 @@ from slsdeploy.tools import Reporter
 
 _START_SECONDS = 30.0
 _STOP_SECONDS = 10.0
+_ANSWER_SECONDS = 5.0
 _LOG_LINES = 20
 
 
@@ -45,32 +46,32 @@ class Status:
 
     running: bool
     endpoint: str = ""
-    pid: int | None = None
+    pid: int = 0
     functions: tuple[dict[str, Any], ...] = ()
     limits: tuple[str, ...] = ()
 
 
-def ensure(reporter: Reporter) -> Local:
-    """Return the local AWS that runs, or start one. Raises ToolError."""
-    found = state.read()
+def ensure(reporter: Reporter, port: int | None = None) -> Local:
+    """Return the local AWS that runs, or start one (see `start`). Raises ToolError."""
+    found = _find()
     if found is not None:
-        return Local(found.endpoint, found.pid, started=False)
+        return _running(found, port)
     with reporter.step("Starting the local AWS"):
-        return start(None)
+        return start(port)
 
 
 def find() -> Local:
-    """Return the local AWS that runs. Raises ToolError when none does."""
-    found = state.read()
+    """Return the local AWS that runs. Raises ToolError when none does: whatever was deployed to it is gone."""
+    found = _find()
     if found is None:
-        raise ToolError("the local AWS is not running", hint="slsdeploy up --local starts it and deploys to it")
-    return Local(found.endpoint, found.pid, started=False)
+        raise ToolError("the local AWS is not running", "slsdeploy up --local starts it and deploys to it")
+    return _running(found, None)
 
 
 def start(port: int | None) -> Local:
     """Start the local AWS, unless it runs; `port` None takes the usual one, or any when that is taken. Raises ToolError."""
     with state.lock():
-        found = state.read()
+        found = _find()
         if found is not None:
             return _running(found, port)
         if port is not None and not ports.is_free(port):
@@ -96,15 +97,43 @@ def stop() -> bool:
 
 def status() -> Status:
     """Return what the local AWS says of itself. Raises ToolError when it runs and does not answer."""
-    found = state.read()
+    found = _find()
     if found is None:
         return Status(running=False)
-    said = _ask(found)
+    try:
+        said = json.loads(_get(found, "/_slsdeploy/status"))
+    except (OSError, HTTPException, ValueError) as error:
+        raise _silent(found, error) from error
     return Status(True, found.endpoint, found.pid, tuple(said["functions"]), tuple(said["limits"]))
 
 
+def _find() -> state.State | None:
+    """Return the local AWS that runs and answers; one that is just dying is waited for. Raises ToolError when it hangs."""
+    deadline = time.monotonic() + _ANSWER_SECONDS
+    while (found := state.read()) is not None:
+        try:
+            _get(found, "/_slsdeploy/ping")
+            return found
+        except (OSError, HTTPException) as error:
+            if time.monotonic() > deadline:
+                raise _silent(found, error) from error
+        time.sleep(0.05)
+    return None
+
+
+def _silent(found: state.State, why: object) -> ToolError:
+    hint = "slsdeploy local stop, then try again"
+    return ToolError(f"the local AWS (pid {found.pid}) does not answer: {why}", hint, found.endpoint)
+
+
+def _port(found: state.State) -> int:
+    port = urlsplit(found.endpoint).port
+    assert port is not None, found.endpoint
+    return port
+
+
 def _running(found: state.State, port: int | None) -> Local:
-    if port is not None and urlsplit(found.endpoint).port != port:
+    if port is not None and _port(found) != port:
         raise ToolError(
             f"the local AWS runs already, on {found.endpoint}", "slsdeploy local stop ends it", found.endpoint
         )
@@ -179,19 +208,11 @@ def _end(process: psutil.Process) -> None:
             process.wait(_STOP_SECONDS)
 
 
-def _ask(found: state.State) -> dict[str, Any]:
-    address = urlsplit(found.endpoint)
-    connection = HTTPConnection(address.hostname or ports.HOST, address.port, timeout=5)
+def _get(found: state.State, path: str) -> bytes:
+    connection = HTTPConnection(ports.HOST, _port(found), timeout=_ANSWER_SECONDS)
     try:
-        connection.request("GET", "/_slsdeploy/status")
-        said: dict[str, Any] = json.loads(connection.getresponse().read())
-        return said
-    except (OSError, HTTPException, ValueError) as error:
-        raise ToolError(
-            f"the local AWS (pid {found.pid}) does not answer: {error}",
-            "slsdeploy local stop, then try again",
-            found.endpoint,
-        ) from error
+        connection.request("GET", path)
+        return connection.getresponse().read()
     finally:
         connection.close()
 

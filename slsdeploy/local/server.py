@@ -27,7 +27,7 @@ from slsdeploy.local import function_urls, invoke, query
 from slsdeploy.local.clients import Clients
 from slsdeploy.local.cloudformation.api import CloudFormation
 from slsdeploy.local.lambda_names import ACCOUNT
-from slsdeploy.local.status import STATUS_PATH, Lambda, status_response
+from slsdeploy.local.status import PING_PATH, STATUS_PATH, Lambda, status_response
 
 _log = logging.getLogger(__name__)
 _LOCAL_HOST = re.compile(r"(.*\.)?localhost|127\.0\.0\.1|\[?::1\]?")
@@ -71,6 +71,8 @@ class Front:
         """Return our own answer, or None when the request is moto's."""
         if not is_local(request):
             return Response("the local AWS answers programs of this machine only\n", 403)
+        if request.path == PING_PATH:
+            return Response(status=204)
         if request.path == STATUS_PATH:
             return status_response(self._functions)
         service, region = service_of(request)

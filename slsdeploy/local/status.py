@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any, Protocol
+from typing import Protocol
 
 from werkzeug.wrappers import Response
 
@@ -12,6 +12,7 @@ from slsdeploy.local.function_urls import UrlPorts
 from slsdeploy.local.invoke import Invokes
 from slsdeploy.local.mends import NOT_EMULATED
 
+PING_PATH = "/_slsdeploy/ping"
 STATUS_PATH = "/_slsdeploy/status"
 
 
@@ -24,7 +25,7 @@ class Lambda(UrlPorts, Invokes, Protocol):
 
     def changed(self) -> None: ...
 
-    def describe(self) -> list[dict[str, Any]]: ...
+    def describe(self) -> list[dict[str, object]]: ...
 
     def limits(self) -> list[str]: ...
 

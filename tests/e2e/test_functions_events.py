@@ -170,8 +170,13 @@ def test_a_batch_that_crashes_comes_again_whole(lab: Lab) -> None:
         lab.client("sqs").send_message(QueueUrl=url, MessageBody=body)
     lab.client("lambda").create_event_source_mapping(FunctionName="crash", EventSourceArn=arn)
     lab.functions.changed()
-    bodies = set()
-    eventually(lambda: bodies.update(message["Body"] for message in received(lab, dead_url)) or len(bodies) == 2)
+    bodies: set[str] = set()
+
+    def both() -> bool:
+        bodies.update(message["Body"] for message in received(lab, dead_url))
+        return bodies == {"crash", "good"}
+
+    eventually(both)
 
 
 def test_a_batching_window_gathers_and_a_filter_sorts_out(lab: Lab) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import json
 import os
 import re
+import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local.functions import InvokeCall, environment
 from slsdeploy.local.functions.managed import ManagedRuntimes
+from slsdeploy.local.functions.sandbox import Sandbox
 from tests.e2e.local_lambda import REGION, Lab, eventually, local_lambda, zipped
 
 pytestmark = pytest.mark.e2e
@@ -77,7 +82,8 @@ def test_the_environment_is_lambdas_and_the_functions_own_and_nothing_else(
     monkeypatch.setenv("SECRET_OF_THIS_TOOL", "1")
     lab.create("bare", ECHO, Environment={"Variables": {"MINE": "1"}})
     env = lab.ask("bare")["env"]
-    assert set(env) - {"LC_CTYPE"} == {
+    # Python sets the first itself; the second is there where /tmp is no mount of the function's own.
+    assert set(env) - {"LC_CTYPE", "TMPDIR"} == {
         *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_REGION", "AWS_DEFAULT_REGION"),
         *("AWS_EXECUTION_ENV", "AWS_ENDPOINT_URL", "AWS_LAMBDA_RUNTIME_API", "AWS_LAMBDA_INITIALIZATION_TYPE"),
         *("AWS_LAMBDA_FUNCTION_NAME", "AWS_LAMBDA_FUNCTION_VERSION", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"),
@@ -353,3 +359,80 @@ def test_any_runtime_client_can_sit_in_it(lab: Lab) -> None:
     bootstrap = f"#!/bin/sh\nexec {os.path.realpath(sys.executable)} $LAMBDA_TASK_ROOT/client.py\n"
     lab.create("own", {"bootstrap": bootstrap, "client.py": client}, Runtime="provided.al2023", Handler="x")
     assert lab.ask("own", {"a": 1}) == [{"a": 1}, 1]
+
+
+def test_embedded_metrics_become_metrics(lab: Lab) -> None:
+    lab.create("metrics", EVAL)
+    line = {
+        "_aws": {
+            "Timestamp": int(time.time() * 1000),
+            "CloudWatchMetrics": [
+                {"Namespace": "mine", "Dimensions": [["who"]], "Metrics": [{"Name": "n", "Unit": "Count"}]}
+            ],
+        },
+        "who": "me",
+        "n": [1, 2],
+    }
+    lab.ask("metrics", {"do": f"print({json.dumps(json.dumps(line))})"})
+    now = datetime.now(UTC)
+
+    def points() -> Any:
+        return lab.client("cloudwatch").get_metric_statistics(
+            Namespace="mine",
+            MetricName="n",
+            Dimensions=[{"Name": "who", "Value": "me"}],
+            StartTime=now - timedelta(minutes=5),
+            EndTime=now + timedelta(minutes=5),
+            Period=600,
+            Statistics=["Sum"],
+        )["Datapoints"]
+
+    assert eventually(points)[0]["Sum"] == 3
+
+
+def test_without_mount_namespaces_it_says_what_is_missing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lab: Lab
+) -> None:
+    monkeypatch.setenv("SLSDEPLOY_LOCAL_MOUNTS", "off")
+    degraded = Sandbox(tmp_path, SystemShell())
+    monkeypatch.setattr(lab.functions._workshop, "sandbox", degraded)
+    assert any("guarded by permissions only" in limit for limit in lab.functions.limits())
+    lab.create("degraded", ECHO)
+    answer = lab.ask("degraded")
+    root = Path(answer["env"]["LAMBDA_TASK_ROOT"])
+    assert (root / "app.py").is_file() and (root.parent / "opt").is_dir()
+    assert answer["path"][0] == answer["cwd"] == str(root)
+    temporary = Path(answer["env"]["TMPDIR"])
+    assert temporary.is_dir()
+    lab.client("lambda").delete_function(FunctionName="degraded")
+    lab.functions.changed()
+    eventually(lambda: not temporary.exists())
+
+
+def test_functions_die_with_the_local_aws(tmp_path: Path) -> None:
+    """Killed, it ends nothing itself: the kernel does."""
+    if sys.platform != "linux":
+        pytest.skip("only Linux ends children with their parent")
+    script = f"""
+import sys, time
+from pathlib import Path
+from tests.e2e.local_lambda import local_lambda
+with local_lambda(Path({str(tmp_path)!r})) as lab:
+    lab.create("f", "import os\\ndef handler(event, context): return os.getpid()\\n")
+    print(lab.ask("f"), flush=True)
+    time.sleep(60)
+"""
+    root = Path(__file__).parents[2]
+    path = os.pathsep.join([str(root), str(root / "handlers")])
+    daemon = subprocess.Popen(
+        [sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE
+    )
+    assert daemon.stdout is not None
+    try:
+        pid = int(daemon.stdout.readline())
+        assert psutil.pid_exists(pid)
+    finally:
+        daemon.kill()
+        daemon.wait()
+        daemon.stdout.close()
+    eventually(lambda: not psutil.pid_exists(pid))

@@ -33,7 +33,7 @@ def up(local_aws: Any, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
 
 
 def test_iris_over_http(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
-    rows = list(csv.DictReader((SAMPLES / "iris/held-out.csv").open()))
+    rows = held_out("iris")
     instances = [[float(value) for name, value in row.items() if name != "species"] for row in rows]
     up("iris")
     event = tmp_path / "rows.json"
@@ -64,9 +64,7 @@ def test_digits_from_s3_to_s3(
 
 
 def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local_aws: Any) -> None:
-    rows = [
-        [float(value) for value in row.values()] for row in csv.DictReader((SAMPLES / "diabetes/held-out.csv").open())
-    ]
+    rows = [[float(value) for value in row.values()] for row in held_out("diabetes")]
     outputs = up("diabetes")["outputs"]
     sqs = local_aws.client("sqs")
     sent: dict[str, float] = {}
@@ -85,7 +83,7 @@ def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local
         assert messages, f"only {len(predicted)} of {len(rows)} answers came"
         for message in messages:
             answer = json.loads(message["Body"])
-            predicted[answer["message_id"]] = float(np.ravel(list(answer["predictions"][0].values()))[0])
+            predicted[answer["message_id"]] = float(np.ravel(answer["predictions"][0])[0])
             sqs.delete_message(QueueUrl=outputs["OutputQueueUrl"], ReceiptHandle=message["ReceiptHandle"])
     truth = np.array([sent[message_id] for message_id in predicted])
     guess = np.array(list(predicted.values()))
@@ -104,6 +102,10 @@ def slsdeploy(*words: str) -> dict[str, Any]:
 
 def expected(sample: str) -> dict[str, Any]:
     return dict(json.loads((SAMPLES / sample / "expected.json").read_text()))
+
+
+def held_out(sample: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((SAMPLES / sample / "held-out.csv").read_text().splitlines()))
 
 
 def keys(s3: Any, bucket: str, prefix: str) -> list[str]:

@@ -74,6 +74,26 @@ def test_what_does_not_fit_is_named(datatype: str, value: Any, message: str) -> 
     assert str(caught.value).replace("9.223372036854776e+18", "9.223372036854775808e+18") == message
 
 
+@pytest.mark.parametrize("depth", [40, 100, 900])
+@pytest.mark.parametrize("datatype", ["FP32", "BYTES"])
+def test_lists_nested_however_deep_are_bad_input(depth: int, datatype: str) -> None:
+    value: Any = "text" if datatype == "BYTES" else 1
+    for _ in range(depth):
+        value = [value]
+    with pytest.raises(BadInput):
+        check_shape(as_array(value, tensor(datatype), "x"), tensor(datatype), "x")
+
+
+def test_a_message_stays_short_whatever_was_sent() -> None:
+    for value in ("x" * 10_000, 10**4000, {"y" * 10_000: 1}):
+        with pytest.raises(BadInput) as caught:
+            as_array([value], tensor("BOOL"), "x")
+        assert len(str(caught.value)) < 200
+    with pytest.raises(BadInput) as caught:
+        name_inputs({"z" * 10_000: 1}, [tensor("BOOL")], "inputs")
+    assert len(str(caught.value)) < 200
+
+
 @pytest.mark.parametrize(
     ("found", "wanted", "message"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from random import Random
 from typing import Any
 
 import pytest
@@ -276,3 +277,42 @@ def test_the_openapi_document_follows_the_signature(serve: Serve) -> None:
         "b": {"type": "number"},
     }
     assert "/v2/models/divide/infer" in document["paths"]
+
+
+LEAVES: list[Any] = [None, True, 0, -1, 2.5, 1e39, 10**30, "NaN", "", [], {}, [1, 2], [[1, 2]], float("inf")]
+KEYS = [
+    "x",
+    "inputs",
+    "instances",
+    "name",
+    "shape",
+    "datatype",
+    "data",
+    "outputs",
+    "parameters",
+    "id",
+    "binary_data_size",
+]
+
+
+def anything(random: Random, depth: int = 0) -> Any:
+    """Return some JSON, made of the protocols' own words."""
+    kind = random.random()
+    if depth > 3 or kind < 0.35:
+        return random.choice(LEAVES)
+    if kind < 0.7:
+        return [anything(random, depth + 1) for _ in range(random.randrange(4))]
+    return {random.choice(KEYS): anything(random, depth + 1) for _ in range(random.randrange(4))}
+
+
+@pytest.mark.parametrize("path", ["/predict", "/v2/models/double/infer"])
+def test_no_body_whatsoever_is_a_500(serve: Serve, path: str) -> None:
+    function, random = serve(events=HTTP), Random(path)
+    for _ in range(1500):
+        body: Any = {"inputs": anything(random), "outputs": anything(random), "parameters": anything(random)}
+        if random.random() < 0.5:
+            changed = {random.choice(["name", "shape", "datatype", "data", "parameters"]): anything(random)}
+            body["inputs"] = [{"name": "x", "shape": [1, 2], "datatype": "FP32", "data": [1, 2]} | changed]
+        text = json.dumps(body if random.random() < 0.8 else anything(random))
+        cut = text[: random.randrange(len(text) + 1)] if random.random() < 0.1 else text
+        assert function(request(path, cut))["statusCode"] in (200, 400), cut

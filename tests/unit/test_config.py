@@ -217,6 +217,8 @@ architecture = "arm"
         ("memory = true", "memory", "found true; expected a whole number", ""),
         ("memory = 512.5", "memory", "found 512.5; expected a whole number", ""),
         ("memory = 1979-05-27", "memory", "found the date 1979-05-27; expected a whole number", ""),
+        ("tags = 1979-05-27", "tags", "found the date 1979-05-27; expected a table of strings", ""),
+        ("include = 07:32:00", "include", "found the time 07:32:00; expected an array of strings", ""),
         ("memory = { mb = 5 }", "memory", "found a table; expected a whole number", ""),
         ("python = 3.13", "python", 'found 3.13; expected one of "3.12"', 'in quotes: "3.13"'),
         ('python = "3.9"', "python", 'found "3.9"; expected one of "3.12", "3.13", "3.14"', ""),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import pickle
@@ -260,11 +261,25 @@ def test_file_version_newer_than_onnxruntime(path: Path) -> None:
     assert "ONNX file version (IR) 99" in refusal(path).message
 
 
+def test_damage_anywhere_is_refused_or_harmless_and_prints_nothing(
+    path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    content = make_model(weights=2).SerializeToString()
+    for position in range(len(content)):
+        for value in (0x00, 0x7F, 0xFF):
+            path.write_bytes(content[:position] + bytes([value]) + content[position + 1 :])
+            with contextlib.suppress(ProjectError):
+                inspect(path)
+    assert capfd.readouterr() == ("", "")
+
+
 def test_unknown_operator(path: Path) -> None:
     model = make_model()
     model.graph.node[0].op_type = "MatMuul"
     onnx.save(model, path)
-    assert "MatMuul" in refusal(path).message
+    message = refusal(path).message
+    assert "MatMuul" in message
+    assert "ONNXRuntimeError" not in message and str(path) not in message
 
 
 def test_sequence_output_as_zipmap_makes_it(path: Path) -> None:

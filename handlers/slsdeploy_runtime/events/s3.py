@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
@@ -94,6 +95,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
 
 def start(service: Any, source: Source) -> None:
     """Make the S3 client while the environment initialises."""
+    import_module("slsdeploy_runtime.s3_objects")
     service.client("s3")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any, Literal
 
 from slsdeploy_runtime.events import Site, Source, Wiring, variable
@@ -148,6 +149,7 @@ def _within(key: str, found: int, least: int, most: int) -> None:
 
 def start(service: Any, source: Source) -> None:
     """Make the client that answers need while the environment initialises."""
+    import_module("slsdeploy_runtime.sqs_batch")
     if source.setting(OUTPUT_QUEUE):
         service.client("sqs")
     if source.setting(OUTPUT_BUCKET):

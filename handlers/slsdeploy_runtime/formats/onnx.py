@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,9 +35,17 @@ class OnnxSession:
             raise BadInput(f"the model refuses these inputs: {_reason(error)}", field="inputs") from error
 
 
+def engine() -> Any:
+    """Return the module onnxruntime, which reports what it runs to its makers unless the environment says otherwise beforehand."""
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+    import onnxruntime
+
+    return onnxruntime
+
+
 def load(path: Path, threads: int) -> OnnxSession:
     """Load the model; weights in external files are found beside it."""
-    import onnxruntime
+    onnxruntime = engine()
     from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
     options = onnxruntime.SessionOptions()

@@ -102,8 +102,10 @@ class CloudFormation:
 
     def delete_stack(self, region: str, given: Given) -> Answer:
         stack = self.stacks.find(region, given["StackName"])
-        if stack is None or stack.status == "DELETE_COMPLETE":
+        if stack is None or stack.status in ("DELETE_IN_PROGRESS", "DELETE_COMPLETE"):
             return {}
+        # AWS breaks a creation off; here it takes a second at most, so it may come to its end.
+        stack.wait_while("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", seconds=60)
         with stack.lock:
             if stack.protected:
                 raise Refused(f"Stack [{stack.name}] cannot be deleted while TerminationProtection is enabled")

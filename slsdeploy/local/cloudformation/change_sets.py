@@ -113,6 +113,8 @@ class ChangeSets:
             }  # the others were compared with what no longer is; AWS deletes them too
             start = self._engine.create if change_set.kind == "CREATE" else self._engine.update
             start(stack, desired)
+        # Most operations are done in a moment; `aws cloudformation deploy` looks at once, and then not for half a minute.
+        stack.wait_while("CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", seconds=1)
         return {}
 
     def delete(self, region: str, given: Given) -> Answer:

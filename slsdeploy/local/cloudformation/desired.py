@@ -31,7 +31,8 @@ def make_desired(given: Mapping[str, Any], stack: Stack, account: str, fetch: Ca
     text = template_text(given, stack.current, fetch)
     _check_capabilities(text, given.get("Capabilities") or ())
     values = _values(given.get("Parameters") or (), stack.current)
-    tags = given["Tags"] if given.get("Tags") is not None or stack.current is None else stack.current.tags
+    # Tags that are not given stay; an empty list takes them away.
+    tags = stack.current.tags if given.get("Tags") is None and stack.current is not None else given.get("Tags")
     return Desired(
         template=read(text, values, _pseudo(stack, account)),
         parameters=_shown(text, values),

@@ -6,6 +6,7 @@ A stack is written by one thread at a time (the one that runs its operation); re
 from __future__ import annotations
 
 import threading
+import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -134,6 +135,12 @@ class Stack:
     def busy(self) -> bool:
         """Whether an operation runs: no other may start."""
         return self.status.endswith("_IN_PROGRESS") and self.status != "REVIEW_IN_PROGRESS"
+
+    def wait_while(self, *statuses: str, seconds: float) -> None:
+        """Wait until the stack has another status, or the time is up."""
+        deadline = time.monotonic() + seconds
+        while self.status in statuses and time.monotonic() < deadline:
+            time.sleep(0.02)
 
     def become(self, status: str, reason: str = "", token: str | None = None) -> None:
         """Change the stack's status, and record it."""

@@ -11,7 +11,7 @@ import json
 from pathlib import Path
 
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.local.functions import registry
+from slsdeploy.local.functions import metrics, registry
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.hooks import Hooked, Hooks
@@ -30,7 +30,7 @@ class Functions:
     def __init__(self, *, endpoint: str, state: Path, cache: Path) -> None:
         state.mkdir(parents=True, exist_ok=True)
         self._workshop = Workshop(endpoint, state, cache, SystemShell())
-        self._engine = Engine(self._workshop, LogWriter())
+        self._engine = Engine(self._workshop, LogWriter(metrics.put))
         self._urls = FunctionUrls(self._engine)
         self._pollers = Pollers(self._engine)
         self._asynchronous = Asynchronous(self._engine, self.invoke)
@@ -101,8 +101,10 @@ class Functions:
         return InvokeResult(200, outcome.payload, outcome.error or None, outcome.tail, spec.version, None, request.id)
 
     async def _reconcile(self) -> None:
-        await self._engine.reconcile(registry.functions())
+        current = registry.functions()
+        await self._engine.reconcile(current)
         self._pollers.reconcile()
+        self._engine.prepare(current)
 
     async def _describe(self) -> list[dict[str, object]]:
         places = {(spec.region, spec.name) for spec in registry.functions()}

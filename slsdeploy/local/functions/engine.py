@@ -52,6 +52,11 @@ class Workshop:
             self._interpreters[runtime] = found or host_interpreter()
         return self._interpreters[runtime]
 
+    def prepare(self, spec: FunctionSpec) -> None:
+        """Do beforehand what the first start of a function would have to wait for."""
+        self.managed.folder(self.interpreter(spec.runtime))
+        self.artifacts.mounts(spec)
+
     def launch(self, spec: FunctionSpec, variables: dict[str, str]) -> Start:
         """Return how to start a process of a function. Raises ValueError for an archive that is none."""
         interpreter = self.interpreter(spec.runtime)
@@ -71,14 +76,16 @@ class Engine:
     def __init__(self, workshop: Workshop, logs: LogWriter) -> None:
         self.workshop = workshop
         self.logs = logs
-        self.loop = asyncio.new_event_loop()
+        self.loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="functions", daemon=True)
         self._pools: dict[tuple[str, str, str], Pool] = {}
         self._specs: dict[tuple[str, str, str | None], tuple[float, FunctionSpec]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._prepared: set[str] = set()
 
     def start(self) -> None:
-        """Start the loop's thread."""
+        """Start the loop and its thread."""
+        self.loop = asyncio.new_event_loop()
         self._thread.start()
         self.call(self._begin())
 
@@ -141,12 +148,23 @@ class Engine:
                 del self._pools[key]
                 await pool.retire()
 
+    def prepare(self, current: list[FunctionSpec]) -> None:
+        """Get the functions that are new ready to be started, beside everything else."""
+        for spec in current:
+            if spec.revision not in self._prepared:
+                self._prepared.add(spec.revision)
+                self.spawn(self._prepare(spec))
+
     def environments(self) -> dict[tuple[str, str, str], list[Environment]]:
         """Return the environments of each function's version."""
         return {key: list(pool.environments) for key, pool in self._pools.items()}
 
     def _make(self, spec: FunctionSpec) -> Environment:
         return Environment(spec, self.workshop.launch, self.logs)
+
+    async def _prepare(self, spec: FunctionSpec) -> None:
+        with contextlib.suppress(OSError, ValueError):  # the first invoke will meet it again, and say so
+            await asyncio.to_thread(self.workshop.prepare, spec)
 
     def _done(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
@@ -160,6 +178,7 @@ class Engine:
     async def _begin(self) -> None:
         self.spawn(self._write_logs())
         self.spawn(self._trim())
+        self.spawn(asyncio.to_thread(self.workshop.artifacts.clean))
 
     async def _end(self) -> None:
         for task in list(self._tasks):

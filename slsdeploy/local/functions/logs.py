@@ -83,10 +83,10 @@ class Stream:
 
 
 class LogWriter:
-    """Hands the streams' events to moto."""
+    """Hands the streams' events to moto, and each message to `on_message` with its region."""
 
-    def __init__(self, on_event: Callable[[str, Event], None] = lambda region, event: None) -> None:
-        self._on_event = on_event
+    def __init__(self, on_message: Callable[[str, str], None]) -> None:
+        self._on_message = on_message
         self._streams: list[Stream] = []
         self._closed: list[Stream] = []
         self._known: set[tuple[str, str]] = set()
@@ -117,7 +117,7 @@ class LogWriter:
             if events and self._has_group(stream):
                 _put(stream, events)
                 for event in events:
-                    self._on_event(stream.region, event)
+                    self._on_message(stream.region, event["message"])
 
     def _has_group(self, stream: Stream) -> bool:
         """Lambda makes a missing log group, but one that was deleted since must not come back with a last line."""

@@ -19,7 +19,9 @@ def complete(event: dict[str, Any]) -> dict[str, Any]:
 
 def _record(record: dict[str, Any]) -> dict[str, Any]:
     s3 = record["s3"]
-    item = {**s3["object"], "sequencer": f"{time.time_ns():018X}"}
+    # S3 encodes a key as a form does, but for its slashes.
+    key = s3["object"]["key"].replace("%2F", "/")
+    item = {**s3["object"], "key": key, "sequencer": f"{time.time_ns():018X}"}
     if record["eventName"].startswith("ObjectRemoved"):
         item = {name: value for name, value in item.items() if name not in ("size", "eTag")}
     return {

@@ -1,0 +1,128 @@
+"""The local AWS answers the plain `aws` command line and boto3, and nobody else."""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.e2e.conftest import LocalAws
+
+pytestmark = pytest.mark.e2e
+
+
+def test_the_command_line_copies_objects(local_aws: LocalAws, tmp_path: Path) -> None:
+    bucket = local_aws.name("bucket")
+    source, back = tmp_path / "in put.txt", tmp_path / "back.txt"
+    source.write_bytes(b"hello" * 100_000)
+    local_aws.cli("s3", "mb", f"s3://{bucket}")
+    local_aws.cli("s3", "cp", str(source), f"s3://{bucket}/input/a b+c.txt")
+    assert "input/a b+c.txt" in local_aws.cli("s3", "ls", "--recursive", f"s3://{bucket}")
+    local_aws.cli("s3", "cp", f"s3://{bucket}/input/a b+c.txt", str(back))
+    assert back.read_bytes() == source.read_bytes()
+
+
+def test_the_command_line_sends_messages(local_aws: LocalAws) -> None:
+    # Version 1 of the command line overrides AWS_ENDPOINT_URL for SQS (awscli/customizations/overridesslcommonname.py).
+    sqs = ("--endpoint-url", local_aws.endpoint, "sqs")
+    queue = json.loads(local_aws.cli(*sqs, "create-queue", "--queue-name", local_aws.name("queue")))["QueueUrl"]
+    local_aws.cli(*sqs, "send-message", "--queue-url", queue, "--message-body", "hello")
+    received = json.loads(local_aws.cli(*sqs, "receive-message", "--queue-url", queue))
+    assert received["Messages"][0]["Body"] == "hello"
+
+
+def test_the_command_line_deploys_and_shows_events(local_aws: LocalAws, tmp_path: Path) -> None:
+    stack = local_aws.name()
+    template = tmp_path / "template.yaml"
+    template.write_text(
+        """
+Parameters:
+  Seconds: {Type: Number}
+Conditions:
+  IsLong: !Not [!Equals [!Ref Seconds, "1"]]
+Resources:
+  Queue:
+    Type: AWS::SQS::Queue
+    Condition: IsLong
+    Properties:
+      QueueName: !Sub "${AWS::StackName}-q"
+      VisibilityTimeout: !Ref Seconds
+Outputs:
+  Name: {Value: !GetAtt Queue.QueueName}
+"""
+    )
+    words = ("cloudformation", "deploy", "--stack-name", stack, "--template-file", str(template), "--tags", "a=b")
+    local_aws.cli(*words, "--parameter-overrides", "Seconds=77")
+    assert "No changes to deploy" in local_aws.cli(*words, "--no-fail-on-empty-changeset")
+    events = json.loads(local_aws.cli("cloudformation", "describe-stack-events", "--stack-name", stack))["StackEvents"]
+    assert (
+        next(event["ResourceStatus"] for event in events if event["LogicalResourceId"] == "Queue") == "CREATE_COMPLETE"
+    )
+    described = json.loads(local_aws.cli("cloudformation", "describe-stacks", "--stack-name", stack))["Stacks"][0]
+    assert described["Outputs"] == [{"OutputKey": "Name", "OutputValue": f"{stack}-q"}]
+    assert described["Tags"] == [{"Key": "a", "Value": "b"}]
+
+
+def test_the_command_line_reads_logs(local_aws: LocalAws) -> None:
+    group = local_aws.name("/aws/lambda/fn")
+    logs = local_aws.client("logs")
+    logs.create_log_group(logGroupName=group)
+    logs.create_log_stream(logGroupName=group, logStreamName="one")
+    line = {"timestamp": int(time.time() * 1000), "message": "a line of the log"}
+    logs.put_log_events(logGroupName=group, logStreamName="one", logEvents=[line])
+    # `aws logs tail`, which only version 2 of the command line has, calls FilterLogEvents.
+    assert "a line of the log" in local_aws.cli("logs", "filter-log-events", "--log-group-name", group)
+
+
+@pytest.mark.parametrize(
+    "host", ["{bucket}.localhost", "{bucket}.s3.amazonaws.com", "{bucket}.s3.us-east-1.amazonaws.com"]
+)
+def test_a_bucket_in_the_host_is_the_one_in_the_path(local_aws: LocalAws, host: str) -> None:
+    bucket = local_aws.name("bucket")
+    s3 = local_aws.client("s3")
+    s3.create_bucket(Bucket=bucket)
+    headers = {"Host": host.format(bucket=bucket), "Content-Type": "text/plain"}
+    put = urllib.request.Request(f"{local_aws.endpoint}/folder/key", data=b"1", method="PUT", headers=headers)
+    urllib.request.urlopen(put, timeout=10).close()
+    assert s3.get_object(Bucket=bucket, Key="folder/key")["Body"].read() == b"1"
+
+
+def test_boto3_puts_the_bucket_in_the_path(local_aws: LocalAws) -> None:
+    url = local_aws.client("s3").generate_presigned_url("get_object", Params={"Bucket": "some-bucket", "Key": "k"})
+    assert url.startswith(f"{local_aws.endpoint}/some-bucket/k?")
+
+
+def test_a_presigned_url_works_unsigned(local_aws: LocalAws) -> None:
+    s3 = local_aws.client("s3")
+    bucket = local_aws.name("bucket")
+    s3.create_bucket(Bucket=bucket)
+    s3.put_object(Bucket=bucket, Key="k", Body=b"presigned")
+    url = s3.generate_presigned_url("get_object", Params={"Bucket": bucket, "Key": "k"})
+    assert urllib.request.urlopen(url, timeout=10).read() == b"presigned"
+
+
+def test_an_unknown_function_is_not_found(local_aws: LocalAws) -> None:
+    functions = local_aws.client("lambda")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException, match="Function not found: arn:aws:lambda"):
+        functions.invoke(FunctionName="nobody")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function_url_config(FunctionName="nobody")
+
+
+def test_what_is_not_emulated_says_so(local_aws: LocalAws) -> None:
+    with pytest.raises(ClientError, match="does not emulate cloudformation:DetectStackDrift"):
+        local_aws.client("cloudformation").detect_stack_drift(StackName="any")
+
+
+@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
+def test_web_pages_are_kept_out(local_aws: LocalAws, headers: dict[str, str]) -> None:
+    request = urllib.request.Request(f"{local_aws.endpoint}/_slsdeploy/status", headers=headers)
+    with pytest.raises(urllib.error.HTTPError) as raised:
+        urllib.request.urlopen(request, timeout=10)
+    assert raised.value.code == 403
+    raised.value.close()

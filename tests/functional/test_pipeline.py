@@ -1,0 +1,171 @@
+"""`app` from slsdeploy.toml to an account in memory: what is written, in which order, and what is not."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from slsdeploy import app, cli, invoking
+from slsdeploy.app import Where
+from slsdeploy.effects.shell import SystemShell
+from slsdeploy.errors import DeployError, ProjectError
+from slsdeploy.tools import Invocation, Tools
+from tests import wheelhouse
+from tests.building import save_model
+from tests.fakes import FakeCloud, FakeReporter
+
+TOML = 'name = "iris"\nmodel = "iris.onnx"\n\n[[trigger]]\ntype = "http"\n'
+
+
+class Desk:
+    """A project, an account in memory, and what the user was told."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.cloud = FakeCloud()
+        self.reporter = FakeReporter()
+        self.tools = Tools(SystemShell(), self.reporter, lambda _: self.cloud)
+        self.where = Where(root=root)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    index = wheelhouse.add_runtime(tmp_path / "index")
+    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    root = tmp_path / "iris"
+    root.mkdir()
+    save_model(root / "iris.onnx")
+    (root / "slsdeploy.toml").write_text(TOML)
+    (root / "handler.py").write_text("def postprocess(outputs):\n    return outputs\n")
+    return Desk(root)
+
+
+def test_the_first_up_creates_everything(desk: Desk) -> None:
+    result = app.up(desk.where, desk.tools)
+    kinds = [call.split("-")[0].split("/")[0] for call in desk.cloud.calls]
+    assert kinds == ["create_bucket", "upload iris", "upload iris", "upload iris", "upload iris", "deploy_stack iris"]
+    assert (result.changed, result.stack, result.target, result.package) == (True, "iris-dev", "aws", "layer")
+    assert result.uploaded_bytes == sum(map(len, desk.cloud.objects.values()))
+    assert "smoke test" in desk.reporter.steps
+
+
+def test_the_second_up_writes_nothing(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    desk.cloud.calls.clear()
+    result = app.up(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert (result.changed, result.uploaded_bytes) == (False, 0)
+
+
+def test_a_changed_line_of_the_handler_uploads_only_the_code(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    desk.cloud.calls.clear()
+    (desk.root / "handler.py").write_text("def postprocess(outputs):\n    return dict(outputs)\n")
+    result = app.up(desk.where, desk.tools)
+    assert [call.split("/")[1].split("-")[0] for call in desk.cloud.calls if call.startswith("upload")] == [
+        "dev/code"[4:]
+    ]
+    assert result.uploaded_bytes < 10_000
+
+
+def test_a_zip_is_one_archive(desk: Desk) -> None:
+    app.up(Where(root=desk.root, overrides={"package": "zip"}), desk.tools)
+    (key,) = desk.cloud.objects
+    assert key.startswith("iris-dev/function-")
+
+
+def test_plan_writes_nothing_and_says_what_up_would(desk: Desk) -> None:
+    planned = app.plan(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert [step["type"] for step in planned.steps] == ["create-bucket", *["upload"] * 4, "create-stack"]
+    assert {"logical_id": "Function", "type": "AWS::Lambda::Function", "action": "add"} in planned.resources
+    app.up(desk.where, desk.tools)
+    after = app.plan(desk.where, desk.tools)
+    assert (after.changed, list(after.steps), after.digest) == (False, [], planned.digest)
+
+
+def test_a_stack_that_fails_says_which_resource_was_first(desk: Desk) -> None:
+    desk.cloud.failing = "FunctionRole"
+    with pytest.raises(DeployError, match=r"FunctionRole \(AWS::IAM::Role\) failed: no luck"):
+        app.up(desk.where, desk.tools)
+    desk.cloud.failing = ""
+    assert app.up(desk.where, desk.tools).changed
+
+
+def test_a_function_that_does_not_start_fails_the_deployment(desk: Desk) -> None:
+    failed = Invocation(200, b'{"errorMessage": "no module"}', "Unhandled", 1.0, None, "1")
+    desk.cloud.invoke = lambda *_: failed  # type: ignore[method-assign]
+    with pytest.raises(DeployError, match="does not start") as caught:
+        app.up(desk.where, desk.tools)
+    assert "no module" in caught.value.message
+    assert caught.value.exit_code == 6
+
+
+def test_stages_are_stacks_of_their_own(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    app.up(Where(root=desk.root, stage="prod"), desk.tools)
+    assert set(desk.cloud.stacks) == {"iris-dev", "iris-prod"}
+
+
+def test_status_says_what_is_deployed_and_down_removes_it(desk: Desk) -> None:
+    deployed = app.up(desk.where, desk.tools)
+    assert app.status(desk.where, desk.tools).bundle_digest == deployed.bundle_digest
+    assert app.down(desk.where, desk.tools).removed
+    assert desk.cloud.objects == {}
+    assert not app.down(desk.where, desk.tools).removed
+    with pytest.raises(ProjectError, match="is not deployed"):
+        app.status(desk.where, desk.tools)
+
+
+def test_down_keeps_a_bucket_with_something_in_it_unless_told_otherwise(desk: Desk) -> None:
+    (desk.root / "slsdeploy.toml").write_text(TOML.replace("http", "s3"))
+    app.up(desk.where, desk.tools)
+    desk.cloud.data["s3triggerbucket"] = True
+    assert app.down(desk.where, desk.tools).kept == ["s3triggerbucket"]
+    app.up(desk.where, desk.tools)
+    assert app.down(desk.where, desk.tools, delete_data=True).kept == []
+
+
+def test_the_template_needs_no_account(desk: Desk) -> None:
+    made = app.template(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert made.cloudformation["Resources"]["Function"]["Type"] == "AWS::Lambda::Function"
+
+
+def test_invoke_sends_a_sample_made_from_the_signature(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    result = invoking.invoke(desk.where, desk.tools, None)
+    assert (result.payload, result.cold_start, result.init_ms, result.error) == ({"ready": True}, True, 120.0, None)
+    event = json.loads(invoking.sample_event(app.open_project(desk.where, desk.tools), "direct"))
+    assert event == {"inputs": {"x": [[0.0, 0.1]]}}
+
+
+def test_invoke_over_a_url_needs_one(desk: Desk) -> None:
+    (desk.root / "slsdeploy.toml").write_text(TOML.replace("http", "sqs"))
+    app.up(desk.where, desk.tools)
+    with pytest.raises(ProjectError, match="has no URL"):
+        invoking.invoke(desk.where, desk.tools, b"{}", over_url=True)
+
+
+@pytest.mark.parametrize("words", [["build"], ["check"], ["template"], ["inspect"], ["schema"]])
+def test_json_is_one_document_on_standard_output(
+    desk: Desk, words: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = [] if words == ["schema"] else [str(desk.root / "iris.onnx" if words == ["inspect"] else desk.root)]
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*words, *folder, "--json"])
+    assert ended.value.code == 0
+    assert isinstance(json.loads(capsys.readouterr().out), dict)
+
+
+def test_build_says_what_the_contract_lists(desk: Desk) -> None:
+    built = app.build(desk.where, desk.tools)
+    assert [part["name"] for part in built.parts] == ["dependencies", "runtime", "model", "code"]
+    assert set(built.parts[0]) == {"name", "digest", "files", "bytes", "compressed_bytes"}
+    assert built.unzipped_bytes == sum(part["bytes"] for part in built.parts)
+    assert (Path(built.path) / "task/slsdeploy.json").is_file()
+    assert (Path(built.path) / "opt/python/slsdeploy_runtime/app.py").is_file()
