@@ -5,6 +5,7 @@ Finding out that nothing changed costs a look at the project's files. What has t
 
 from __future__ import annotations
 
+import errno
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -29,13 +30,15 @@ from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
-from slsdeploy.errors import BuildError
+from slsdeploy.errors import BuildError, ToolError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Tools
 from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
+# what is wrong with the disk, not with us
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +63,18 @@ def build(project: Project, tools: Tools) -> Bundle:
     """Make the bundle of a project, or find that the last one still is it.
 
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
-    uv, the package index or the target's Python fails.
+    uv, the package index or the target's Python fails, or the disk is full.
     """
-    inputs = gather(project, tools)
-    folder = project.work / "bundle"
-    with place.exclusive(project.work, tools):
-        bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    try:
+        inputs = gather(project, tools)
+        folder = project.work / "bundle"
+        with place.exclusive(project.work, tools):
+            bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        hint = f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)"
+        raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error
     for note in bundle.notes:
         tools.reporter.note(note)
     return bundle

@@ -16,12 +16,15 @@ from pathlib import Path
 
 import pytest
 
+from slsdeploy import bundle as bundles
 from slsdeploy.bundle import lock, record
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.interpreters import host_minor
+from slsdeploy.tools import Tools
 from tests import wheelhouse
 from tests.building import HANDLER, House, contents, save_model
+from tests.fakes import FakeCloud, FakeShell
 
 
 def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
@@ -384,3 +387,19 @@ def test_killed_at_any_moment_the_next_build_succeeds(house: House, kill: signal
     bundle = house.build()
     assert "opt/python/numpy/__init__.py" in contents(bundle)
     assert not [path.name for path in bundle.path.parent.iterdir() if path.name.startswith((".draft", ".old"))]
+
+
+def test_no_uv_on_this_machine(house: House) -> None:
+    with pytest.raises(ToolError, match="there is no program"):
+        bundles.build(house.project(), Tools(FakeShell(), house.reporter, lambda _: FakeCloud()))
+
+
+def test_a_folder_that_cannot_be_written(house: House) -> None:
+    house.write(".slsdeploy", "a file")
+    with pytest.raises(ToolError, match="cannot write"):
+        house.build()
+
+
+def test_version_control_ignores_what_is_made(house: House) -> None:
+    house.build()
+    assert (house.root / ".slsdeploy/.gitignore").read_text() == "*\n"
