@@ -96,10 +96,14 @@ def _check_functions(source: ast.Module, path: str) -> None:
             if node.name in ARGUMENTS:
                 _check_signature(node, path)
     if not ARGUMENTS.keys() & _names(source):
-        mine = [name for name in found if not name.startswith("_")]
-        near = [(name, match[0]) for name in mine if (match := difflib.get_close_matches(name, ARGUMENTS, cutoff=0.7))]
-        hint = f"did you mean {near[0][1]} by {near[0][0]}?" if near else f"write one or more of {_SIGNATURES}"
-        raise BuildError(f"{path} has none of {', '.join(ARGUMENTS)}", hint, path)
+        raise _useless(path, found)
+
+
+def _useless(path: str, names: Iterable[str]) -> BuildError:
+    mine = [name for name in names if not name.startswith("_")]
+    near = [(name, match[0]) for name in mine if (match := difflib.get_close_matches(name, ARGUMENTS, cutoff=0.7))]
+    hint = f"did you mean {near[0][1]} by {near[0][0]}?" if near else f"write one or more of {_SIGNATURES}"
+    return BuildError(f"{path} has none of {', '.join(ARGUMENTS)}", hint, path)
 
 
 def _check_signature(node: ast.FunctionDef | ast.AsyncFunctionDef, path: str) -> None:
@@ -148,6 +152,8 @@ def _imports_for_real(
         answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "error" in answer:
         raise _failure(_file(project, handler), answer["error"], own, folders[0])
+    if "names" in answer and not ARGUMENTS.keys() & set(answer["names"]):
+        raise _useless(_file(project, handler), answer["names"])
     return "skipped" not in answer
 
 
