@@ -7,11 +7,14 @@ wiring half of `events`, and must not pay for numpy and onnxruntime.
 from __future__ import annotations
 
 from importlib import import_module
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.model import Model, get_model
     from slsdeploy_runtime.request import BadInput, Request
+
+STARTED = perf_counter()  # inside Lambda this is the first of our lines that runs
 
 __all__ = ["BadInput", "Model", "Request", "get_model"]
 

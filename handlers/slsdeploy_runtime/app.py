@@ -9,7 +9,7 @@ import sys
 from time import perf_counter
 from typing import Any
 
-from slsdeploy_runtime import aws, manifest, model, secrets, user
+from slsdeploy_runtime import STARTED, aws, manifest, model, secrets, user
 from slsdeploy_runtime.dispatch import Dispatch
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.telemetry import Telemetry
@@ -30,6 +30,7 @@ _service = Service(_models, user.load(_manifest.handler), _telemetry, aws.client
 _dispatch = Dispatch(_manifest.events, _service)
 for _model in _models.values():
     _model.warm_up()
+_telemetry.initialised(perf_counter() - STARTED)
 
 
 def handler(event: Any, context: Any) -> Any:

@@ -79,9 +79,14 @@ class Application:
         if len(content) > MAX_BYTES:
             reply = _too_large(f"the answer has {len(content)} bytes", "ask for fewer rows")
             content = reply.content
-        headers = ((b"content-type", reply.content_type), *reply.headers)
+        headers = ((b"content-type", reply.content_type), *reply.headers, *self._timing())
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": content})
+
+    def _timing(self) -> list[tuple[bytes, bytes]]:
+        """Tell the caller of a cold start how long it took (ms): https://www.w3.org/TR/server-timing/."""
+        init = self._service.telemetry.cold_start_ms
+        return [] if init is None else [(b"server-timing", b"init;dur=%.1f" % init)]
 
     def _reply(self, scope: Mapping[str, Any], body: bytes) -> Reply:
         path = _without_stage(scope)

@@ -26,6 +26,12 @@ class Telemetry:
         self.logger = Logger(service=service)
         self._metrics = Metrics(service=service, namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE))
         self._load_ms: float | None = None
+        self._init_ms: float | None = None
+        self.cold_start_ms: float | None = None
+
+    def initialised(self, seconds: float) -> None:
+        """Note how long the environment took to start; `cold_start_ms` says so during its first invocation, and is None after it."""
+        self._init_ms = seconds * 1000
 
     def loaded(self, seconds: float) -> None:
         """Note how long the models took to load; the first invocation reports it."""
@@ -33,6 +39,7 @@ class Telemetry:
 
     def begin(self, context: Any) -> None:
         """Start an invocation: its request id goes into every log line, also those of the user's own Logger."""
+        self.cold_start_ms, self._init_ms = self._init_ms, None
         request_id = getattr(context, "aws_request_id", "")
         self.logger.append_keys(function_request_id=request_id)
         self._metrics.add_metadata("function_request_id", request_id)

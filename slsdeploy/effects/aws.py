@@ -1,18 +1,21 @@
-"""An AWS account and region, real or local: the only boto3. Errors of botocore become ours here, once."""
+"""An AWS account and region, real or local: the only boto3. Errors of botocore become ours here, once.
+
+The clients are botocore's, which are boto3's too; boto3 itself doubles the import time and is needed only to upload.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
-from boto3.exceptions import Boto3Error
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.session import Session
 
 from slsdeploy.effects import data, stacks
 from slsdeploy.errors import AwsError, ToolError
@@ -20,6 +23,7 @@ from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, StackState, Template
 
 DEFAULT_REGION = "us-east-1"
+ONE_PART = 8 * 1024 * 1024  # bytes; what boto3 sends in one request
 NOT_FOUND = frozenset({"404", "NoSuchBucket", "ResourceNotFoundException", "NotFound"})
 
 
@@ -32,15 +36,16 @@ class Aws:
     def __init__(
         self, region: str | None, endpoint: str | None = None, on_call: Callable[[str], None] | None = None
     ) -> None:
-        keys = {"aws_access_key_id": "local", "aws_secret_access_key": "local"} if endpoint else {}
-        self._session = boto3.Session(region_name=region, **keys)
-        if self._session.region_name is None:
-            self._session = boto3.Session(region_name=DEFAULT_REGION, **keys)
-        self.region: str = self._session.region_name
+        self._session = Session()
+        self.region: str = (
+            region or os.environ.get("AWS_REGION") or self._session.get_config_variable("region") or DEFAULT_REGION
+        )
         self.endpoint = endpoint or ""
         self._clients: dict[str, Any] = {}
+        if endpoint:
+            self._session.set_credentials("local", "local")
         if on_call:
-            self._session.events.register("before-call.*", lambda model, **_: on_call(_name(model)))
+            self._session.register("before-call.*", lambda model, **_: on_call(_name(model)))
 
     def client(self, service: str) -> Any:
         """Return the client of a service, made once."""
@@ -54,7 +59,8 @@ class Aws:
                 s3={"addressing_style": "path"} if self.endpoint else {},
             )
             self._clients[service] = Client(
-                self._session.client(service, endpoint_url=self.endpoint or None, config=settings), self.endpoint
+                self._session.create_client(service, self.region, endpoint_url=self.endpoint or None, config=settings),
+                self.endpoint,
             )
         return self._clients[service]
 
@@ -92,9 +98,12 @@ class Aws:
 
     def upload(self, item: Object, task: Task) -> None:
         """Put a file into the artifact bucket; it appears there only when all of it has arrived."""
-        account = item.bucket.split("-")[1]
-        extra = {"ExpectedBucketOwner": account}
-        self.client("s3").upload_file(str(item.path), item.bucket, item.key, ExtraArgs=extra, Callback=task.advance)
+        owner = {"ExpectedBucketOwner": item.bucket.split("-")[1]}
+        if item.bytes < ONE_PART:
+            self.client("s3").put_object(Bucket=item.bucket, Key=item.key, Body=item.path.read_bytes(), **owner)
+            task.advance(item.bytes)
+        else:
+            self.client("s3").upload_parts(item, owner, task.advance)
 
     def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
         """Create and execute a change set; yield the stack's events until it is done."""
@@ -196,10 +205,23 @@ class Client:
         def call(*args: Any, **kwargs: Any) -> Any:
             try:
                 return method(*args, **kwargs)
-            except (ClientError, BotoCoreError, Boto3Error) as error:
+            except (ClientError, BotoCoreError) as error:
                 raise self._translate(error) from error
 
         return call
+
+    def upload_parts(self, item: Object, extra: dict[str, str], advance: Callable[[int], None]) -> None:
+        """Upload a large file in parts, several at a time."""
+        from boto3.exceptions import S3UploadFailedError
+        from boto3.s3.transfer import S3Transfer
+
+        try:
+            S3Transfer(self._client).upload_file(
+                str(item.path), item.bucket, item.key, callback=advance, extra_args=extra
+            )
+        except S3UploadFailedError as failed:
+            cause = failed.__context__  # what the transfer was told
+            raise self._translate(cause if isinstance(cause, ClientError | BotoCoreError) else failed) from failed
 
     def pages(self, operation: str, **kwargs: Any) -> Iterator[Any]:
         """Yield every page of a listing."""
@@ -209,8 +231,6 @@ class Client:
             raise self._translate(error) from error
 
     def _translate(self, error: Exception) -> AwsError | ToolError:
-        if isinstance(error, Boto3Error) and isinstance(error.__context__, ClientError | BotoCoreError):
-            error = error.__context__  # what boto3's transfer was told
         if isinstance(error, ClientError):
             said = error.response.get("Error", {})
             code = str(said.get("Code", ""))

@@ -58,7 +58,6 @@ def serve(sock: socket.socket, done: threading.Event) -> None:
         done.wait()
         _log.info("ending")
         state.withdraw(alive)
-        server.shutdown()
     finally:
         functions.stop()
         shutil.rmtree(run, ignore_errors=True)
@@ -79,11 +78,12 @@ def _listening(port: int | None) -> socket.socket:
 
 
 def _configure_moto(endpoint: str) -> None:
-    """Set moto's switches, which it reads from the environment: no CORS headers, any region, real lookups of code in S3."""
+    """Set moto's switches, which it reads from the environment: no CORS headers, any region, AWS's own managed policies."""
     os.environ.update(
         MOTO_DISABLE_GLOBAL_CORS="true",
         MOTO_ALLOW_NONEXISTENT_REGION="true",
         MOTO_ENABLE_ISO_REGIONS="true",
+        MOTO_IAM_LOAD_MANAGED_POLICIES="true",
         MOTO_PORT=endpoint.rpartition(":")[2],
     )
 

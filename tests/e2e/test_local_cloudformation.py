@@ -401,6 +401,50 @@ def test_a_queue_that_lambda_could_not_poll_is_refused(
     assert reason in stack.first_failure()["ResourceStatusReason"]
 
 
+def test_awss_managed_policies_are_there_and_count(local_aws: LocalAws) -> None:
+    template = whole()
+    managed = "arn:aws:iam::aws:policy/service-role/AWSLambdaSQSQueueExecutionRole"
+    role = {"AssumeRolePolicyDocument": TRUST, "ManagedPolicyArns": [managed]}
+    template["Resources"]["Role"] = resource("AWS::IAM::Role", role)
+    assert local_aws.deploy(local_aws.name(), template).status == "CREATE_COMPLETE"
+
+
+def test_managed_policies_of_ones_own_count_and_change(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+
+    def template(actions: list[str]) -> dict[str, Any]:
+        statement = {"Effect": "Allow", "Action": actions, "Resource": att("Queue", "Arn")}
+        given = {"PolicyDocument": {"Version": "2012-10-17", "Statement": [statement]}, "Roles": [{"Ref": "Role"}]}
+        made = whole()
+        made["Resources"]["Role"] = resource("AWS::IAM::Role", {"AssumeRolePolicyDocument": TRUST})
+        made["Resources"]["Rights"] = resource("AWS::IAM::ManagedPolicy", given)
+        made["Resources"]["Mapping"]["DependsOn"] = "Rights"
+        return made
+
+    assert "ReceiveMessage" in local_aws.deploy(name, template(["sqs:Send*"])).first_failure()["ResourceStatusReason"]
+    name = local_aws.name()
+    assert local_aws.deploy(name, template(["sqs:*"])).status == "CREATE_COMPLETE"
+    for number in range(6):  # a policy keeps five versions
+        assert local_aws.update(name, template([*READ_QUEUE, f"s3:Get{number}"])).status == "UPDATE_COMPLETE"
+
+
+def test_a_stack_is_deleted_whole(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    template = whole()
+    template["Resources"]["Version"].pop("DeletionPolicy")
+    stack = local_aws.deploy(name, template)
+    client = local_aws.client("cloudformation")
+    client.delete_stack(StackName=name)
+    assert local_aws.wait(stack.described["StackId"]).status == "DELETE_COMPLETE"
+    functions = local_aws.client("lambda")
+    with pytest.raises(functions.exceptions.ResourceNotFoundException):
+        functions.get_function(FunctionName=name)
+    mappings = functions.list_event_source_mappings()["EventSourceMappings"]
+    assert not [mapping for mapping in mappings if name in mapping["FunctionArn"]]
+    assert not local_aws.client("logs").describe_log_groups(logGroupNamePrefix=f"/aws/lambda/{name}")["logGroups"]
+    assert local_aws.deploy(name, template).status == "CREATE_COMPLETE"
+
+
 def test_a_role_that_lambda_may_not_assume_is_refused(local_aws: LocalAws) -> None:
     trust = json.loads(json.dumps(TRUST).replace("lambda.", "ec2."))
     template = {

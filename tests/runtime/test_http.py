@@ -46,6 +46,13 @@ def test_every_front_door_gets_the_answer_in_its_own_form(serve: Serve, name: st
     assert answer == {"statusCode": 200, "body": ANSWER, "isBase64Encoded": False, **expected}
 
 
+def test_a_cold_start_is_told_to_its_caller_only(serve: Serve) -> None:
+    function = serve(events=HTTP)
+    function.telemetry.initialised(0.25)
+    answers = [function(request("/v2/health/live")) for _ in range(2)]
+    assert [answer["headers"].get("server-timing") for answer in answers] == ["init;dur=250.0", None]
+
+
 def test_a_body_in_base64_is_decoded(serve: Serve) -> None:
     event = request("/predict", base64.b64encode(b'{"instances": [[1, 2], [3, 4]]}').decode())
     assert serve(events=HTTP)(event | {"isBase64Encoded": True})["body"] == ANSWER

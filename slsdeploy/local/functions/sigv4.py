@@ -14,6 +14,8 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from urllib.parse import parse_qsl, quote
 
+from botocore.utils import normalize_url_path
+
 from slsdeploy.local.functions.sandbox import ACCESS_KEY, SECRET_KEY
 from slsdeploy.local.functions.url_event import HttpRequest
 
@@ -78,8 +80,8 @@ def _to_sign(request: HttpRequest, headers: Mapping[str, str], found: re.Match[s
     canonical = "\n".join(
         [
             request.method,
-            # Every service but S3 has the path encoded once more.
-            quote(request.path, safe="/~"),
+            # Every service but S3 has the path normalized, and encoded once more.
+            quote(normalize_url_path(request.path), safe="/~"),
             _canonical_query(request.query),
             *(f"{name}:{' '.join(headers.get(name, '').split())}" for name in signed),
             "",

@@ -66,7 +66,7 @@ def _checking_role(put: Callable[..., None]) -> Callable[..., None]:
 
 
 def _trust(role: Any) -> dict[str, Any]:
-    return policies._document(role.assume_role_policy_document)
+    return policies.read(role.assume_role_policy_document)
 
 
 def _updating_all(update: Callable[..., Any]) -> Callable[..., Any]:

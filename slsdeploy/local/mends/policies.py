@@ -42,11 +42,17 @@ def lets_in(statements: Sequence[Mapping[str, Any]], service: str, action: str, 
 
 def role_documents(role: Any) -> list[dict[str, Any]]:
     """Return every policy document of a role, as moto keeps it: inline and managed ones."""
-    managed = [policy.document for policy in role.managed_policies.values()]
-    return [_document(text) for text in [*role.policies.values(), *managed]]
+    managed = [
+        version.document
+        for policy in role.managed_policies.values()
+        for version in policy.versions
+        if version.version_id == policy.default_version_id
+    ]
+    return [read(text) for text in [*role.policies.values(), *managed]]
 
 
-def _document(text: Any) -> dict[str, Any]:
+def read(text: Any) -> dict[str, Any]:
+    """Return a policy document, which moto keeps as text."""
     found: dict[str, Any] = json.loads(text) if isinstance(text, str) else text
     return found
 

@@ -1,0 +1,32 @@
+"""The documentation says what is so: generated parts are as generated, links lead somewhere, every command has an example."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "samples").glob("*/README.md"))]
+
+
+def test_the_command_reference_is_as_generated() -> None:
+    argv = [sys.executable, "-m", "typer", "slsdeploy.cli", "utils", "docs", "--name", "slsdeploy"]
+    generated = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT).stdout
+    assert generated == (ROOT / "docs/commands.md").read_text(), "run `python docs/generate.py`"
+
+
+def test_every_command_shows_an_example() -> None:
+    sections = (ROOT / "docs/commands.md").read_text().split("\n#")[2:]
+    commands = [section for section in sections if "COMMAND [ARGS]" not in section]
+    assert len(commands) > 12
+    assert [section.splitlines()[0] for section in commands if "Example: slsdeploy " not in section] == []
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_to_files_that_are_there(page: Path) -> None:
+    targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
+    assert [target for target in targets if not (page.parent / target).exists()] == []
