@@ -1,5 +1,98 @@
-"""`python -m slsdeploy`."""
+"""The process around the command line: every error and every interruption ends here, as a few lines and an exit code.
 
-from slsdeploy.cli import main
+Exit codes are those of `errors`; 130 after Ctrl-C, 143 after SIGTERM. Nothing else is imported before these signals are ours.
+"""
 
-main()
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from slsdeploy.errors import SlsdeployError
+
+# Ctrl-C, and what ends a cancelled CI job.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+def main(argv: list[str] | None = None) -> NoReturn:
+    """Run the command line to its end."""
+    words = sys.argv[1:] if argv is None else argv
+    received: list[int] = []
+
+    def interrupt(signum: int, frame: FrameType | None) -> None:
+        received.append(signum)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
+    try:
+        code = _run(words)
+    except BaseException as error:
+        # Libraries make errors of their own from KeyboardInterrupt, C extensions an ImportError: the signal is what counts.
+        if received:
+            _leave(received[0], words)
+        code = _end(error, words)
+    for number, handler in before.items():
+        signal.signal(number, handler)
+    sys.exit(code)
+
+
+def _run(words: list[str]) -> int:
+    from slsdeploy import cli
+
+    code = cli.app(words, prog_name="slsdeploy", standalone_mode=False)
+    if code == 128 + signal.SIGINT:  # Typer has caught it
+        raise KeyboardInterrupt
+    return code if isinstance(code, int) else 0
+
+
+def _leave(signum: int, words: list[str]) -> NoReturn:
+    """Say so and end at once: no thread that still uploads is waited for, and another Ctrl-C changes nothing."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
+    message, hint = "interrupted", "the same command goes on from here"
+    try:
+        if "--json" in words:
+            print(f'{{"error": {{"type": "Interrupted", "message": "{message}", "hint": "{hint}", "where": ""}}}}')  # noqa: T201
+        sys.stderr.write(f"\n{message}; {hint}\n")
+        sys.stdout.flush()
+    except (OSError, ValueError, RuntimeError):
+        pass
+    os._exit(128 + signum)
+
+
+def _end(error: BaseException, words: list[str]) -> int:
+    """Draw an error and return its exit code; what nobody but us can mend comes with its traceback."""
+    from slsdeploy.cli import UsageError
+    from slsdeploy.errors import SlsdeployError
+    from slsdeploy.ui import Ui
+
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else 0
+    ui = Ui(as_json="--json" in words)
+    if isinstance(error, UsageError):
+        ui.usage(error)
+        return 2
+    known = error if isinstance(error, SlsdeployError) else _of_the_machine(error)
+    if known is None:
+        ui.bug(error)
+        return 1
+    ui.error(known)
+    return known.exit_code
+
+
+def _of_the_machine(error: BaseException) -> SlsdeployError | None:
+    """Return what is wrong with a file or folder that nobody looked at before it was used."""
+    from slsdeploy.errors import ToolError
+
+    if not isinstance(error, OSError) or error.filename is None:
+        return None
+    hint = "look at the path, its permissions, and the room on its disk"
+    return ToolError(f"cannot use {error.filename}: {error.strerror}", hint, str(error.filename))
+
+
+if __name__ == "__main__":
+    main()

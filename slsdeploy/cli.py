@@ -1,13 +1,13 @@
 """The commands: each parses its options, calls one function, hands the result to `ui`. Everything heavy is imported inside.
 
-Results go to standard output; progress and messages to standard error. Exit codes are those of `errors`, 130 after Ctrl-C.
+Results go to standard output; progress and messages to standard error. Errors are drawn in `__main__`.
 """
 
 from __future__ import annotations
 
-import sys
+import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -239,8 +239,9 @@ def logs(
             }
         )
         return
-    for line in lines:
-        ui.text(line.message)
+    with contextlib.suppress(KeyboardInterrupt) if follow else contextlib.nullcontext():
+        for line in lines:
+            ui.text(line.message)
 
 
 @app.command(epilog=example("slsdeploy status --local"))
@@ -318,29 +319,6 @@ def local_status(as_json: Json = False) -> None:
     _ui(as_json).show(_local_status())
 
 
-def main(argv: list[str] | None = None) -> NoReturn:
-    """Run the command line; every error ends here."""
-    from slsdeploy.errors import SlsdeployError
-
-    words = sys.argv[1:] if argv is None else argv
-    as_json = "--json" in words
-    try:
-        code = app(words, prog_name="slsdeploy", standalone_mode=False)
-    except SlsdeployError as error:
-        _ui(as_json).error(error)
-        code = error.exit_code
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("\ninterrupted; the same command goes on from here\n")
-        code = 130
-    except BrokenPipeError:
-        sys.stdout = None  # nobody reads any more: nothing to flush at exit
-        code = 0
-    except UsageError as error:
-        error.show()
-        code = error.exit_code
-    sys.exit(code if isinstance(code, int) else 0)
-
-
 def _where(folder: Path, stage: str | None, local: bool, settings: list[str] | None) -> Where:
     from slsdeploy.app import Where
 
@@ -350,7 +328,7 @@ def _where(folder: Path, stage: str | None, local: bool, settings: list[str] | N
 
 def _setting(text: str) -> tuple[str, str]:
     key, equals, value = text.partition("=")
-    if not equals:
+    if not equals or not key.strip():
         raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
     return key.strip(), value
 
@@ -384,7 +362,3 @@ def _local_status() -> Any:
 
     found = daemon.status()
     return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.limits)
-
-
-if __name__ == "__main__":
-    main()

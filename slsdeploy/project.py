@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from slsdeploy.config import FILE, Config
+from slsdeploy.config.wording import shown
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
 from slsdeploy.tools import Shell
@@ -55,7 +56,13 @@ def inside(root: Path, path: PurePosixPath | str) -> Path:
     if PurePosixPath(path).is_absolute() or ".." in PurePosixPath(path).parts:
         hint = "copy the file into the project folder, and name it by its path from there"
         raise ProjectError(f"{path} is outside of the project folder", hint, str(path))
-    if not found.resolve().is_relative_to(root):
+    try:
+        is_inside = found.resolve().is_relative_to(root)
+        found.exists()  # fails where a path cannot be one
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: a circle of links, before Python 3.13
+        reason = getattr(error, "strerror", None) or ("it is a link to itself" if "loop" in str(error) else error)
+        raise ProjectError(f"{shown(str(path))} cannot be a file: {reason}", "name another", FILE) from None
+    if not is_inside:
         hint = "copy what it points to into the project folder"
         raise ProjectError(f"{path} is a link that leaves the project folder", hint, str(path))
     return found

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Any
+from typing import IO, Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -30,8 +32,8 @@ class Ui:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self.out = Console(soft_wrap=True, highlight=False)
-        self.err = Console(stderr=True, soft_wrap=True, highlight=False)
+        self.out = _Console(soft_wrap=True, highlight=False)
+        self.err = _Console(stderr=True, soft_wrap=True, highlight=False)
 
     def show(self, result: Any) -> None:
         """Print what a command answers."""
@@ -43,12 +45,16 @@ class Ui:
 
     def document(self, value: object) -> None:
         """Print one JSON document."""
-        print(json.dumps(value, indent=2, default=str))
+        self.text(json.dumps(value, indent=2, default=str))
 
     def text(self, value: str) -> None:
-        """Print text as it is: a template, a log line."""
-        sys.stdout.write(value if value.endswith("\n") else value + "\n")
-        sys.stdout.flush()
+        """Print text as it is: a template, a log line. When nobody reads it any more (`| head`), all is done."""
+        try:
+            sys.stdout.write(value if value.endswith("\n") else value + "\n")
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard(sys.stdout)
+            raise SystemExit(0) from None
 
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Task]:
@@ -105,6 +111,39 @@ class Ui:
             self.err.print(Text.assemble(("where: ", "dim"), error.where))
         if error.hint:
             self.err.print(Text.assemble(("hint: ", "cyan"), error.hint))
+
+    def usage(self, error: Any) -> None:
+        """Show what is wrong with the words on the command line."""
+        if self.as_json:
+            context = getattr(error, "ctx", None)
+            hint = f"{context.command_path} --help" if context else "slsdeploy --help"
+            said = {"type": "UsageError", "message": error.format_message(), "hint": hint, "where": ""}
+            self.document({"error": said})
+        else:
+            error.show()
+
+    def bug(self, error: BaseException) -> None:
+        """Show an error that should not have been possible, with its traceback."""
+        traceback.print_exception(error)
+        hint = "this is a bug in slsdeploy: report it with the traceback that is on standard error"
+        if self.as_json:
+            said = {"type": type(error).__name__, "message": str(error), "hint": hint, "where": ""}
+            self.document({"error": said})
+        else:
+            self.err.print(Text.assemble(("hint: ", "cyan"), hint))
+
+
+class _Console(Console):
+    """A console whose reader may go away (`| head`): the rest is said to nobody, and the work goes on."""
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        _discard(self.file)
+
+
+def _discard(stream: IO[str]) -> None:
+    """Send what is still written to a stream nowhere, so that nothing fails at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def error_document(error: SlsdeployError) -> dict[str, Any]:

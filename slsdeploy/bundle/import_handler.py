@@ -8,6 +8,7 @@ one, if that is the trouble) and `frames` (file, line, function, text of the sou
 
 import importlib
 import json
+import os
 import signal
 import sys
 import traceback
@@ -50,7 +51,15 @@ def describe(error: BaseException, missing: str) -> dict[str, object]:
     if isinstance(error, SyntaxError):
         text = (error.text or "").strip()
         frames.append({"file": error.filename or "", "line": error.lineno or 0, "function": "<module>", "text": text})
-    return {"type": type(error).__name__, "message": str(error), "module": missing, "frames": frames}
+    return {"type": type(error).__name__, "message": words(error), "module": missing, "frames": frames}
+
+
+def words(error: BaseException) -> str:
+    """Return what an exception says, which may itself fail."""
+    try:
+        return str(error)
+    except Exception:
+        return "(its __str__ fails)"
 
 
 def give_up(signum: int, frame: FrameType | None) -> None:
@@ -59,7 +68,7 @@ def give_up(signum: int, frame: FrameType | None) -> None:
 
 
 def main(module: str, path: str) -> None:
-    """Import with a time limit and write the answer."""
+    """Import with a time limit, write the answer, and end at once: threads that the module started may never end."""
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, give_up)
         signal.alarm(LIMIT_SECONDS)
@@ -68,6 +77,7 @@ def main(module: str, path: str) -> None:
         signal.alarm(0)
     with open(path, "w", encoding="utf-8") as stream:  # noqa: PTH123
         json.dump(found, stream)
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ConfigError, Problem
 
 FILE = "slsdeploy.toml"
+_FOLDER = f"give the folder that has the {FILE} in it, or nothing for the one you are in"
 
 
 @dataclass(frozen=True)
@@ -69,15 +71,26 @@ def _without_place(message: str, text: str) -> tuple[str, int]:
     return f"{message[: found.start()]}: {lines[min(line, len(lines)) - 1].strip()}", line
 
 
+def _missing(path: Path) -> ConfigError:
+    folder = path.parent
+    if not folder.exists():
+        return ConfigError(f"there is no folder {folder}", _FOLDER, str(folder))
+    message = f"no {FILE} here" if path.name == FILE else f"{path.name} does not exist"
+    hint = f"`slsdeploy init {shlex.quote(str(folder))} --model MODEL.onnx` writes one"
+    return ConfigError(message, hint, str(path))
+
+
 def read(path: Path) -> File:
     """Read the file as text. Raises ConfigError."""
     try:
         return File(path, path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n"))
     except FileNotFoundError:
-        folder = path.parent
-        message = f"no {FILE} here" if path.name == FILE else f"{path.name} does not exist"
-        raise ConfigError(message, f"`slsdeploy init {folder} --model MODEL.onnx` writes one", str(path)) from None
+        raise _missing(path) from None
+    except NotADirectoryError:
+        raise ConfigError(f"{path.parent.name} is a file", _FOLDER, str(path.parent)) from None
     except UnicodeDecodeError as error:
-        raise ConfigError(f"{path.name} is not text in UTF-8", f"byte {error.start} is none", str(path)) from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        hint = f"save it as UTF-8: byte 0x{error.object[error.start]:02x} on line {line} is not"
+        raise ConfigError(f"{path.name} is not text in UTF-8", hint, str(path)) from None
     except OSError as error:
         raise ConfigError(f"{path.name} cannot be read: {error.strerror}", where=str(path)) from None

@@ -21,6 +21,7 @@ from slsdeploy.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
 ENVIRONMENT = "SLSDEPLOY_"
+OPTION = "--set"
 # Keys that are one value each: these can also come from an option or the environment.
 _INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention")
 _WORDS = ("name", "model", "handler", "python", "architecture", "package", "requirements", "region", "log_level")
@@ -41,7 +42,7 @@ def load(
     `sources` are the event sources (default: those that are installed).
     Every stage in the file is checked, not only the one that is asked for. Raises ConfigError with every problem.
     """
-    path = path / FILE if path.is_dir() else path
+    path = path / FILE if path.is_dir() and path.name != FILE else path
     file = read(path)
     stage = stage or environ.get(f"{ENVIRONMENT}STAGE") or DEFAULT_STAGE
     given = _given(overrides, environ)
@@ -59,7 +60,9 @@ def load(
 def _refusal(path: Path, problems: list[Problem]) -> ConfigError:
     count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
     ordered = sorted(problems, key=lambda problem: problem.line)
-    return ConfigError(f"{path.name} has {count}", where=str(path), problems=tuple(ordered))
+    is_elsewhere = all(problem.message.startswith((OPTION, ENVIRONMENT)) for problem in problems)
+    what = "the configuration" if is_elsewhere else path.name
+    return ConfigError(f"{what} has {count}", where=str(path), problems=tuple(ordered))
 
 
 def _stage_problems(file: File, stage: str) -> Iterator[Problem]:
@@ -107,7 +110,7 @@ def _given(overrides: Mapping[str, object], environ: Mapping[str, str]) -> _Give
     for key, value in overrides.items():
         if value is not None:
             values[key] = _typed(key, value) if isinstance(value, str) else value
-            origins[key] = f"--{key.replace('_', '-')}"
+            origins[key] = f"{OPTION} {key}"
     return _Given(values, origins)
 
 

@@ -35,6 +35,8 @@ def _is_inside(path: PurePosixPath) -> PurePosixPath:
         raise ValueError("expected a path with / between its parts, also on Windows")
     if path.is_absolute() or ".." in path.parts:
         raise ValueError("expected a path inside the project folder, relative to it")
+    if not path.parts or not str(path).isprintable():
+        raise ValueError("expected a file's path")
     return path
 
 

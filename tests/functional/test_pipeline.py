@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from slsdeploy import app, cli, invoking
+from slsdeploy import __main__, app, invoking
 from slsdeploy.app import Where
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError, ProjectError
@@ -157,7 +157,7 @@ def test_json_is_one_document_on_standard_output(
 ) -> None:
     folder = [] if words == ["schema"] else [str(desk.root / "iris.onnx" if words == ["inspect"] else desk.root)]
     with pytest.raises(SystemExit) as ended:
-        cli.main([*words, *folder, "--json"])
+        __main__.main([*words, *folder, "--json"])
     assert ended.value.code == 0
     assert isinstance(json.loads(capsys.readouterr().out), dict)
 

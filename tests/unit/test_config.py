@@ -315,7 +315,7 @@ def test_options_of_a_trigger(folder: Folder, options: str, key: str, message: s
 
 def test_values_from_elsewhere_say_where_from(folder: Folder) -> None:
     problems = folder.problems(FIRST, environ={"SLSDEPLOY_MEMORY": "lots"}, architecture="arm")
-    assert [problem.message.split(":")[0] for problem in problems] == ["--architecture", "SLSDEPLOY_MEMORY"]
+    assert [problem.message.split(":")[0] for problem in problems] == ["--set architecture", "SLSDEPLOY_MEMORY"]
     assert [problem.line for problem in problems] == [0, 0]
 
 

@@ -5,6 +5,7 @@ A module here named `sqs` is the event source that `[[trigger]] type = "sqs"` me
     Trigger                       a frozen dataclass: the options of `[[trigger]]`, with defaults; `__post_init__` raises ValueError
     wire(trigger, site) -> Wiring what the stack needs for it; pure; runs on the developer's machine. Raises ValueError
     start(service, source)        optional: what to import and connect while the environment initialises
+    ONCE = True                   optional: no function can have two of them
     matches(event, source) -> bool        whether a Lambda event is this source's
     handle(event, context, service, source) -> object
                                   answer it; runs inside Lambda

@@ -11,6 +11,9 @@ from typing import Any, Literal
 
 from slsdeploy_runtime.events import Site, Source, Wiring
 
+# An alias has one URL at most: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
+ONCE = True
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
