@@ -5,7 +5,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ARGS ?=
+ARGS ?= -n auto
 
 .PHONY: setup demo test check bench
 setup: $(VENV)/.ready

@@ -67,7 +67,6 @@ def built(result: results.Built) -> Iterator[RenderableType]:
         )
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of 262.1 MB unzipped"
     yield table
-    yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
     yield f"[dim]in[/] {escape(result.path)}"
 
 
