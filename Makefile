@@ -11,6 +11,7 @@ ARGS ?= -n auto
 setup: $(VENV)/.ready
 
 $(VENV)/.ready: pyproject.toml
+	@echo "Setting up $(VENV): some 100 packages, once; half a minute with a fast index"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check "uv>=0.9"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --editable . --group dev

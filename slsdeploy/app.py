@@ -24,6 +24,8 @@ from slsdeploy import stack as stacks
 from slsdeploy.bundle import model
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
+from slsdeploy.rules import model_memory
+from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
 from slsdeploy.types import Artifact, Bundle, Observed, Plan, Project, StackState, Template
 
@@ -207,6 +209,10 @@ def inspect(path: Path) -> Inspected:
         operators=info.operators,
         opset=info.opset,
         digest=info.digest,
+        notes=[
+            f"in Lambda it takes about {model_memory.needed(info.bytes) // 1024**2} MB of memory, "
+            f"and {info.bytes / layer.LIMIT:.1%} of the {layer.LIMIT:,} bytes that a zip and its layers may unpack to"
+        ],
     )
 
 
