@@ -205,7 +205,6 @@ class Engine:
             await pool.kill()
         self._pools.clear()
         await asyncio.to_thread(self.logs.flush, self.logs.take())
-        self.workshop.sandbox.close()
 
     async def _write_logs(self) -> None:
         while True:
