@@ -27,7 +27,7 @@ from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated
 from slsdeploy.rules import model_memory
 from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
-from slsdeploy.types import Artifact, Bundle, Observed, Plan, Project, StackState, Template
+from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Plan, Project, StackState, Template
 
 ALIAS = "live"
 
@@ -209,11 +209,13 @@ def inspect(path: Path) -> Inspected:
         operators=info.operators,
         opset=info.opset,
         digest=info.digest,
-        notes=[
-            f"in Lambda it takes about {model_memory.needed(info.bytes) // 1024**2} MB of memory, "
-            f"and {info.bytes / layer.LIMIT:.1%} of the {layer.LIMIT:,} bytes that a zip and its layers may unpack to"
-        ],
+        notes=[_cost(info)],
     )
+
+
+def _cost(info: ModelInfo) -> str:
+    memory, share = model_memory.needed(info.bytes) // 1024**2, info.bytes / layer.LIMIT
+    return f"in Lambda: about {memory} MB of memory, {share:.1%} of the {layer.LIMIT:,} bytes that a zip and its layers unpack to"
 
 
 def check(where: Where, tools: Tools) -> Checked:
