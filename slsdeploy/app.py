@@ -24,8 +24,10 @@ from slsdeploy import stack as stacks
 from slsdeploy.bundle import model
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
+from slsdeploy.rules import model_memory
+from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
-from slsdeploy.types import Artifact, Bundle, Observed, Plan, Project, StackState, Template
+from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Plan, Project, StackState, Template
 
 ALIAS = "live"
 
@@ -207,7 +209,13 @@ def inspect(path: Path) -> Inspected:
         operators=info.operators,
         opset=info.opset,
         digest=info.digest,
+        notes=[_cost(info)],
     )
+
+
+def _cost(info: ModelInfo) -> str:
+    memory, share = model_memory.needed(info.bytes) // 1024**2, info.bytes / layer.LIMIT
+    return f"in Lambda: about {memory} MB of memory, {share:.1%} of the {layer.LIMIT:,} bytes that a zip and its layers unpack to"
 
 
 def check(where: Where, tools: Tools) -> Checked:

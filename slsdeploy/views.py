@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from rich.console import RenderableType
@@ -77,7 +78,8 @@ def planned(result: results.Planned) -> Iterator[RenderableType]:
         return
     for step in result.steps:
         amount = f" [dim]{size(step['bytes'])}[/]" if "bytes" in step else ""
-        yield f"{step['type'].replace('-', ' ')} [bold]{escape(step['name'])}[/]{amount}"
+        name = re.sub(r"-[0-9a-f]{64}\.zip$", "", step["name"])  # an archive's key ends in its digest
+        yield f"{step['type'].replace('-', ' ')} [bold]{escape(name)}[/]{amount}"
     table = _table("", "resource", "type")
     for change in result.resources:
         table.add_row(ACTIONS[change["action"]], escape(change["logical_id"]), f"[dim]{change['type']}[/]")
@@ -95,7 +97,7 @@ def upped(result: results.Upped) -> Iterator[RenderableType]:
     else:
         took = f"[dim]{result.seconds['total']:.1f} s[/]"
         yield f"[green]✓[/] nothing changed: [bold]{result.stack}[/] version {result.version} is on {where} {took}"
-    yield _outputs(result.outputs, result.endpoint)
+    yield from _outputs(result.outputs, result.endpoint)
 
 
 def invoked(result: results.Invoked) -> Iterator[RenderableType]:
@@ -109,7 +111,7 @@ def invoked(result: results.Invoked) -> Iterator[RenderableType]:
 def stated(result: results.Stated) -> Iterator[RenderableType]:
     """Show what is deployed."""
     yield f"[bold]{result.stack}[/] {result.status}, version {result.version}, {result.package} bundle {result.bundle_digest[:12]}"
-    yield _outputs(result.outputs, result.endpoint)
+    yield from _outputs(result.outputs, result.endpoint)
     yield f"[dim]deployed {result.deployed_at}[/]"
 
 
@@ -147,13 +149,17 @@ def initialised(result: results.Initialised) -> Iterator[RenderableType]:
     yield f"next: [bold]slsdeploy up {escape(result.path)} --local[/]"
 
 
-def _outputs(outputs: Any, endpoint: str) -> Table:
-    table = Table.grid(padding=(0, 2))
-    for name, value in sorted(outputs.items()):
-        table.add_row(f"  [dim]{name}[/]", escape(value))
+def _outputs(outputs: Mapping[str, str], endpoint: str) -> Iterator[RenderableType]:
+    """List what one reaches the function by; what the lines above say already is left out."""
+    lines = {
+        name: value
+        for name, value in sorted(outputs.items())
+        if name not in {"Alias", "FunctionArn", "FunctionName", "Version"}
+    }
     if endpoint:
-        table.add_row("  [dim]AWS endpoint[/]", endpoint)
-    return table
+        lines["AWS endpoint"] = endpoint
+    width = max(map(len, lines), default=0)
+    yield from (f"  [dim]{name:<{width}}[/]  {escape(value)}" for name, value in lines.items())
 
 
 def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:

@@ -56,7 +56,7 @@ def ensure(reporter: Reporter, port: int | None = None) -> Local:
     found = _find()
     if found is not None:
         return _running(found, port)
-    with reporter.step("Starting the local AWS"):
+    with reporter.step("start the local AWS"):
         return start(port)
 
 

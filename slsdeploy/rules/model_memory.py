@@ -12,6 +12,11 @@ _COPIES = 2
 _ENGINE = 80 * 1024**2
 
 
+def needed(weights: int) -> int:
+    """Return the memory (bytes) that a function takes with so many bytes of weights."""
+    return _COPIES * weights + _ENGINE
+
+
 class ModelMemory(Rule):
     """onnxruntime holds about two copies of the weights while it builds a session; Lambda kills what needs more than there is."""
 
@@ -22,7 +27,7 @@ class ModelMemory(Rule):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         weights = sum(info.bytes for info in subject.infos)
-        need = _COPIES * weights + _ENGINE
+        need = needed(weights)
         memory = subject.project.config.memory
         if need > memory * 1024**2:
             message = f"the weights are {megabytes(weights)}, and loading takes about twice that; the function has {memory:,} MB"

@@ -24,7 +24,7 @@ class UnzippedSize(Rule):
         if size >= LIMIT:
             what = "the bundle is" if subject.bundle else "the models alone are"
             message = f"{what} {megabytes(size)} unzipped; Lambda takes less than {megabytes(LIMIT)}"
-            yield self.finding(message, _largest(subject.bundle) + 'use package = "image", which may be 10 GB')
+            yield self.finding(message, _largest(subject.bundle) + "export a smaller model (half precision, int8)")
 
 
 def _largest(bundle: Bundle | None) -> str:

@@ -96,7 +96,8 @@ def local_lambda(folder: Path) -> Iterator[Lab]:
     server.start()
     _, port = server.get_host_and_port()
     endpoint = f"http://127.0.0.1:{port}"
-    functions = Functions(endpoint=endpoint, state=folder / "state", cache=folder / "cache")
+    # What is installed for the functions is the same for every test.
+    functions = Functions(endpoint=endpoint, state=folder / "state", cache=folder.parent / "local-lambda-cache")
     functions.start()
     try:
         yield Lab(endpoint, functions)

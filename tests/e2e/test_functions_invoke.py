@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -409,30 +408,7 @@ def test_without_mount_namespaces_it_says_what_is_missing(
     eventually(lambda: not temporary.exists())
 
 
-def test_functions_die_with_the_local_aws(tmp_path: Path) -> None:
-    """Killed, it ends nothing itself: the kernel does."""
-    if sys.platform != "linux":
-        pytest.skip("only Linux ends children with their parent")
-    script = f"""
-import sys, time
-from pathlib import Path
-from tests.e2e.local_lambda import local_lambda
-with local_lambda(Path({str(tmp_path)!r})) as lab:
-    lab.create("f", "import os\\ndef handler(event, context): return os.getpid()\\n")
-    print(lab.ask("f"), flush=True)
-    time.sleep(60)
-"""
-    root = Path(__file__).parents[2]
-    path = os.pathsep.join([str(root), str(root / "handlers")])
-    daemon = subprocess.Popen(
-        [sys.executable, "-c", script], cwd=root, env={**os.environ, "PYTHONPATH": path}, stdout=subprocess.PIPE
-    )
-    assert daemon.stdout is not None
-    try:
-        pid = int(daemon.stdout.readline())
-        assert psutil.pid_exists(pid)
-    finally:
-        daemon.kill()
-        daemon.wait()
-        daemon.stdout.close()
-    eventually(lambda: not psutil.pid_exists(pid))
+def test_a_runtime_that_is_not_here_runs_on_the_hosts_python_and_that_is_said(lab: Lab) -> None:
+    lab.create("future", "import sys\ndef handler(event, context): return sys.version_info[:2]\n", Runtime="python3.99")
+    assert lab.ask("future") == list(sys.version_info[:2])
+    assert any(limit.startswith("There is no python3.99 here") for limit in lab.functions.limits())

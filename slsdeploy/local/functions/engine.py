@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import math
 import threading
 import time
 import uuid
@@ -16,7 +17,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
 
-from slsdeploy.interpreters import find_interpreter, host_interpreter
+from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
 from slsdeploy.local.functions import registry
 from slsdeploy.local.functions.artifacts import Artifacts
 from slsdeploy.local.functions.environment import Environment
@@ -31,6 +32,7 @@ T = TypeVar("T")
 _log = logging.getLogger(__name__)
 _FRESH_SECONDS = 0.5
 _TRIM_SECONDS = 1.0
+_LOOK_AGAIN_SECONDS = 60.0
 
 
 class Workshop:
@@ -42,15 +44,24 @@ class Workshop:
         self.artifacts = Artifacts(cache)
         self.managed = ManagedRuntimes(cache, shell)
         self._shell = shell
-        self._interpreters: dict[str, Path] = {}
+        self._interpreters: dict[str, tuple[float, Path]] = {}
+        self._fallbacks: set[str] = set()
 
     def interpreter(self, runtime: str) -> Path:
-        """Return the interpreter for a runtime ("python3.13"); the host's own when there is none of that version."""
-        if runtime not in self._interpreters:
-            minor = runtime.removeprefix("python")
-            found = find_interpreter(minor, self._shell) if runtime.startswith("python") else None
-            self._interpreters[runtime] = found or host_interpreter()
-        return self._interpreters[runtime]
+        """Return the interpreter for a runtime ("python3.13"); the host's own when there is none of that version.
+
+        One that was not found is looked for again after a minute: it may have been installed.
+        """
+        until, known = self._interpreters.get(runtime, (0.0, None))
+        if known is not None and time.monotonic() < until:
+            return known
+        if not runtime.startswith("python"):
+            return host_interpreter()
+        found = find_interpreter(runtime.removeprefix("python"), self._shell)
+        (self._fallbacks.discard if found else self._fallbacks.add)(runtime)
+        until = math.inf if found else time.monotonic() + _LOOK_AGAIN_SECONDS
+        self._interpreters[runtime] = (until, found or host_interpreter())
+        return self._interpreters[runtime][1]
 
     def prepare(self, spec: FunctionSpec) -> None:
         """Do beforehand what the first start of a function would have to wait for."""
@@ -66,8 +77,13 @@ class Workshop:
 
     def limits(self) -> list[str]:
         """Say what this host cannot do for a function."""
-        problem = self.managed.problem
-        return [*self.sandbox.limits(), *([f"boto3 is missing from functions: {problem}"] if problem else [])]
+        found = self.sandbox.limits()
+        if self.managed.problem:
+            found.append(f"boto3 is missing from functions: {self.managed.problem}")
+        here = f"Python {host_minor()}"
+        return found + [
+            f"There is no {runtime} here: its functions run on {here}." for runtime in sorted(self._fallbacks)
+        ]
 
 
 class Engine:
@@ -79,6 +95,7 @@ class Engine:
         self.loop: asyncio.AbstractEventLoop
         self._thread = threading.Thread(target=self._run, name="functions", daemon=True)
         self._pools: dict[tuple[str, str, str], Pool] = {}
+        self._retired: list[Pool] = []
         self._specs: dict[tuple[str, str, str | None], tuple[float, FunctionSpec]] = {}
         self._tasks: set[asyncio.Task[Any]] = set()
         self._prepared: set[str] = set()
@@ -130,6 +147,7 @@ class Engine:
         pool = self._pools.get(spec.key)
         if pool is None or (pool.spec is not spec and pool.spec.revision != spec.revision):
             if pool is not None:
+                self._retired.append(pool)
                 self.spawn(pool.retire())
             pool = self._pools[spec.key] = Pool(spec, self._make)
         pool.spec = spec
@@ -145,7 +163,7 @@ class Engine:
         revisions = {spec.key: spec.revision for spec in current}
         for key, pool in list(self._pools.items()):
             if revisions.get(key) != pool.spec.revision:
-                del self._pools[key]
+                self._retired.append(self._pools.pop(key))
                 await pool.retire()
 
     def prepare(self, current: list[FunctionSpec]) -> None:
@@ -183,11 +201,10 @@ class Engine:
     async def _end(self) -> None:
         for task in list(self._tasks):
             task.cancel()
-        for pool in self._pools.values():
+        for pool in [*self._pools.values(), *self._retired]:
             await pool.kill()
         self._pools.clear()
         await asyncio.to_thread(self.logs.flush, self.logs.take())
-        self.workshop.sandbox.close()
 
     async def _write_logs(self) -> None:
         while True:
@@ -205,6 +222,8 @@ class Engine:
             for pool in list(self._pools.values()):
                 with contextlib.suppress(OSError):
                     await pool.trim()
+            # A retired pool is kept until its last request is done, so that stopping ends that too.
+            self._retired = [pool for pool in self._retired if pool.environments]
 
 
 def new_request(spec: FunctionSpec, payload: bytes, qualifier: str | None, **options: Any) -> Request:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 import sys
 import tempfile
 from collections.abc import Mapping, Sequence
@@ -43,12 +44,6 @@ class Sandbox:
         self.level = "none"
         if sys.platform == "linux" and os.environ.get(MOUNTS) != "off":
             self._probe(shell)
-
-    def close(self) -> None:
-        """Remove the folder that the roots are mounted on (in the functions' own namespaces only)."""
-        if self._root is not None:
-            self._root.rmdir()
-            self._root = None
 
     def start(
         self, spec: FunctionSpec, mounts: Mounts, runtime: Path, interpreter: Path, variables: Mapping[str, str]
@@ -99,7 +94,9 @@ class Sandbox:
 
     def _probe(self, shell: Shell) -> None:
         """Try once, with a folder of no consequence, what a function will need."""
-        root = Path(tempfile.mkdtemp(prefix="slsdeploy-", dir="/tmp"))
+        root = _mount_point()
+        if root is None:
+            return
         empty = self._state / "empty"
         empty.mkdir(parents=True, exist_ok=True)
         for level in LEVELS:
@@ -108,7 +105,20 @@ class Sandbox:
             if shell.run(_launch(host_interpreter(), spec)).code == 0:
                 self.level, self._root = level, root
                 return
-        root.rmdir()
+
+
+def _mount_point() -> Path | None:
+    """Return an empty folder of ours in /tmp, which functions do not see: roots are mounted on it, in their namespaces only.
+
+    It is always the same one and never removed, so a local AWS that was killed leaves nothing more behind.
+    """
+    folder = Path(f"/tmp/slsdeploy-root-{os.getuid()}")
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+    except OSError:
+        return None
+    return folder if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() else None
 
 
 def _launch(python: Path, spec: Mapping[str, object]) -> list[str]:

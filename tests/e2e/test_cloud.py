@@ -1,0 +1,110 @@
+"""One contract for the account in memory that tests use and for the real client on the local AWS."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slsdeploy.effects.aws import Aws
+from slsdeploy.errors import AwsError, DeployError, ToolError
+from slsdeploy.plan import make_plan
+from slsdeploy.tools import Cloud
+from slsdeploy.types import Artifact, Object, Template
+from tests.fakes import FakeCloud, FakeTask
+
+pytestmark = pytest.mark.e2e
+
+QUEUE = {"Type": "AWS::SQS::Queue", "Metadata": {"slsdeploy": {"data": True}}, "DeletionPolicy": "RetainExceptOnCreate"}
+# Refused by Lambda: its code is nowhere.
+BROKEN = {
+    "Type": "AWS::Lambda::Function",
+    "Properties": {
+        "Runtime": "python3.13",
+        "Handler": "a.b",
+        "Role": "arn:aws:iam::123456789012:role/none",
+        "Code": {"S3Bucket": "nowhere-at-all", "S3Key": "nothing"},
+    },
+}
+
+
+@pytest.fixture(params=["fake", "local"])
+def cloud(request: pytest.FixtureRequest, local_aws: Any) -> Cloud:
+    return FakeCloud(failing="Broken") if request.param == "fake" else Aws("us-east-1", local_aws.endpoint)
+
+
+def template(stack: str, **resources: Any) -> Template:
+    wanted = {"Resources": {"Queue": QUEUE, **resources}, "Outputs": {"Url": {"Value": {"Ref": "Queue"}}}}
+    return Template(stack, sam={}, cloudformation=wanted, tags={"slsdeploy:name": "a"})
+
+
+def drain(events: Any) -> list[str]:
+    return [event.logical_id for event in events if event.status.endswith("COMPLETE")]
+
+
+def test_a_stack_comes_is_seen_and_goes(cloud: Cloud, local_aws: Any) -> None:
+    stack = local_aws.name("contract")
+    assert cloud.observe(stack).stack is None
+    assert cloud.stack_state(stack) is None
+    wanted = template(stack)
+    assert "Queue" in drain(cloud.deploy_stack(wanted, is_new=True))
+    state = cloud.observe(stack).stack
+    assert state is not None
+    assert (state.name, state.status, dict(state.tags)) == (stack, "CREATE_COMPLETE", dict(wanted.tags))
+    assert state.template == wanted.cloudformation
+    assert set(state.outputs) == {"Url"}
+    assert [kind for kind, _ in cloud.data_resources(state).values()] == ["AWS::SQS::Queue"]
+    drain(cloud.delete_stack(stack))
+    assert cloud.stack_state(stack) is None
+
+
+def test_what_is_deployed_needs_no_step(cloud: Cloud, local_aws: Any) -> None:
+    stack = local_aws.name("contract")
+    wanted, nothing = template(stack), Artifact((), {}, {}, "d", "zip")
+    drain(cloud.deploy_stack(wanted, is_new=True))
+    assert make_plan(wanted, nothing, cloud.observe(stack)).resources == ()
+    drain(cloud.delete_stack(stack))
+
+
+def test_a_failure_names_the_resource_and_leaves_nothing(cloud: Cloud, local_aws: Any) -> None:
+    stack = local_aws.name("contract")
+    with pytest.raises(DeployError, match=r"^Broken \(AWS::Lambda::Function\) failed: "):
+        drain(cloud.deploy_stack(template(stack, Broken=BROKEN), is_new=True))
+    assert cloud.stack_state(stack) is None
+
+
+def test_objects_are_there_once_uploaded_and_gone_once_deleted(cloud: Cloud, local_aws: Any, tmp_path: Path) -> None:
+    stack = local_aws.name("contract")
+    observed = cloud.observe(stack)
+    if not observed.has_bucket:
+        cloud.create_bucket(observed.bucket)
+    for size in (10, 9 * 1024 * 1024):
+        path = tmp_path / "part.zip"
+        path.write_bytes(b"x" * size)
+        task = FakeTask()
+        item = Object(observed.bucket, f"{stack}/part-{size}.zip", path, size)
+        cloud.upload(item, task)
+        assert task.amount == size
+        assert cloud.observe(stack).objects == {item.key}
+        cloud.delete_objects(observed.bucket, frozenset({item.key}))
+        assert cloud.observe(stack).objects == frozenset()
+
+
+def test_refusals_of_aws_are_ours(local_aws: Any) -> None:
+    aws = Aws("us-east-1", local_aws.endpoint)
+    with pytest.raises(AwsError) as caught:
+        aws.invoke("no-such-function", "live", b"{}")
+    assert caught.value.code == "ResourceNotFoundException"
+    assert caught.value.where == "lambda:Invoke"
+
+
+def test_an_endpoint_that_is_gone_says_what_to_do() -> None:
+    with pytest.raises(ToolError, match="has gone away"):
+        Aws("us-east-1", "http://127.0.0.1:9").observe("iris-dev")
+
+
+def test_every_call_is_told(local_aws: Any) -> None:
+    calls: list[str] = []
+    Aws("us-east-1", local_aws.endpoint, on_call=calls.append).observe("none-dev")
+    assert calls == ["cloudformation:DescribeStacks", "sts:GetCallerIdentity", "s3:ListObjectsV2"]
