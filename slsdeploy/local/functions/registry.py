@@ -14,6 +14,10 @@ from slsdeploy.local.functions.values import Archive, FunctionSpec, Refused
 ACCOUNT = "123456789012"
 KEPT = "slsdeploy_kept"  # what moto forgets of a function is kept under this name (see hooks.py)
 
+# A deleted layer version goes on working for the functions that use it:
+# https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html#layers-delete
+_in_use: dict[str, Any] = {}
+
 
 def split_name(function: str) -> tuple[str, str | None]:
     """Return the name and the qualifier of a name, a partial ARN or an ARN.
@@ -78,10 +82,14 @@ def event_invoke_config(region: str, function: str) -> dict[str, Any]:
 def functions() -> list[FunctionSpec]:
     """Return every version of every zip function of every region."""
     specs: list[FunctionSpec] = []
+    used: set[str] = set()
     for region, backend in list(lambda_backends[ACCOUNT].items()):
         for group in list(backend._lambdas._functions.values()):
             found = [group["latest"], *group["versions"]]
             specs += [spec_of(one, region) for one in found if one is not None and one.package_type == "Zip"]
+            used |= {layer["Arn"] for one in found if one is not None for layer in one.layers}
+    for arn in _in_use.keys() - used:
+        _in_use.pop(arn, None)
     return specs
 
 
@@ -98,8 +106,10 @@ def _is_published(function: Any) -> bool:
 
 def _layer(arn: str, region: str) -> Archive:
     version = lambda_backends[ACCOUNT][region].layers_versions_by_arn(arn)
+    version = _in_use.get(arn) if version is None else version
     if version is None:
         raise Refused(502, "InvalidParameterValueException", f"Layer version {arn} does not exist.")
+    _in_use[arn] = version
     return Archive(_hex(version.code_sha_256, version.code_bytes), lambda: bytes(version.code_bytes))
 
 
