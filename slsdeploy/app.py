@@ -17,17 +17,18 @@ from pathlib import Path
 from slsdeploy import apply as effects
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
+from slsdeploy import failure, rules, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
-from slsdeploy import rules, targets
 from slsdeploy import stack as stacks
-from slsdeploy.bundle import model
+from slsdeploy.bundle import model, place
+from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
 from slsdeploy.rules import model_memory
 from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
-from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Plan, Project, StackState, Template
+from slsdeploy.types import Artifact, Bundle, Deployment, ModelInfo, Observed, Plan, Project, StackState, Template
 
 ALIAS = "live"
 
@@ -58,13 +59,13 @@ def up(where: Where, tools: Tools) -> Upped:
     """Build, plan, publish, deploy, smoke-test."""
     began = time.perf_counter()
     project = open_project(where, tools)
-    bundle = building.build(project, tools)
-    built = time.perf_counter()
-    cloud = tools.connect(project)
-    decided = decide(project, bundle, cloud, tools)
-    deployment = effects.apply(decided.plan, decided.template, cloud, tools.reporter)
-    if deployment.changed:
-        smoke_test(project.stack, cloud, tools)
+    with place.exclusive(project.work, tools, "deployment"):
+        bundle = building.build(project, tools)
+        built = time.perf_counter()
+        cloud = tools.connect(project)
+        decided = decide(project, bundle, cloud, tools)
+        deployment = effects.apply(decided.plan, decided.template, cloud, tools.reporter)
+        smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
     outputs = deployment.outputs
     return Upped(
@@ -139,19 +140,23 @@ def template(where: Where, tools: Tools) -> Template:
     return stacks.make_template(project, artifact, region)
 
 
-def smoke_test(function: str, cloud: Cloud, tools: Tools) -> None:
-    """Ask the deployed function whether it has loaded its models.
+def smoke_test(project: Project, deployment: Deployment, cloud: Cloud, tools: Tools) -> None:
+    """Ask the deployed function whether it has loaded its models; once it has said so, no more.
 
     Raises DeployError when it does not start.
     """
+    if record.is_tested(project.work, deployment.id):
+        return
     with tools.reporter.step("smoke test"):
-        answer = cloud.invoke(function, ALIAS, b'{"slsdeploy": "ready"}')
-    if answer.function_error:
-        raise DeployError(
-            f"the stack is deployed, but the function does not start: {answer.payload.decode('utf-8', 'replace')[:2000]}",
-            hint="read `slsdeploy logs`, mend the project and run `slsdeploy up` again",
-            where=function,
-        )
+        answer = cloud.invoke(project.stack, ALIAS, b'{"slsdeploy": "ready"}')
+        if answer.function_error:
+            told = failure.read(failure.decoded(answer.payload), answer.function_error)
+            raise DeployError(
+                f"the stack is deployed, but the function does not start: {told.text}",
+                hint="read `slsdeploy logs`, mend the project and run `slsdeploy up` again",
+                where=project.stack,
+            )
+    record.remember_tested(project.work, deployment.id)
 
 
 def status(where: Where, tools: Tools) -> Stated:
@@ -230,6 +235,7 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     cloud = tools.connect(project)
     observed = cloud.observe(project.stack)
     if observed.stack is None:
+        cloud.delete_objects(observed.bucket, observed.objects)  # an interrupted `up` or `down` left them
         return Downed(stack=project.stack, removed=False, kept=())
     data = cloud.data_resources(observed.stack)
     with tools.reporter.step(f"delete stack {project.stack}"):

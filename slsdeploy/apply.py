@@ -31,6 +31,7 @@ def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> D
     uploaded = sum(step.object.bytes for step in plan.steps if isinstance(step, Upload))
     return Deployment(
         stack=template.stack,
+        id=f"{state.id} {state.outputs.get('Version', '')}",
         changed=plan.changed,
         uploaded_bytes=uploaded,
         publish_seconds=publish_seconds,

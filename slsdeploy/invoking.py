@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from slsdeploy import failure
 from slsdeploy.app import ALIAS, Where, deployed, open_project
 from slsdeploy.bundle import model, sample
 from slsdeploy.errors import ProjectError, ToolError
@@ -27,8 +28,8 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
             raise ProjectError(
                 "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
             )
-        return _post(f"{url.rstrip('/')}/predict", event or sample_event(project, "direct"), cloud)
-    return _call(project.stack, event or sample_event(project, source), cloud)
+        return _post(f"{url.rstrip('/')}/predict", sample_event(project, "direct") if event is None else event, cloud)
+    return _call(project.stack, sample_event(project, source) if event is None else event, cloud)
 
 
 def read_event(source: str | None) -> bytes | None:
@@ -93,14 +94,11 @@ def sample_event(project: Project, source: str) -> bytes:
 
 def _call(function: str, event: bytes, cloud: Cloud) -> Invoked:
     answer = cloud.invoke(function, ALIAS, event)
-    payload = _decoded(answer.payload)
-    error = None
+    payload = failure.decoded(answer.payload)
+    error = _refusal(payload)
     if answer.function_error:
-        told = payload if isinstance(payload, dict) else {}
-        error = {
-            "type": str(told.get("errorType", answer.function_error)),
-            "message": str(told.get("errorMessage", payload)),
-        }
+        told = failure.read(payload, answer.function_error)
+        error = {"type": told.type, "message": told.message}
     return Invoked(
         status_code=answer.status_code,
         payload=payload,
@@ -109,6 +107,14 @@ def _call(function: str, event: bytes, cloud: Cloud) -> Invoked:
         init_ms=answer.init_ms,
         error=error,
     )
+
+
+def _refusal(payload: Any) -> dict[str, str] | None:
+    """Return what the runtime says of a direct event that it does not take."""
+    said = payload.get("error") if isinstance(payload, dict) and len(payload) == 1 else None
+    if not isinstance(said, dict) or said.get("type") != "BadInput":
+        return None
+    return {"type": "BadInput", "message": str(said.get("message", ""))}
 
 
 def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
@@ -123,16 +129,16 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
             f"{url} does not answer: {error}", hint="look at `slsdeploy status` and `slsdeploy logs`", where=url
         ) from error
     took = (time.perf_counter() - began) * 1000
-    payload = _decoded(answer.data)
+    payload = failure.decoded(answer.data)
     init = _init_ms(answer.headers.get("server-timing", ""))
-    failure = None
+    error = None
     if answer.status >= 400:
-        failure = {
+        error = {
             "type": f"HTTP {answer.status}",
             "message": payload if isinstance(payload, str) else json.dumps(payload),
         }
     return Invoked(
-        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=failure
+        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=error
     )
 
 
@@ -143,10 +149,3 @@ def _init_ms(server_timing: str) -> float | None:
         if name == "init":
             return next((float(p[4:]) for p in parameters if p.startswith("dur=")), 0.0)
     return None
-
-
-def _decoded(payload: bytes) -> Any:
-    try:
-        return json.loads(payload)
-    except ValueError:
-        return payload.decode("utf-8", "replace")

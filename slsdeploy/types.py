@@ -268,9 +268,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
-    """What was done."""
+    """What was done. `id` names the stack and the function's version in it: the same id, the same code is live."""
 
     stack: str
+    id: str
     changed: bool
     uploaded_bytes: int
     publish_seconds: float

@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from slsdeploy import results
+from slsdeploy import failure, results
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
@@ -102,7 +102,10 @@ def upped(result: results.Upped) -> Iterator[RenderableType]:
 
 def invoked(result: results.Invoked) -> Iterator[RenderableType]:
     """Show an answer, then how long it took."""
-    yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
+    if result.error and isinstance(result.payload, dict) and "stackTrace" in result.payload:
+        yield f"[red]{escape(failure.read(result.payload, '').text)}[/]"
+    else:
+        yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
     start = f"cold start, init {result.init_ms:.0f} ms" if result.init_ms is not None else "warm"
     colour = "red" if result.error else "dim"
     yield f"[{colour}]{result.status_code} in {result.duration_ms:.1f} ms, {start}[/]"

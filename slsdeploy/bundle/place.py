@@ -17,11 +17,14 @@ _OLD = ".old-"
 
 
 @contextmanager
-def exclusive(work: Path, tools: Tools) -> Iterator[None]:
-    """Hold the stage's folder for one build; another one waits. The system lets go of it when the process ends, however it does."""
+def exclusive(work: Path, tools: Tools, what: str = "build") -> Iterator[None]:
+    """Hold the stage's folder for one build (or deployment); another one waits.
+
+    The system lets go of it when the process ends, however it does.
+    """
     work.mkdir(parents=True, exist_ok=True)
     _ignore(work.parent)
-    with (work / ".lock").open("w") as stream:
+    with (work / f".{what}.lock").open("w") as stream:
         try:
             import fcntl
         except ImportError:  # Windows: renames are atomic all the same
@@ -30,7 +33,7 @@ def exclusive(work: Path, tools: Tools) -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with tools.reporter.waiting("wait for another build of this project"):
+            with tools.reporter.waiting(f"wait for another {what} of this project"):
                 fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

@@ -14,7 +14,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError, EndpointConnectionError, NoCredentialsError, NoRegionError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    HTTPClientError,
+    NoCredentialsError,
+    NoRegionError,
+)
 from botocore.session import Session
 
 from slsdeploy.effects import data, stacks
@@ -25,6 +32,17 @@ from slsdeploy.types import Object, Observed, StackState, Template
 DEFAULT_REGION = "us-east-1"
 ONE_PART = 8 * 1024 * 1024  # bytes; what boto3 sends in one request
 NOT_FOUND = frozenset({"404", "NoSuchBucket", "ResourceNotFoundException", "NotFound"})
+
+_TOO_LARGE = "Lambda takes events of 6 MB; put more into S3, and use a trigger of type s3"
+_EXPIRED = "sign in again: the credentials have expired"
+_HINTS = {
+    "RequestTooLargeException": _TOO_LARGE,
+    "RequestEntityTooLargeException": _TOO_LARGE,
+    "InvalidRequestContentException": "the event must be JSON",
+    "ExpiredToken": _EXPIRED,
+    "ExpiredTokenException": _EXPIRED,
+    "InvalidClientTokenId": "look at the credentials: AWS does not know them",
+}
 
 
 class Aws:
@@ -75,16 +93,28 @@ class Aws:
             account=account,
             region=self.region,
             bucket=bucket,
-            has_bucket=keys is not None,
+            has_bucket=bool(keys) or (keys is not None and self._is_protected(bucket)),
             objects=frozenset(keys or ()),
             stack=state,
         )
+
+    def _is_protected(self, bucket: str) -> bool:
+        """Say whether a bucket without archives has the policy, which is set last: creating it may have been interrupted."""
+        try:
+            self.client("s3").get_bucket_policy(Bucket=bucket)
+        except AwsError as refused:
+            return refused.code != "NoSuchBucketPolicy"
+        return True
 
     def create_bucket(self, bucket: str) -> None:
         """Create the artifact bucket: private, encrypted, TLS only."""
         s3 = self.client("s3")
         place = {} if self.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": self.region}}
-        s3.create_bucket(Bucket=bucket, **place)
+        try:
+            s3.create_bucket(Bucket=bucket, **place)
+        except AwsError as refused:
+            if refused.code != "BucketAlreadyOwnedByYou":  # begun before, and not finished
+                raise
         s3.put_public_access_block(
             Bucket=bucket,
             PublicAccessBlockConfiguration={
@@ -235,9 +265,9 @@ class Client:
             said = error.response.get("Error", {})
             code = str(said.get("Code", ""))
             where = f"{self._client.meta.service_model.service_name}:{error.operation_name}"
-            hint = f"allow {where} to whoever deploys" if "AccessDenied" in code else ""
+            hint = f"allow {where} to whoever deploys" if "AccessDenied" in code else _hint(code, str(error))
             return AwsError(f"AWS refused {where}: {said.get('Message', error)}", hint=hint, where=where, code=code)
-        if isinstance(error, EndpointConnectionError) and self._endpoint:
+        if isinstance(error, ConnectionError | HTTPClientError) and self._endpoint:
             return ToolError(
                 "the local AWS has gone away",
                 hint="run the same command again: it starts a new one (what was deployed to the old one is gone with it)",
@@ -254,6 +284,15 @@ class Client:
             f"the call to AWS failed: {error}",
             hint="check the connection and the credentials, then run the command again",
         )
+
+
+def _hint(code: str, message: str) -> str:
+    """Say what to do about a refusal that its message leaves open."""
+    if "ROLLBACK_FAILED" in message:
+        return "an update could be neither made nor undone: `aws cloudformation continue-update-rollback`, or `slsdeploy down`"
+    if "IN_PROGRESS" in message:
+        return "somebody else deploys it; run the command again when that is done"
+    return _HINTS.get(code, "")
 
 
 def _name(model: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -56,7 +57,7 @@ def deploy(client: Any, template: Template, is_new: bool) -> Iterator[StackEvent
 
     Raises DeployError with the first resource that failed, not the cascade behind it.
     """
-    name = f"slsdeploy-{int(time.time())}"
+    name = f"slsdeploy-{uuid.uuid4()}"  # its own, also when two deploy at once
     made = client.create_change_set(
         StackName=template.stack,
         ChangeSetName=name,
