@@ -131,14 +131,12 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
     took = (time.perf_counter() - began) * 1000
     payload = failure.decoded(answer.data)
     init = _init_ms(answer.headers.get("server-timing", ""))
-    error = None
+    refusal = None
     if answer.status >= 400:
-        error = {
-            "type": f"HTTP {answer.status}",
-            "message": payload if isinstance(payload, str) else json.dumps(payload),
-        }
+        message = payload if isinstance(payload, str) else json.dumps(payload)
+        refusal = {"type": f"HTTP {answer.status}", "message": message}
     return Invoked(
-        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=error
+        answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=refusal
     )
 
 
