@@ -31,7 +31,7 @@ begin the file with `#:schema <its path>`.
 PRECEDENCE = """
 ## Where a value comes from
 
-The first that has one: an option of the command (`--memory 512`), the environment (`SLSDEPLOY_MEMORY=512`, for every key that is
+The first that has one: an option of the command (`--set memory=512`), the environment (`SLSDEPLOY_MEMORY=512`, for every key that is
 one value; `SLSDEPLOY_STAGE` for the stage), the stage's table (`[stages.prod]`), the file, the default.
 """
 

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from slsdeploy import apply as effects
+from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
 from slsdeploy import failure, rules, targets
@@ -64,7 +64,7 @@ def up(where: Where, tools: Tools) -> Upped:
         built = time.perf_counter()
         cloud = tools.connect(project)
         decided = decide(project, bundle, cloud, tools)
-        deployment = effects.apply(decided.plan, decided.template, cloud, tools.reporter)
+        deployment = applying.apply(decided.plan, decided.template, cloud, tools.reporter)
         smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
     outputs = deployment.outputs
@@ -135,7 +135,9 @@ def template(where: Where, tools: Tools) -> Template:
     """Return the template as it would be deployed, without asking AWS anything: the account's id is a placeholder in it."""
     project = open_project(where, tools)
     bundle = building.build(project, tools)
-    region = project.config.region or "us-east-1"
+    region = (
+        project.config.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
+    )
     artifact = targets.find(bundle.package).artifact(bundle, f"slsdeploy-ACCOUNT-{region}", project.stack)
     return stacks.make_template(project, artifact, region)
 
@@ -185,7 +187,7 @@ def deployed(project: Project, cloud: Cloud) -> StackState:
     Raises ProjectError when there is none.
     """
     state = cloud.stack_state(project.stack)
-    if state is None:
+    if state is None or state.status in planning.EMPTY:
         place = " --local" if project.local else ""
         raise ProjectError(
             f"{project.name} is not deployed to stage {project.stage}{' of the local AWS' if project.local else ''}",

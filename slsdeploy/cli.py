@@ -195,6 +195,7 @@ def invoke(
     ] = False,
     stage: Stage = None,
     local: Local = False,
+    settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -207,7 +208,7 @@ def invoke(
     ui = _ui(as_json, verbose)
     tools = _tools(ui, start_local=False)
     result = invoking.invoke(
-        _where(folder, stage, local, None), tools, invoking.read_event(event), source=sample, over_url=url
+        _where(folder, stage, local, settings), tools, invoking.read_event(event), source=sample, over_url=url
     )
     ui.show(result)
     if result.error:
@@ -221,15 +222,16 @@ def logs(
     since: Annotated[int, typer.Option(metavar="MINUTES", help="how far back to begin")] = 60,
     stage: Stage = None,
     local: Local = False,
+    settings: Settings = None,
     as_json: Json = False,
 ) -> None:
     """Print the function's log."""
     from slsdeploy import app as pipeline
 
+    if follow and as_json:
+        raise typer.BadParameter("--json prints one document, and -f never ends", param_hint="-f")
     ui = _ui(as_json)
-    lines = pipeline.logs(
-        _where(folder, stage, local, None), _tools(ui, start_local=False), since, follow=follow and not as_json
-    )
+    lines = pipeline.logs(_where(folder, stage, local, settings), _tools(ui, start_local=False), since, follow)
     if as_json:
         ui.document(
             {
@@ -246,13 +248,18 @@ def logs(
 
 @app.command(epilog=example("slsdeploy status --local"))
 def status(
-    folder: Folder = HERE, stage: Stage = None, local: Local = False, as_json: Json = False, verbose: Verbose = False
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
 ) -> None:
     """Say what is deployed."""
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
-    ui.show(pipeline.status(_where(folder, stage, local, None), _tools(ui, start_local=False)))
+    ui.show(pipeline.status(_where(folder, stage, local, settings), _tools(ui, start_local=False)))
 
 
 @app.command(epilog=example("slsdeploy down --local"))
@@ -263,6 +270,7 @@ def down(
     ] = False,
     stage: Stage = None,
     local: Local = False,
+    settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
@@ -273,7 +281,7 @@ def down(
     from slsdeploy import app as pipeline
 
     ui = _ui(as_json, verbose)
-    ui.show(pipeline.down(_where(folder, stage, local, None), _tools(ui, start_local=False), delete_data))
+    ui.show(pipeline.down(_where(folder, stage, local, settings), _tools(ui, start_local=False), delete_data))
 
 
 @app.command(epilog=example("slsdeploy schema > slsdeploy.schema.json"))

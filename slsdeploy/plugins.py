@@ -1,4 +1,4 @@
-"""What there is one file each of: event sources, model formats, packaging targets; found by looking into their folders."""
+"""What there is one file each of, found by looking into its folder: the event sources."""
 
 from __future__ import annotations
 
@@ -7,20 +7,11 @@ from importlib import import_module
 from types import ModuleType
 
 import slsdeploy_runtime.events
-import slsdeploy_runtime.formats
 
 
 def event_sources() -> dict[str, ModuleType]:
     """Return the event sources by the word that `[[trigger]] type` takes, without those that every function has."""
-    sources = _modules(slsdeploy_runtime.events)
-    return {name: module for name, module in sources.items() if hasattr(module, "Trigger")}
-
-
-def formats() -> dict[str, ModuleType]:
-    """Return the model formats by their name."""
-    return _modules(slsdeploy_runtime.formats)
-
-
-def _modules(package: ModuleType) -> dict[str, ModuleType]:
+    package = slsdeploy_runtime.events
     names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
-    return {name: import_module(f"{package.__name__}.{name}") for name in names}
+    modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
+    return {name: module for name, module in modules.items() if hasattr(module, "Trigger")}

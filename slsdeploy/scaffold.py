@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from pathlib import Path
 
 from slsdeploy import plugins
 from slsdeploy.bundle import model as models
-from slsdeploy.config import FILE
+from slsdeploy.config import FILE, NAME, NAME_LENGTH
 from slsdeploy.errors import ConfigError, ProjectError
 from slsdeploy.results import Initialised
 
@@ -18,7 +19,7 @@ IGNORED = ".slsdeploy/\n__pycache__/\n"
 def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> Initialised:
     """Write slsdeploy.toml (and .gitignore), and copy the model beside it when it lies elsewhere.
 
-    Raises ProjectError when the folder has a project already, or the model cannot be served.
+    Raises ProjectError when the folder has a project already, or the model cannot be served; ConfigError for a name that cannot be.
     """
     target = folder / FILE
     if target.exists():
@@ -27,11 +28,16 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
     unknown = [word for word in triggers if word not in known]
     if unknown:
         raise ConfigError(f"unknown trigger {unknown[0]!r}", hint=f"one of: {', '.join(known)}")
+    chosen = name or project_name(folder.resolve().name or model.stem)
+    if not re.fullmatch(NAME, chosen) or len(chosen) > NAME_LENGTH:
+        hint = f"--name {project_name(chosen)}"
+        raise ConfigError(
+            f"{chosen!r} cannot be a name: lower-case letters, digits, single hyphens, {NAME_LENGTH} at most", hint=hint
+        )
     models.inspect(model)
     folder.mkdir(parents=True, exist_ok=True)
     written = [FILE]
     inside = _place(model, folder, written)
-    chosen = name or project_name(folder.resolve().name if folder.resolve().name else model.stem)
     target.write_text(toml(chosen, inside, triggers), encoding="utf-8")
     ignore = folder / ".gitignore"
     if not ignore.exists():
@@ -42,15 +48,16 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
 
 def toml(name: str, model: str, triggers: list[str]) -> str:
     """Return the text of a project file."""
-    head = f'name = "{name}"\nmodel = "{model}"\n'
+    # JSON's strings are TOML's
+    head = f"name = {json.dumps(name)}\nmodel = {json.dumps(model, ensure_ascii=False)}\n"
     return head + "".join(f'\n[[trigger]]\ntype = "{trigger}"\n' for trigger in triggers)
 
 
 def project_name(text: str) -> str:
     """Make a name that stacks, functions and queues may have out of any text."""
     words = re.findall(r"[a-z0-9]+", text.lower())
-    name = "-".join(words)[:32].strip("-")
-    return name if name[:1].isalpha() else f"model-{name}".strip("-")[:32]
+    name = "-".join(words)[:NAME_LENGTH].strip("-")
+    return name if name[:1].isalpha() else f"model-{name}".strip("-")[:NAME_LENGTH]
 
 
 def _place(model: Path, folder: Path, written: list[str]) -> str:
@@ -61,6 +68,9 @@ def _place(model: Path, folder: Path, written: list[str]) -> str:
     base = resolved.parent
     for file in models.inspect(model).files:
         relative = file.resolve().relative_to(base)
+        if (folder / relative).exists():
+            hint = f"move it away, or put the model there yourself and name it: --model {folder / relative}"
+            raise ProjectError(f"there is a {relative} already", hint=hint, where=str(folder / relative))
         (folder / relative).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / relative)
         written.append(relative.as_posix())

@@ -196,7 +196,6 @@ class StackState:
     template: Mapping[str, Any] | None
     tags: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
-    reason: str = ""
     updated_at: str = ""
 
 
@@ -204,7 +203,6 @@ class StackState:
 class Observed:
     """Facts read from AWS before anything is decided. `objects` are the keys under this stack's prefix of the artifact bucket."""
 
-    account: str
     region: str
     bucket: str
     has_bucket: bool

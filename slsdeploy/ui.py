@@ -169,7 +169,3 @@ class _Bar:
 
     def advance(self, amount: int) -> None:
         self._progress.advance(self._id, amount)
-
-    def describe(self, text: str) -> None:
-        self.title = escape(text)
-        self._progress.update(self._id, description=self.title)

@@ -33,7 +33,7 @@ class FakeCloud:
     def observe(self, stack: str) -> Observed:
         bucket = f"slsdeploy-{ACCOUNT}-{self.region}"
         keys = frozenset(key for key in self.objects if key.startswith(f"{stack}/"))
-        return Observed(ACCOUNT, self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
+        return Observed(self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
 
     def create_bucket(self, bucket: str) -> None:
         self.calls.append("create_bucket")
@@ -88,9 +88,6 @@ class FakeCloud:
         for key in keys:
             del self.objects[key]
 
-    def version(self, function: str, alias: str) -> str:
-        return "1"
-
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
         return Invocation(200, self.answer, "", 1.5, 120.0, "1")
 
@@ -124,9 +121,6 @@ class FakeTask:
 
     def advance(self, amount: int) -> None:
         self.amount += amount
-
-    def describe(self, text: str) -> None:
-        pass
 
 
 class FakeReporter:

@@ -42,7 +42,7 @@ def bucket(logical_id: str, name: str | None) -> dict[str, Resource]:
     }
     arn = {"Fn::GetAtt": [logical_id, "Arn"]}
     resources = [arn, {"Fn::Sub": f"${{{logical_id}.Arn}}/*"}]
-    policy = {"Bucket": {"Ref": logical_id}, "PolicyDocument": _tls_only("s3:*", resources)}
+    policy = {"Bucket": {"Ref": logical_id}, "PolicyDocument": tls_only("s3:*", resources)}
     return {
         logical_id: {"Type": "AWS::S3::Bucket", **_KEPT, "Properties": _named("BucketName", name, properties)},
         f"{logical_id}Policy": {"Type": "AWS::S3::BucketPolicy", "Properties": policy},
@@ -55,7 +55,7 @@ def queue(logical_id: str, name: str | None, *, fifo: bool = False, **properties
     if fifo:
         settings["FifoQueue"] = True
     arn = {"Fn::GetAtt": [logical_id, "Arn"]}
-    policy = {"Queues": [{"Ref": logical_id}], "PolicyDocument": _tls_only("sqs:*", arn)}
+    policy = {"Queues": [{"Ref": logical_id}], "PolicyDocument": tls_only("sqs:*", arn)}
     return {
         logical_id: {
             "Type": "AWS::SQS::Queue",
@@ -75,7 +75,8 @@ def _named(key: str, name: str | None, properties: Mapping[str, Any]) -> Resourc
     return {**({key: name} if name else {}), **properties}
 
 
-def _tls_only(action: str, resource: Any) -> Resource:
+def tls_only(action: str, resource: Any) -> Resource:
+    """Return a resource's policy that denies whatever does not come over TLS."""
     statement = {
         "Sid": "TlsOnly",
         "Effect": "Deny",

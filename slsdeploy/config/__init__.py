@@ -2,7 +2,7 @@
 
 Where a value comes from, the first that has one:
 
-    option            --memory 512
+    option            --set memory=512
     environment       SLSDEPLOY_MEMORY=512   (every key that is one value, SLSDEPLOY_STAGE for the stage)
     [stages.<stage>]  memory = 512           (tables are merged key by key; arrays are replaced)
     file              memory = 512
@@ -14,6 +14,6 @@ It is resolved in `loading.load` and nowhere else.
 from slsdeploy.config.file import FILE
 from slsdeploy.config.loading import load
 from slsdeploy.config.schema import json_schema
-from slsdeploy.config.sections import Config, ModelConfig
+from slsdeploy.config.sections import NAME, NAME_LENGTH, Config, ModelConfig
 
-__all__ = ["FILE", "Config", "ModelConfig", "json_schema", "load"]
+__all__ = ["FILE", "NAME", "NAME_LENGTH", "Config", "ModelConfig", "json_schema", "load"]

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 SERVED_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
@@ -94,7 +95,7 @@ class ModelConfig(_Section):
 class Config(_Section):
     """`slsdeploy.toml` for one stage."""
 
-    name: Annotated[str, Field(pattern=NAME, max_length=32)] = Field(
+    name: Annotated[str, Field(pattern=NAME, max_length=NAME_LENGTH)] = Field(
         description="names the stack and the function, with the stage behind it"
     )
     model: ProjectPath | None = Field(None, description="the model file, relative to the project folder")

@@ -1,4 +1,4 @@
-"""An AWS account and region, real or local: the only boto3. Errors of botocore become ours here, once.
+"""An AWS account and region, real or local: the only module that calls AWS (what botocore refuses becomes ours in client.py).
 
 The clients are botocore's, which are boto3's too; boto3 itself doubles the import time and is needed only to upload.
 """
@@ -11,38 +11,23 @@ import os
 import re
 import time
 from collections.abc import Callable, Iterator
+from hashlib import sha256
 from typing import Any
 
 from botocore.config import Config
-from botocore.exceptions import (
-    BotoCoreError,
-    ClientError,
-    ConnectionError,
-    HTTPClientError,
-    NoCredentialsError,
-    NoRegionError,
-)
 from botocore.session import Session
 
 from slsdeploy.effects import data, stacks
-from slsdeploy.errors import AwsError, ToolError
+from slsdeploy.effects.client import Client, name_of, translated
+from slsdeploy.errors import AwsError
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, StackState, Template
+from slsdeploy_runtime.resources import tls_only
 
-DEFAULT_REGION = "us-east-1"
+LOCAL_REGION = "us-east-1"  # of the local AWS, when nobody names one
+LATE_MS = 30_000
 ONE_PART = 8 * 1024 * 1024  # bytes; what boto3 sends in one request
 NOT_FOUND = frozenset({"404", "NoSuchBucket", "ResourceNotFoundException", "NotFound"})
-
-_TOO_LARGE = "Lambda takes events of 6 MB; put more into S3, and use a trigger of type s3"
-_EXPIRED = "sign in again: the credentials have expired"
-_HINTS = {
-    "RequestTooLargeException": _TOO_LARGE,
-    "RequestEntityTooLargeException": _TOO_LARGE,
-    "InvalidRequestContentException": "the event must be JSON",
-    "ExpiredToken": _EXPIRED,
-    "ExpiredTokenException": _EXPIRED,
-    "InvalidClientTokenId": "look at the credentials: AWS does not know them",
-}
 
 
 class Aws:
@@ -54,16 +39,23 @@ class Aws:
     def __init__(
         self, region: str | None, endpoint: str | None = None, on_call: Callable[[str], None] | None = None
     ) -> None:
-        self._session = Session()
-        self.region: str = (
-            region or os.environ.get("AWS_REGION") or self._session.get_config_variable("region") or DEFAULT_REGION
-        )
         self.endpoint = endpoint or ""
-        self._clients: dict[str, Any] = {}
+        self._account = ""
+        self._clients: dict[str, Client] = {}
+        # the user's profiles, and their region, are for the real AWS
+        self._session = Session({"profile": (None, None, None, None)} if endpoint else None)
+        self.region: str = region or (LOCAL_REGION if endpoint else self._configured_region())
         if endpoint:
             self._session.set_credentials("local", "local")
         if on_call:
-            self._session.register("before-call.*", lambda model, **_: on_call(_name(model)))
+            self._session.register("before-call.*", lambda model, **_: on_call(name_of(model)))
+
+    def _configured_region(self) -> str:
+        with translated(self.endpoint):
+            found = os.environ.get("AWS_REGION") or self._session.get_config_variable("region")
+        if not found:
+            raise AwsError("there is no AWS region here", hint='set `region = "..."` in slsdeploy.toml, or AWS_REGION')
+        return str(found)
 
     def client(self, service: str) -> Any:
         """Return the client of a service, made once."""
@@ -76,27 +68,35 @@ class Aws:
                 connect_timeout=10,
                 s3={"addressing_style": "path"} if self.endpoint else {},
             )
-            self._clients[service] = Client(
-                self._session.create_client(service, self.region, endpoint_url=self.endpoint or None, config=settings),
-                self.endpoint,
-            )
+            with translated(self.endpoint):
+                made = self._session.create_client(
+                    service, self.region, endpoint_url=self.endpoint or None, config=settings
+                )
+            self._clients[service] = Client(made, self.endpoint)
         return self._clients[service]
 
     def observe(self, stack: str) -> Observed:
         """Read what the plan needs to know; waits for a stack that is in the middle of something."""
         state = stacks.settled(self.client("cloudformation"), stack)
         # A stack's id names its account: one call less when there is one.
-        account = state.id.split(":")[4] if state else self.client("sts").get_caller_identity()["Account"]
-        bucket = f"slsdeploy-{account}-{self.region}"
-        keys = self._keys(bucket, account, f"{stack}/")
+        if state:
+            self._account = state.id.split(":")[4]
+        bucket = f"slsdeploy-{self.account}-{self.region}"
+        keys = self._keys(bucket, f"{stack}/")
         return Observed(
-            account=account,
             region=self.region,
             bucket=bucket,
             has_bucket=bool(keys) or (keys is not None and self._is_protected(bucket)),
             objects=frozenset(keys or ()),
             stack=state,
         )
+
+    @property
+    def account(self) -> str:
+        """The account's number, asked for once."""
+        if not self._account:
+            self._account = self.client("sts").get_caller_identity()["Account"]
+        return self._account
 
     def _is_protected(self, bucket: str) -> bool:
         """Say whether a bucket without archives has the policy, which is set last: creating it may have been interrupted."""
@@ -115,20 +115,17 @@ class Aws:
         except AwsError as refused:
             if refused.code != "BucketAlreadyOwnedByYou":  # begun before, and not finished
                 raise
-        s3.put_public_access_block(
-            Bucket=bucket,
-            PublicAccessBlockConfiguration={
-                key: True
-                for key in ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
-            },
-        )
-        rule = {"ApplyServerSideEncryptionByDefault": {"SSEAlgorithm": "AES256"}}
-        s3.put_bucket_encryption(Bucket=bucket, ServerSideEncryptionConfiguration={"Rules": [rule]})
-        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(_tls_only(bucket)))
+        # Private and encrypted it is by itself: https://docs.aws.amazon.com/AmazonS3/latest/userguide/default-encryption-faq.html
+        # An upload that was cut off would be kept, and paid for, unseen.
+        cut_off = {"ID": "cut-off", "Status": "Enabled", "Filter": {"Prefix": ""}}
+        rule = {**cut_off, "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1}}
+        s3.put_bucket_lifecycle_configuration(Bucket=bucket, LifecycleConfiguration={"Rules": [rule]})
+        arn = f"arn:{self._session.get_partition_for_region(self.region)}:s3:::{bucket}"
+        s3.put_bucket_policy(Bucket=bucket, Policy=json.dumps(tls_only("s3:*", [arn, f"{arn}/*"])))
 
     def upload(self, item: Object, task: Task) -> None:
         """Put a file into the artifact bucket; it appears there only when all of it has arrived."""
-        owner = {"ExpectedBucketOwner": item.bucket.split("-")[1]}
+        owner = {"ExpectedBucketOwner": self.account}
         if item.bytes < ONE_PART:
             self.client("s3").put_object(Bucket=item.bucket, Key=item.key, Body=item.path.read_bytes(), **owner)
             task.advance(item.bytes)
@@ -137,7 +134,7 @@ class Aws:
 
     def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
         """Create and execute a change set; yield the stack's events until it is done."""
-        return stacks.deploy(self.client("cloudformation"), template, is_new)
+        return stacks.deploy(self.client("cloudformation"), template, is_new, self._source(template))
 
     def delete_stack(self, stack: str) -> Iterator[StackEvent]:
         """Delete a stack; yield its events until it is gone."""
@@ -160,15 +157,6 @@ class Aws:
         for key in sorted(keys):
             self.client("s3").delete_object(Bucket=bucket, Key=key)
 
-    def version(self, function: str, alias: str) -> str:
-        """Return the version that an alias points to, "" when there is none."""
-        try:
-            return str(self.client("lambda").get_alias(FunctionName=function, Name=alias)["FunctionVersion"])
-        except AwsError as refused:
-            if refused.code in NOT_FOUND:
-                return ""
-            raise
-
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
         """Send one event and wait for the answer."""
         began = time.perf_counter()
@@ -186,34 +174,48 @@ class Aws:
             version=answer.get("ExecutedVersion", ""),
         )
 
+    def _source(self, template: Template) -> dict[str, str]:
+        """Say where CloudFormation finds a template: in the call, or in the artifact bucket when it is too large for that."""
+        body = stacks.body(template)
+        if len(body) <= stacks.INLINE_LIMIT:
+            return {"TemplateBody": body}
+        s3, bucket = self.client("s3"), f"slsdeploy-{self.account}-{self.region}"
+        key = f"{template.stack}/template-{sha256(body.encode()).hexdigest()}.json"
+        s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ExpectedBucketOwner=self.account)
+        return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
+
     def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
         """Return the headers that make a POST to a Function URL this account's own (SigV4)."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest(method="POST", url=url, data=body, headers=headers)
-        SigV4Auth(self._session.get_credentials(), "lambda", self.region).add_auth(request)
+        with translated(self.endpoint):
+            SigV4Auth(self._session.get_credentials(), "lambda", self.region).add_auth(request)
         return dict(request.headers)
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]:
         """Yield the function's log events since a time (ms since the epoch); go on as they come when told to follow."""
-        client, seen = self.client("logs"), set[str]()
-        group, start = f"/aws/lambda/{function}", since_ms
+        client, seen = self.client("logs"), dict[str, int]()
+        group, newest = f"/aws/lambda/{function}", since_ms
         while True:
+            # other streams deliver seconds later what happened before
+            start = max(since_ms, newest - LATE_MS)
+            seen = {event_id: timestamp for event_id, timestamp in seen.items() if timestamp >= start}
             for page in client.pages("filter_log_events", logGroupName=group, startTime=start):
                 for event in page["events"]:
                     if event["eventId"] not in seen:
-                        seen.add(event["eventId"])
-                        start = max(start, event["timestamp"])
+                        seen[event["eventId"]] = event["timestamp"]
+                        newest = max(newest, event["timestamp"])
                         yield LogLine(event["timestamp"], event["logStreamName"], event["message"].rstrip("\n"))
             if not follow:
                 return
             time.sleep(1)
 
-    def _keys(self, bucket: str, account: str, prefix: str) -> list[str] | None:
+    def _keys(self, bucket: str, prefix: str) -> list[str] | None:
         try:
             pages = self.client("s3").pages(
-                "list_objects_v2", Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=account
+                "list_objects_v2", Bucket=bucket, Prefix=prefix, ExpectedBucketOwner=self.account
             )
             return [item["Key"] for page in pages for item in page.get("Contents", ())]
         except AwsError as refused:
@@ -222,96 +224,6 @@ class Aws:
             raise
 
 
-class Client:
-    """A boto3 client whose refusals are ours."""
-
-    def __init__(self, client: Any, endpoint: str | None) -> None:
-        self._client = client
-        self._endpoint = endpoint
-
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        method = getattr(self._client, name)
-
-        def call(*args: Any, **kwargs: Any) -> Any:
-            try:
-                return method(*args, **kwargs)
-            except (ClientError, BotoCoreError) as error:
-                raise self._translate(error) from error
-
-        return call
-
-    def upload_parts(self, item: Object, extra: dict[str, str], advance: Callable[[int], None]) -> None:
-        """Upload a large file in parts, several at a time."""
-        from boto3.exceptions import S3UploadFailedError
-        from boto3.s3.transfer import S3Transfer
-
-        try:
-            S3Transfer(self._client).upload_file(
-                str(item.path), item.bucket, item.key, callback=advance, extra_args=extra
-            )
-        except S3UploadFailedError as failed:
-            cause = failed.__context__  # what the transfer was told
-            raise self._translate(cause if isinstance(cause, ClientError | BotoCoreError) else failed) from failed
-
-    def pages(self, operation: str, **kwargs: Any) -> Iterator[Any]:
-        """Yield every page of a listing."""
-        try:
-            yield from self._client.get_paginator(operation).paginate(**kwargs)
-        except (ClientError, BotoCoreError) as error:
-            raise self._translate(error) from error
-
-    def _translate(self, error: Exception) -> AwsError | ToolError:
-        if isinstance(error, ClientError):
-            said = error.response.get("Error", {})
-            code = str(said.get("Code", ""))
-            where = f"{self._client.meta.service_model.service_name}:{error.operation_name}"
-            hint = f"allow {where} to whoever deploys" if "AccessDenied" in code else _hint(code, str(error))
-            return AwsError(f"AWS refused {where}: {said.get('Message', error)}", hint=hint, where=where, code=code)
-        if isinstance(error, ConnectionError | HTTPClientError) and self._endpoint:
-            return ToolError(
-                "the local AWS has gone away",
-                hint="run the same command again: it starts a new one (what was deployed to the old one is gone with it)",
-                where=self._endpoint,
-            )
-        if isinstance(error, NoCredentialsError):
-            return AwsError(
-                "there are no AWS credentials here",
-                hint="run `aws configure` or `aws sso login`, or deploy with --local",
-            )
-        if isinstance(error, NoRegionError):
-            return AwsError("there is no AWS region here", hint='set `region = "..."` in slsdeploy.toml, or AWS_REGION')
-        return AwsError(
-            f"the call to AWS failed: {error}",
-            hint="check the connection and the credentials, then run the command again",
-        )
-
-
-def _hint(code: str, message: str) -> str:
-    """Say what to do about a refusal that its message leaves open."""
-    if "ROLLBACK_FAILED" in message:
-        return "an update could be neither made nor undone: `aws cloudformation continue-update-rollback`, or `slsdeploy down`"
-    if "IN_PROGRESS" in message:
-        return "somebody else deploys it; run the command again when that is done"
-    return _HINTS.get(code, "")
-
-
-def _name(model: Any) -> str:
-    return f"{model.service_model.service_name}:{model.name}"
-
-
 def _reported(pattern: str, report: str) -> float | None:
     found = re.search(pattern, report)
     return float(found[1]) if found else None
-
-
-def _tls_only(bucket: str) -> dict[str, Any]:
-    arn = f"arn:aws:s3:::{bucket}"
-    statement = {
-        "Sid": "TlsOnly",
-        "Effect": "Deny",
-        "Principal": "*",
-        "Action": "s3:*",
-        "Resource": [arn, f"{arn}/*"],
-        "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }
-    return {"Version": "2012-10-17", "Statement": [statement]}

@@ -20,10 +20,11 @@ def resources(client: Any, stack: StackState) -> dict[str, tuple[str, str]]:
         for logical_id, resource in wanted.get("Resources", {}).items()
         if resource.get("Metadata", {}).get("slsdeploy", {}).get("data")
     }
-    found = client.describe_stack_resources(StackName=stack.id)["StackResources"]
+    pages = client.pages("list_stack_resources", StackName=stack.id)
     return {
         resource["LogicalResourceId"]: (resource["ResourceType"], resource["PhysicalResourceId"])
-        for resource in found
+        for page in pages
+        for resource in page["StackResourceSummaries"]
         if resource["LogicalResourceId"] in marked and resource.get("PhysicalResourceId")
     }
 
@@ -64,7 +65,16 @@ def _delete_versions(client: Any, bucket: str, versions: Iterable[dict[str, Any]
 def _queue(client: Any, url: str, delete_data: bool) -> bool:
     if not delete_data:
         counts = client.get_queue_attributes(QueueUrl=url, AttributeNames=list(COUNTS))["Attributes"]
-        if any(int(counts.get(name, 0)) for name in COUNTS):
+        if any(int(counts.get(name, 0)) for name in COUNTS) or _has_message(client, url):
             return False
     client.delete_queue(QueueUrl=url)
     return True
+
+
+def _has_message(client: Any, url: str) -> bool:
+    """Look into a queue: its counts lag behind by a minute, and a long poll asks all of its servers.
+
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html
+    """
+    seen = client.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=1)
+    return bool(seen.get("Messages"))

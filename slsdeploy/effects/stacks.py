@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -12,12 +13,14 @@ from slsdeploy.errors import AwsError, DeployError
 from slsdeploy.tools import StackEvent
 from slsdeploy.types import StackState, Template
 
-CAPABILITIES = ["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM"]
+# bytes; a larger template goes by way of S3: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
+INLINE_LIMIT = 51_200
 # What CloudFormation says of a change set that would change nothing; there is no code for it:
 # https://repost.aws/knowledge-center/cloudformation-stack-update-no-changes
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
-CASCADE = "Resource creation cancelled"
-GOOD_ENDS = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE", "DELETE_COMPLETE"})
+CASCADE = re.compile(r"Resource (creation|update) cancelled")
+DEPLOYED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
+DELETED = frozenset({"DELETE_COMPLETE"})
 
 
 def describe(client: Any, stack: str) -> StackState | None:
@@ -37,7 +40,6 @@ def describe(client: Any, stack: str) -> StackState | None:
         template=_template(client, found),
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())},
-        reason=found.get("StackStatusReason", ""),
         updated_at=str(found.get("LastUpdatedTime", found["CreationTime"])),
     )
 
@@ -52,9 +54,15 @@ def settled(client: Any, stack: str) -> StackState | None:
     raise AssertionError("unreachable")
 
 
-def deploy(client: Any, template: Template, is_new: bool) -> Iterator[StackEvent]:
+def body(template: Template) -> str:
+    """Return a template as CloudFormation gets it."""
+    return json.dumps(template.cloudformation, separators=(",", ":"))
+
+
+def deploy(client: Any, template: Template, is_new: bool, source: dict[str, str]) -> Iterator[StackEvent]:
     """Create a change set and execute it; yield the stack's events until it is done.
 
+    `source` says where the template is (TemplateBody or TemplateURL).
     Raises DeployError with the first resource that failed, not the cascade behind it.
     """
     name = f"slsdeploy-{uuid.uuid4()}"  # its own, also when two deploy at once
@@ -62,19 +70,23 @@ def deploy(client: Any, template: Template, is_new: bool) -> Iterator[StackEvent
         StackName=template.stack,
         ChangeSetName=name,
         ChangeSetType="CREATE" if is_new else "UPDATE",
-        TemplateBody=json.dumps(template.cloudformation, separators=(",", ":")),
         Tags=[{"Key": key, "Value": value} for key, value in template.tags.items()],
-        Capabilities=CAPABILITIES,
+        Capabilities=["CAPABILITY_IAM"],
+        # A bucket or queue of a fixed name that an earlier `down` kept comes back with what is in it:
+        # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+        ImportExistingResources=True,
         # A creation that fails leaves nothing behind that could not be deployed again (no ROLLBACK_COMPLETE).
         **({"OnStackFailure": "DELETE"} if is_new else {}),
+        **source,
     )
     change_set, stack = made["Id"], made["StackId"]
     if not _is_ready(client, change_set):
         client.delete_change_set(ChangeSetName=change_set)
         return
-    seen = {event["EventId"] for event in _events(client, stack)}
-    client.execute_change_set(ChangeSetName=change_set)
-    yield from _watch(client, stack, seen)
+    last = _newest(client, stack)
+    # The version that SAM retains would stay after a rollback, and the same code could never be published again.
+    client.execute_change_set(ChangeSetName=change_set, RetainExceptOnCreate=True)
+    yield from _watch(client, stack, last, DEPLOYED)
 
 
 def delete(client: Any, stack: str) -> Iterator[StackEvent]:
@@ -82,9 +94,9 @@ def delete(client: Any, stack: str) -> Iterator[StackEvent]:
     found = describe(client, stack)
     if found is None:
         return
-    seen = {event["EventId"] for event in _events(client, found.id)}
+    last = _newest(client, found.id)
     client.delete_stack(StackName=found.id)
-    yield from _watch(client, found.id, seen)
+    yield from _watch(client, found.id, last, DELETED)
 
 
 def _template(client: Any, found: dict[str, Any]) -> dict[str, Any] | None:
@@ -103,47 +115,52 @@ def _is_ready(client: Any, change_set: str) -> bool:
             reason = found.get("StatusReason", "")
             if any(words in reason for words in NO_CHANGES):
                 return False
+            client.delete_change_set(ChangeSetName=change_set)
             raise DeployError(f"CloudFormation refuses the change set: {reason}", where=found["StackName"])
         time.sleep(pause)
     raise AssertionError("unreachable")
 
 
-def _watch(client: Any, stack: str, seen: set[str]) -> Iterator[StackEvent]:
-    """Yield what is new until the stack itself has come to an end."""
-    first_failure: StackEvent | None = None
+def _watch(client: Any, stack: str, last: str, good: frozenset[str]) -> Iterator[StackEvent]:
+    """Yield what is newer than the event `last` until the stack itself has come to an end."""
+    failure: StackEvent | None = None
     for pause in _pauses():
-        for raw in reversed(_events(client, stack)):
-            if raw["EventId"] in seen:
-                continue
-            seen.add(raw["EventId"])
+        for raw in _since(client, stack, last):
+            last = raw["EventId"]
             event = _event(raw)
             yield event
-            if event.status.endswith("_FAILED") and first_failure is None and CASCADE not in event.reason:
-                first_failure = event
+            if event.status.endswith("_FAILED") and failure is None and not CASCADE.search(event.reason):
+                failure = event
             if event.physical_id == stack and not event.status.endswith("_IN_PROGRESS"):
-                _end(event, first_failure)
+                if event.status not in good:
+                    raise _failed(event, failure or event)
                 return
         time.sleep(pause)
 
 
-def _end(event: StackEvent, failure: StackEvent | None) -> None:
-    if event.status in GOOD_ENDS and failure is None:
-        return
-    told = failure or event
-    after = "nothing of it was left behind" if event.status == "DELETE_COMPLETE" else f"the stack is now {event.status}"
-    raise DeployError(
-        f"{told.logical_id} ({told.type}) failed: {told.reason or told.status}",
+def _failed(end: StackEvent, first: StackEvent) -> DeployError:
+    after = "nothing of it was left behind" if end.status == "DELETE_COMPLETE" else f"the stack is now {end.status}"
+    return DeployError(
+        f"{first.logical_id} ({first.type}) failed: {first.reason or first.status}",
         hint=f"{after}; mend the cause and run the command again",
-        where=told.logical_id,
+        where=first.logical_id,
     )
 
 
-def _events(client: Any, stack: str) -> list[dict[str, Any]]:
-    """Return the newest events first, as CloudFormation gives them."""
-    events: list[dict[str, Any]] = []
+def _newest(client: Any, stack: str) -> str:
+    events = client.describe_stack_events(StackName=stack)["StackEvents"]
+    return events[0]["EventId"] if events else ""
+
+
+def _since(client: Any, stack: str, last: str) -> list[dict[str, Any]]:
+    """Return the events after one, the oldest first; CloudFormation gives the newest first, so old pages are not read."""
+    new: list[dict[str, Any]] = []
     for page in client.pages("describe_stack_events", StackName=stack):
-        events.extend(page["StackEvents"])
-    return events
+        for event in page["StackEvents"]:
+            if event["EventId"] == last:
+                return new[::-1]
+            new.append(event)
+    return new[::-1]
 
 
 def _event(raw: dict[str, Any]) -> StackEvent:

@@ -41,7 +41,7 @@ def test_it_starts_once_and_is_found_again(folder: Path) -> None:
     second = daemon.ensure(reporter)
     assert (first.started, second.started) == (True, False)
     assert (first.pid, first.endpoint) == (second.pid, second.endpoint)
-    assert reporter.steps == ["Starting the local AWS"]
+    assert reporter.steps == ["start the local AWS"]
     assert daemon.find().pid == first.pid
     status = daemon.status()
     assert (status.running, status.pid, status.endpoint) == (True, first.pid, first.endpoint)

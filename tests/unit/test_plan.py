@@ -30,7 +30,7 @@ RESOURCES: dict[str, Any] = {"Function": {"Type": "AWS::Lambda::Function", "Prop
 TEMPLATE = Template(
     "iris-dev", sam={}, cloudformation={"Metadata": {"a": 1}, "Resources": RESOURCES}, tags={"team": "a"}
 )
-NOTHING = Observed("123456789012", "us-east-1", BUCKET, has_bucket=False, objects=frozenset(), stack=None)
+NOTHING = Observed("us-east-1", BUCKET, has_bucket=False, objects=frozenset(), stack=None)
 DEPLOYED = StackState("arn", "iris-dev", "CREATE_COMPLETE", TEMPLATE.cloudformation, TEMPLATE.tags)
 THERE = replace(NOTHING, has_bucket=True, objects=frozenset({CODE.key, MODEL.key}), stack=DEPLOYED)
 
