@@ -34,7 +34,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         # Libraries make errors of their own from KeyboardInterrupt, C extensions an ImportError: the signal is what counts.
         if received:
             _leave(received[0], words)
-        code = _end(error, words)
+        code = end(error, words)
     for number, handler in before.items():
         signal.signal(number, handler)
     sys.exit(code)
@@ -64,7 +64,7 @@ def _leave(signum: int, words: list[str]) -> NoReturn:
     os._exit(128 + signum)
 
 
-def _end(error: BaseException, words: list[str]) -> int:
+def end(error: BaseException, words: list[str]) -> int:
     """Draw an error and return its exit code; what nobody but us can mend comes with its traceback."""
     from slsdeploy.cli import UsageError
     from slsdeploy.errors import SlsdeployError

@@ -102,7 +102,7 @@ def upped(result: results.Upped) -> Iterator[RenderableType]:
 
 def invoked(result: results.Invoked) -> Iterator[RenderableType]:
     """Show an answer, then how long it took."""
-    if result.error and isinstance(result.payload, dict) and "stackTrace" in result.payload:
+    if result.error and isinstance(result.payload, dict) and "errorType" in result.payload:
         yield f"[red]{escape(failure.read(result.payload, '').text)}[/]"
     else:
         yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))

@@ -28,8 +28,12 @@ DATATYPES = {dtype: name for name, dtype in DTYPES.items()}
 _WORDS = {"b": "booleans", "i": "integers", "u": "integers", "f": "numbers", "O": "texts"}
 
 
+class _Constant(Exception):
+    """NaN, Infinity or -Infinity: Python's json takes them, JSON does not have them."""
+
+
 def _refuse_constant(text: str) -> float:
-    raise BadInput(f"not JSON: {text} is not a JSON number", found=text, expected="a finite number")
+    raise _Constant(text)
 
 
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
@@ -39,12 +43,37 @@ def from_json(body: bytes | str, what: str = "body") -> Any:
     """Decode JSON strictly (no NaN, no Infinity). Raises BadInput that says where it stops being JSON."""
     if not body.strip():
         raise mismatch(what, "nothing (it is empty)", "JSON")
+    text = ""
     try:
-        return _decode(body if isinstance(body, str) else body.decode("utf-8-sig"))
+        text = body if isinstance(body, str) else body.decode("utf-8-sig")
+        return _decode(text)
+    except _Constant as constant:
+        raise mismatch(_place_of_constant(text) or what, str(constant), "a finite number, as JSON has them") from None
     except UnicodeDecodeError as error:
         raise mismatch(what, f"byte 0x{error.object[error.start]:02x} at {error.start}", "JSON in UTF-8") from None
     except (ValueError, RecursionError) as error:
         raise BadInput(f"{what}: not JSON: {error}", field=what, found=str(error), expected="JSON") from None
+
+
+def _place_of_constant(text: str) -> str:
+    """Return the field of the first NaN or Infinity, as in `instances[0][3]`; "" when what follows is not JSON either."""
+    marked = object()
+    try:
+        value = json.JSONDecoder(parse_constant=lambda _: marked).decode(text)
+        return next((place for place, leaf in _fields(value, "") if leaf is marked), "")
+    except (ValueError, RecursionError):
+        return ""
+
+
+def _fields(value: Any, place: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for name, item in value.items():
+            yield from _fields(item, f"{place}.{name}" if place else name)
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _fields(item, f"{place}[{index}]")
+    else:
+        yield place, value
 
 
 def as_array(value: Any, tensor: Tensor, field: str) -> Array:
@@ -56,7 +85,7 @@ def as_array(value: Any, tensor: Tensor, field: str) -> Array:
         raise _explain(value, tensor, field) from None
     if found.size == 0:
         return found.astype(dtype)
-    if not _kind_fits(found, dtype):
+    if not _kind_fits(found, dtype) or (dtype.kind in "iuf" and _has_boolean(value)):
         raise _explain(value, tensor, field)
     return _cast(found, tensor, field)
 
@@ -120,6 +149,15 @@ def _clip(text: str) -> str:
 
 def _any_size(shape: Sequence[int]) -> str:
     return " (-1: any size)" if -1 in shape else ""
+
+
+def _has_boolean(value: Any) -> bool:
+    """Say whether a boolean is among the numbers, which numpy takes for 0 or 1."""
+    if not isinstance(value, list):
+        return isinstance(value, bool)
+    if value and isinstance(value[0], list):
+        return any(map(_has_boolean, value))
+    return bool in set(map(type, value))
 
 
 def _kind_fits(found: Array, dtype: np.dtype[Any]) -> bool:

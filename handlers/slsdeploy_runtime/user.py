@@ -42,7 +42,8 @@ def load(name: str | None) -> Handler:
     try:
         module = import_module(dotted)
     except Exception as error:
-        raise HandlerError(f"{dotted}.py does not import: {type(error).__name__}: {error}{_advice(error)}") from error
+        said = f"{type(error).__name__}: {error}{_place(error)}{_advice(error)}"
+        raise HandlerError(f"{dotted}.py does not import: {said}") from error
     if attribute:
         if not callable(getattr(module, attribute, None)):
             raise HandlerError(f"{dotted}.py has no ASGI application {attribute!r}")
@@ -58,6 +59,14 @@ def _functions(module: ModuleType, dotted: str) -> dict[str, Any]:
     if not found:
         raise HandlerError(f"{dotted}.py has none of {', '.join(NAMES)}{_similar(module)}")
     return found
+
+
+def _place(error: Exception) -> str:
+    """Say which line of the user's raised it: Lambda reports our traceback, not the one of its cause."""
+    from traceback import extract_tb  # only needed to fail well
+
+    frames = [frame for frame in extract_tb(error.__traceback__) if "importlib" not in frame.filename]
+    return f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
 
 
 def _advice(error: Exception) -> str:

@@ -39,6 +39,8 @@ def test_values_keep_their_value(datatype: str, value: Any) -> None:
 @pytest.mark.parametrize(
     ("datatype", "value", "message"),
     [
+        ("FP32", [1, True], "x[1]: found the boolean true, expected numbers (FP32 [-1])"),
+        ("INT64", [False, 1], "x[0]: found the boolean false, expected integers (INT64 [-1])"),
         ("FP32", [1, "NaN"], "x[1]: found the text 'NaN', expected numbers (FP32 [-1])"),
         ("FP32", [[1], [None]], "x[1][0]: found null, expected numbers (FP32 [-1])"),
         ("FP32", ["1.5"], "x[0]: found the text '1.5', expected numbers (FP32 [-1])"),
@@ -125,8 +127,8 @@ def test_unknown_and_missing_inputs_are_named() -> None:
         (b"", "body: found nothing"),
         (b" \n", "body: found nothing"),
         (b"{", "body: not JSON: Expecting property name"),
-        (b"[1, NaN]", "not JSON: NaN is not a JSON number"),
-        (b"-Infinity", "not JSON: -Infinity is not"),
+        (b"[1, NaN]", "[1]: found NaN, expected a finite number"),
+        (b"-Infinity", "body: found -Infinity, expected a finite number"),
         (b'"\xff"', "body: found byte 0xff at 1, expected JSON in UTF-8"),
         (b"[" * 100_000, "body: not JSON:"),
         (b"1" * 10_000, "body: not JSON:"),

@@ -144,7 +144,11 @@ def test_infer_names_what_is_wrong(serve: Serve, body: Any, message: str) -> Non
     [
         ("", "body", "body: found nothing (it is empty), expected JSON"),
         ("not JSON", "body", "body: not JSON: Expecting value: line 1 column 1 (char 0)"),
-        ('{"instances": [[1, NaN]]}', "", "not JSON: NaN is not a JSON number"),
+        (
+            '{"instances": [[1, NaN]]}',
+            "instances[0][1]",
+            "instances[0][1]: found NaN, expected a finite number, as JSON has them",
+        ),
         ([1], "body", 'body: found a list of 1, expected {"inputs": {name: values}} or {"instances": [rows]}'),
         ({"input": 1}, "body", "body: found an object with 'input', expected {"),
         (
