@@ -69,8 +69,11 @@ def zip_of(part: Kept) -> Path:
     path = part.folder / "part.zip"
     if not path.is_file():
         draft = part.folder / f".part-{os.getpid()}.zip"
-        archive.pack(part.tree, tree.walk(part.tree), draft, compressed=part.name != "model")
-        draft.replace(path)
+        try:
+            archive.pack(part.tree, tree.walk(part.tree), draft, compressed=part.name != "model")
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
     return path
 
 

@@ -305,7 +305,9 @@ def test_no_home_at_all(tmp_path: Path, root: Path) -> None:
 
 
 def test_a_bug_comes_with_its_traceback_and_as_json(capsys: pytest.CaptureFixture[str]) -> None:
-    assert __main__.end(KeyError("nobody thought of this"), ["check", "--json"]) == 1
+    with pytest.raises(KeyError) as raised:
+        raise KeyError("nobody thought of this")
+    assert __main__.end(raised.value, ["check", "--json"]) == 1
     captured = capsys.readouterr()
     assert json.loads(captured.out)["error"]["type"] == "KeyError"
     assert "Traceback" in captured.err and "nobody thought of this" in captured.err
