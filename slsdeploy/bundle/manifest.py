@@ -8,9 +8,8 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from slsdeploy.types import Model, ModelInfo, Project
+from slsdeploy_runtime.manifest import SCHEMA
 
-FILE = "slsdeploy.json"
-_SCHEMA = 1
 # Every function answers direct events; it takes whatever no other source recognises, so it comes last.
 _DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
 
@@ -19,7 +18,7 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
     """Return the manifest; `place` is where the models are mounted ("opt/models")."""
     pairs = zip(project.models, models, strict=True)
     document = {
-        "schema": _SCHEMA,
+        "schema": SCHEMA,
         "name": project.name,
         "stage": project.stage,
         "models": [_model(model, info, place) for model, info in pairs],

@@ -19,6 +19,7 @@ from slsdeploy.errors import BuildError
 from slsdeploy.project import host_platform
 from slsdeploy.tools import Tools
 from slsdeploy.types import Handler, Project
+from slsdeploy_runtime.functions import ARGUMENTS
 
 
 def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -> None:
@@ -61,7 +62,7 @@ def _imports_for_real(
         answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "error" in answer:
         raise _failure(_file(project, handler), answer["error"], own, folders[0])
-    if "names" in answer and not handler_source.ARGUMENTS.keys() & set(answer["names"]):
+    if "names" in answer and not ARGUMENTS.keys() & set(answer["names"]):
         raise handler_source.useless(_file(project, handler), answer["names"])
     return "skipped" not in answer
 

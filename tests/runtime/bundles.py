@@ -55,7 +55,6 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
-    entry: str = "handler",
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, str] | None = None,
 ) -> Path:
@@ -77,7 +76,7 @@ def write(
         "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else entry,
+        "handler": None if handler is None else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
     }

@@ -267,16 +267,6 @@ def postprocess(outputs):
     )
 
 
-def test_an_asgi_application_of_the_users_answers_instead(serve: Serve) -> None:
-    handler = """
-async def app(scope, receive, send):
-    await send({"type": "http.response.start", "status": 418, "headers": [(b"content-type", b"text/plain")]})
-    await send({"type": "http.response.body", "body": scope["path"].encode()})
-"""
-    answer = serve(events=HTTP, handler=handler, entry="handler:app")(request("/mine"))
-    assert (answer["statusCode"], answer["body"]) == (418, "/mine")
-
-
 def test_the_openapi_document_follows_the_signature(serve: Serve) -> None:
     status, document = send(serve(bundles.divide(), events=HTTP), "/openapi.json")
     assert (status, document["openapi"]) == (200, "3.1.0")
