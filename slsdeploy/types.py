@@ -140,9 +140,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What ships. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
+    """What ships, and the Python it is made for. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
 
     package: str
+    python: str
     digest: str
     path: Path
     parts: tuple[Part, ...]
@@ -167,7 +168,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a bundle will live, and the SAM that points there: properties of the function, and resources beside it."""
+    """Where a bundle will live, and the SAM that points there: what the function is made of, and resources beside it."""
 
     objects: tuple[Object, ...]
     properties: Mapping[str, Any]

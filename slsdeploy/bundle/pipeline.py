@@ -120,6 +120,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)
         bundle = Bundle(
             package=inputs.packaging.NAME,
+            python=project.target.python,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept)]),
             path=folder,
             parts=tuple(_describe(item, folder) for item in kept),

@@ -220,6 +220,18 @@ def test_requirements_that_do_not_fit_together(house: House) -> None:
     assert "numpy" in raised.value.message and "sprocket" in raised.value.message
 
 
+def test_an_onnxruntime_that_ends_the_process_on_lambdas_arm(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.25.1")
+    house.write("requirements.txt", "onnxruntime==1.25.1\n")
+    with pytest.raises(BuildError, match=r"older than Lambda's arm64 can start \(onnxruntime>=1.26\)") as raised:
+        house.build()
+    assert 'architecture = "x86_64"' in raised.value.hint
+    assert raised.value.where == "requirements.txt"
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "x86_64"\n')
+    house.build()
+    assert "onnxruntime==1.25.1" in (house.root / lock.FILE).read_text()
+
+
 def test_an_unknown_package_is_named(house: House) -> None:
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\nrequirements = ["sproket"]\n')
     with pytest.raises(BuildError, match="sproket"):

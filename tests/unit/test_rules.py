@@ -44,7 +44,7 @@ def make_bundle(project: Project, *, package: str = "layer", size: int = 1000, a
         Part("code", "1", 1, 10, project.work, (("task/handler.py", 10),)),
     )
     archives = (Archive("dependencies", "0", project.work / "dependencies.zip", archive, ("dependencies",)),)
-    return Bundle(package, "0", project.work, parts, archives, (inspect(project.models[0].path),))
+    return Bundle(package, "3.13", "0", project.work, parts, archives, (inspect(project.models[0].path),))
 
 
 def enlarged(subject: Subject, size: int) -> Subject:
