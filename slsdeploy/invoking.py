@@ -133,7 +133,8 @@ def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
     init = _init_ms(answer.headers.get("server-timing", ""))
     refusal = None
     if answer.status >= 400:
-        message = payload if isinstance(payload, str) else json.dumps(payload)
+        said = payload.get("error") if isinstance(payload, dict) else payload
+        message = said if isinstance(said, str) else json.dumps(payload)
         refusal = {"type": f"HTTP {answer.status}", "message": message}
     return Invoked(
         answer.status, payload, cold_start=init is not None, duration_ms=round(took, 3), init_ms=init, error=refusal

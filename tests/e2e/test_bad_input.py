@@ -317,7 +317,9 @@ def test_what_is_not_deployed(plain: Site) -> None:
 
 
 def test_a_handler_that_does_not_import_is_found_before_deploying(local_aws: Any, tmp_path: Path) -> None:
-    site = make(tmp_path / "broken", PLAIN.replace("plain", "broken"), "import json\nVALUE = {}['x']\ndef predict(m, i): ...\n")
+    site = make(
+        tmp_path / "broken", PLAIN.replace("plain", "broken"), "import json\nVALUE = {}['x']\ndef predict(m, i): ...\n"
+    )
     done = slsdeploy("up", site.root, "--local")
     assert done.code == 3
     assert "handler.py does not import: KeyError: 'x'\n  handler.py:2 in <module>\n    VALUE = {}['x']" in done.err
