@@ -14,7 +14,7 @@ from typing import Any
 import yaml
 
 from slsdeploy import assets
-from slsdeploy.config import FILE
+from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Project, Template, Trigger
@@ -143,15 +143,6 @@ def _late_policy() -> dict[str, Any]:
 def _secret_statements(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     by_action: dict[str, list[Any]] = {}
     for source in secrets.values():
-        is_parameter = source.startswith("ssm:") or source.split(":")[2] == "ssm"
-        action = "ssm:GetParameter" if is_parameter else "secretsmanager:GetSecretValue"
-        by_action.setdefault(action, []).append(_arn(source))
-    return [{"Effect": "Allow", "Action": action, "Resource": arns} for action, arns in by_action.items()]
-
-
-def _arn(secret: str) -> Any:
-    if not secret.startswith("ssm:"):
-        return secret
-    return {
-        "Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{secret[4:].lstrip('/')}"
-    }
+        found = secret.read(source)
+        by_action.setdefault(found.action, []).append(found.resource)
+    return [{"Effect": "Allow", "Action": action, "Resource": resources} for action, resources in by_action.items()]

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
+from slsdeploy.config import secret
 from slsdeploy.types import Model, ModelInfo, Project
 from slsdeploy_runtime.manifest import SCHEMA
 
@@ -27,9 +28,14 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
             _DIRECT,
         ],
-        "secrets": dict(project.config.secrets),
+        "secrets": {variable: _secret(source) for variable, source in project.config.secrets.items()},
     }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _secret(source: str) -> dict[str, str]:
+    found = secret.read(source)
+    return {"service": found.service, "id": found.id}
 
 
 def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:

@@ -90,6 +90,14 @@ def test_the_manifest_says_where_the_model_is(house: House) -> None:
     assert manifest["handler"] is None
 
 
+def test_the_manifest_says_which_service_has_a_secret(house: House) -> None:
+    arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/iris/key"
+    text = f'name = "iris"\nmodel = "iris.onnx"\nsecrets = {{ KEY = "{arn}", OWN = "ssm:/own" }}\n'
+    house.write(FILE, text)
+    manifest = json.loads((house.build().path / "task/slsdeploy.json").read_bytes())
+    assert manifest["secrets"] == {"KEY": {"service": "ssm", "id": arn}, "OWN": {"service": "ssm", "id": "/own"}}
+
+
 def test_two_folders_two_umasks_two_caches_one_set_of_bytes(
     house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

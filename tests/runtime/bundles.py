@@ -56,7 +56,7 @@ def write(
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
     events: Sequence[Mapping[str, Any]] = (),
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Path:
     """Write a bundle as the build lays it out (models in a layer); return its task folder. `handler` is the module's text."""
     task, opt = root / "task", root / "opt"
