@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,6 +22,7 @@ from slsdeploy.bundle import (
     place,
     prune,
     record,
+    resolution,
     select,
     verify,
     wheels,
@@ -30,7 +31,7 @@ from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
-from slsdeploy.errors import BuildError, ToolError
+from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Tools
 from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
@@ -66,7 +67,7 @@ def build(project: Project, tools: Tools) -> Bundle:
     uv, the package index or the target's Python fails, or the disk is full.
     """
     try:
-        inputs = gather(project, tools)
+        inputs = gather(project, lambda: resolution.settle(project, tools))
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
@@ -80,17 +81,27 @@ def build(project: Project, tools: Tools) -> Bundle:
     return bundle
 
 
-def gather(project: Project, tools: Tools) -> Inputs:
-    """Read what the bundle is made from; resolve the requirements when they changed."""
+def last(project: Project) -> Bundle | None:
+    """Return the bundle of the last build, if the next one would be the same; nothing is resolved, and nothing made.
+
+    Raises ProjectError when the requirements or their lock cannot be read.
+    """
+    section = resolution.find(project)
+    if section is None:
+        return None
+    try:
+        return record.read(project.work / "bundle", gather(project, lambda: section).key)
+    except (ProjectError, OSError):  # the next build says which
+        return None
+
+
+def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
+    """Read what the bundle is made from; `settle` says which packages, once everything else is found good."""
     packaging, choice = targets.choose(project.config.package)
     models = tuple(inspection.inspect(model.path) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
-    requirements = needs.read(project)
-    section = wheels.locked(project, requirements)
-    if section is None:
-        with tools.reporter.step(f"resolve dependencies for {wheels.words(project.target)}"):
-            section = wheels.resolve(project, requirements, tools)
+    requirements, section = needs.read(project), settle()
     document = manifest.make(project, models, packaging.PLACES["model"])
     stated = (project.target.note, bytecode.note(project.target), choice)
     runtime = assets.runtime().parent
@@ -163,12 +174,12 @@ def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
     """Refuse what Lambda would refuse, and say what takes the room."""
     found = list(kept)
     total = sum(part.bytes for part in found)
-    if total <= packaging.LIMIT:
+    if targets.fits(packaging, total):
         return
     members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
     lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
-    message = f"the bundle is {total:,} bytes unzipped; Lambda takes {packaging.LIMIT:,}"
+    message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
     hint = "leave out what inference does not need (a model exported to ONNX needs no training framework), or use a smaller model"
     raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
 

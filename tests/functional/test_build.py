@@ -21,6 +21,7 @@ from slsdeploy.bundle import lock, record
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.interpreters import host_minor
+from slsdeploy.project import host_platform
 from slsdeploy.tools import Tools
 from tests import wheelhouse
 from tests.building import HANDLER, House, contents, save_model
@@ -171,6 +172,69 @@ def test_each_target_has_its_section(house: House) -> None:
     house.build()
     found = [(item.python, item.platform) for item in lock.read(house.root)]
     assert found == [("3.12", "x86_64-manylinux_2_34"), ("3.13", "aarch64-manylinux_2_34")]
+
+
+def set_foreign(house: House) -> None:
+    """Make sure that this machine is not what the function has on AWS."""
+    foreign = "x86_64" if host_platform().startswith("aarch64") else "arm64"
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{foreign}"\n')
+
+
+def test_a_local_build_gives_the_lock_of_aws_to_commit_and_keeps_its_own(house: House) -> None:
+    set_foreign(house)
+    house.build(local=True)
+    assert len([step for step in house.reporter.steps if step.startswith("resolve")]) == 2
+    (section,) = lock.read(house.root)
+    assert (section.python, section.platform) == ("3.13", house.project().target.platform)
+    (own,) = lock.read(house.project(local=True).work)
+    assert own.platform == house.project(local=True).target.platform
+    committed = (house.root / lock.FILE).read_bytes()
+    house.build(local=True)
+    assert house.reporter.steps == []
+    house.build()
+    assert (house.root / lock.FILE).read_bytes() == committed
+
+
+def test_local_versions_follow_those_of_aws(house: House) -> None:
+    set_foreign(house)
+    wheelhouse.add_wheel(house.index, "sprocket", "1.0")
+    house.write("requirements.txt", "sprocket\n")
+    house.build()
+    wheelhouse.add_wheel(house.index, "sprocket", "2.0")
+    house.build(local=True)
+    work = house.project(local=True).work
+    assert "sprocket==1.0" in lock.read(work)[0].text
+    (house.root / lock.FILE).unlink()  # as its first line says: resolved anew
+    house.build(local=True)
+    assert "sprocket==2.0" in lock.read(house.root)[0].text
+    assert "sprocket==2.0" in lock.read(work)[0].text
+
+
+@pytest.mark.skipif("manylinux" not in host_platform(), reason="the wheel's tag is made for Linux")
+def test_what_aws_could_not_have_is_only_said_locally(house: House) -> None:
+    set_foreign(house)
+    machine, system = host_platform().split("-", 1)
+    wheelhouse.add_wheel(house.index, "sprocket", tag=f"py3-none-{system}_{machine}")
+    house.write("requirements.txt", "sprocket\n")
+    house.build(local=True)
+    said = [note for note in house.reporter.notes if note.startswith("on AWS this would fail: sprocket")]
+    assert "has no wheel for Python 3.13 on" in said[0]
+    assert not (house.root / lock.FILE).exists()
+    house.build(local=True)
+    assert house.reporter.steps == []
+    with pytest.raises(BuildError, match="sprocket.* has no wheel"):
+        house.build()
+
+
+@pytest.mark.skipif(not host_platform().endswith("manylinux_2_34"), reason="this machine is not like Lambda's")
+def test_a_machine_like_lambdas_shares_the_lock(house: House) -> None:
+    architecture = "arm64" if host_platform().startswith("aarch64") else "x86_64"
+    if house.project().target.interpreter is None:
+        pytest.skip("there is no Python 3.13 here")
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{architecture}"\n')
+    house.build(local=True)
+    assert len(lock.read(house.root)) == 1
+    assert not (house.project(local=True).work / lock.FILE).exists()
 
 
 @pytest.mark.parametrize(
