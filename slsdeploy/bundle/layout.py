@@ -18,7 +18,7 @@ from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Project, Target
 
 # Raise it when what this package makes of the same input changes.
-RECIPE = 1
+RECIPE = 2
 _NOT_RUNTIME = (".pyc", ".pyi", "py.typed")
 
 

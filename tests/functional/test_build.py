@@ -222,7 +222,7 @@ def test_what_aws_could_not_have_is_only_said_locally(house: House) -> None:
     assert not (house.root / lock.FILE).exists()
     house.build(local=True)
     assert house.reporter.steps == []
-    with pytest.raises(BuildError, match="sprocket.* has no wheel"):
+    with pytest.raises(BuildError, match=r"sprocket.* has no wheel"):
         house.build()
 
 
