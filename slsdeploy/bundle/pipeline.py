@@ -18,6 +18,7 @@ from slsdeploy.bundle import (
     inspection,
     layout,
     manifest,
+    onnxruntime_wheel,
     parts,
     place,
     prune,
@@ -44,13 +45,17 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, err
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a bundle is made from, and the key of each part: the same key, the same part."""
+    """All that a bundle is made from, and the key of each part: the same key, the same part.
+
+    `uses_tools` says that the project's code uses the tools that come with onnxruntime.
+    """
 
     packaging: PackagingTarget
     requirements: Requirements
     section: Section
     models: tuple[ModelInfo, ...]
     files: tuple[Path, ...]
+    uses_tools: bool
     document: bytes
     keys: Mapping[PartName, str]
     notes: tuple[str, ...]
@@ -105,17 +110,19 @@ def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
     document = manifest.make(project, models, packaging.PLACES["model"])
     stated = (project.target.note, bytecode.note(project.target), choice)
     runtime = assets.runtime().parent
+    code = layout.fingerprint(project.root, files)
+    uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
     made_from: dict[PartName, object] = {
-        "dependencies": section.text,
+        "dependencies": [section.text, uses_tools],
         "runtime": layout.fingerprint(runtime, layout.runtime_files()),
         "model": [
             (model.name, model.path.name, info.digest) for model, info in zip(project.models, models, strict=True)
         ],
-        "code": [layout.fingerprint(project.root, files), document.decode()],
+        "code": [code, document.decode()],
     }
     keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
     notes = tuple(note for note in stated if note)
-    return Inputs(packaging, requirements, section, models, files, document, keys, notes)
+    return Inputs(packaging, requirements, section, models, files, uses_tools, document, keys, notes)
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
@@ -162,6 +169,7 @@ def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, tools:
         case "dependencies":
             wheels.install(inputs.section, inputs.requirements, folder, project, tools)
             prune.prune(folder)
+            onnxruntime_wheel.slim(folder, keep_tools=inputs.uses_tools)
         case "runtime":
             layout.copy_files(assets.runtime().parent, layout.runtime_files(), folder)
         case "model":
