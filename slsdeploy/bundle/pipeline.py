@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
+    acceptance,
     archive,
     bytecode,
     inspection,
@@ -108,7 +109,8 @@ def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
     files = tuple(select.code_files(project, model_files))
     requirements, section = needs.read(project), settle()
     document = manifest.make(project, models, packaging.PLACES["model"])
-    stated = (project.target.note, bytecode.note(project.target), choice)
+    untried = "" if verify.can_run(project) else acceptance.note(section)
+    stated = (project.target.note, bytecode.note(project.target), untried, choice)
     runtime = assets.runtime().parent
     code = layout.fingerprint(project.root, files)
     uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
@@ -133,6 +135,10 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         if project.handler:
             with tools.reporter.step("check the handler"):
                 verify.check(project, inputs.files, draft, tools)
+        if verify.can_run(project) and acceptance.older(inputs.section):
+            with tools.reporter.step("load the model"):
+                place_of = draft / inputs.packaging.PLACES["model"]
+                verify.load_models(project, (place_of / m.name / m.path.name for m in project.models), draft, tools)
         with tools.reporter.step("pack"):
             (draft / "archives").mkdir()
             archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)

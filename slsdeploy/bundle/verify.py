@@ -1,4 +1,4 @@
-"""A laid-out bundle -> is its handler any good? Whatever would stop it from starting on Lambda is said now, before it is deployed.
+"""A laid-out bundle -> are its handler and models any good? What would stop it from starting on Lambda is said before it is deployed.
 
 Where this machine can run the target's code, the module is imported for real, in a process that sees the bundle, the standard
 library and the function's own variables, and nothing else of this machine: no one's credentials, no one's home. Where it cannot, or
@@ -24,6 +24,7 @@ from slsdeploy.types import Handler, Project
 
 # SYSTEMROOT: nothing starts on Windows without it
 _OF_THIS_MACHINE = ("PATH", "SYSTEMROOT")
+_LOAD = "import sys, onnxruntime as o; [o.InferenceSession(path, providers=['CPUExecutionProvider']) for path in sys.argv[1:]]"
 
 
 def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -> None:
@@ -33,8 +34,7 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     """
     if project.handler is None:
         return
-    code = bundle / "task"
-    folders = [folder for folder in (code, bundle / "opt" / "python") if folder.is_dir()]
+    code, folders = bundle / "task", _folders(bundle)
     file = code / project.handler.path.relative_to(project.root)
     source = handler_source.parse(file, code, project, tools)
     if source is not None:
@@ -43,6 +43,25 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     if can_run(project) and _imports_for_real(project, project.handler, own, folders, tools):
         return
     _check_imports(file, own, folders, lambda module: handler_source.parse(module, code, project, tools))
+
+
+def load_models(project: Project, models: Iterable[Path], bundle: Path, tools: Tools) -> None:
+    """Have the onnxruntime of the bundle laid out in the folder load the models.
+
+    Raises BuildError with what it says when it does not.
+    """
+    folders = _folders(bundle)
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        argv = [str(project.target.interpreter), "-P", "-s", "-S", "-c", _LOAD, *map(str, models)]
+        done = tools.shell.run(argv, cwd=Path(scratch), env=_environment(project, folders, scratch), inherit=False)
+    if done.code != 0:
+        said = done.stderr.strip().splitlines() or [f"Python ended with code {done.code}"]
+        hint = "export the model with a lower opset, or allow a newer onnxruntime in the requirements"
+        raise BuildError(f"the function's onnxruntime does not load the model: {said[-1]}", hint)
+
+
+def _folders(bundle: Path) -> list[Path]:
+    return [folder for folder in (bundle / "task", bundle / "opt" / "python") if folder.is_dir()]
 
 
 def can_run(project: Project) -> bool:

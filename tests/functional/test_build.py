@@ -285,7 +285,8 @@ def test_requirements_that_do_not_fit_together(house: House) -> None:
 
 
 def test_an_onnxruntime_that_ends_the_process_on_lambdas_arm(house: House) -> None:
-    wheelhouse.add_wheel(house.index, "onnxruntime", "1.25.1")
+    engine = b"class InferenceSession:\n    def __init__(self, path, providers): ...\n"
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.25.1", files={"onnxruntime/__init__.py": engine})
     house.write("requirements.txt", "onnxruntime==1.25.1\n")
     with pytest.raises(BuildError, match=r"older than Lambda's arm64 can start \(onnxruntime>=1.26\)") as raised:
         house.build()
@@ -294,6 +295,33 @@ def test_an_onnxruntime_that_ends_the_process_on_lambdas_arm(house: House) -> No
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "x86_64"\n')
     house.build()
     assert "onnxruntime==1.25.1" in (house.root / lock.FILE).read_text()
+
+
+OLD_ENGINE = (
+    b"class InferenceSession:\n"
+    b"    def __init__(self, path, providers):\n"
+    b"        if b'Mul' in open(path, 'rb').read(): raise RuntimeError('opset 17 is not known')\n"
+)
+
+
+def test_a_model_that_the_functions_older_onnxruntime_does_not_load(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.26.0", files={"onnxruntime/__init__.py": OLD_ENGINE})
+    house.write("requirements.txt", "onnxruntime==1.26.0\n")
+    with pytest.raises(BuildError, match="does not load the model: RuntimeError: opset 17 is not known") as raised:
+        house.build(local=True)
+    assert "newer onnxruntime" in raised.value.hint
+    assert not (house.project(local=True).work / "bundle").exists()
+
+
+def test_where_an_older_onnxruntime_cannot_be_run_a_note_says_so(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.26.0", files={"onnxruntime/__init__.py": OLD_ENGINE})
+    set_foreign(house)
+    house.write("requirements.txt", "onnxruntime==1.26.0\n")
+    house.build()
+    assert [note for note in house.reporter.notes if "the function has 1.26.0" in note]
+    house.write("requirements.txt", "onnxruntime==1.31.1\n")
+    house.build()
+    assert not [note for note in house.reporter.notes if "the model was tried" in note]
 
 
 def test_an_unknown_package_is_named(house: House) -> None:
