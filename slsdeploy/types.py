@@ -113,7 +113,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a bundle: a tree on disk and its digest (sha256, hex, of its files' paths, modes and bytes).
+    """One part of a bundle: a tree on disk and its digest (sha256, hex, of its files' paths, modes and bytes; see `bundle/tree.py`).
 
     `tree` is laid out as Lambda mounts it: its first folder is `task` (`/var/task`) or `opt` (`/opt`).
     """

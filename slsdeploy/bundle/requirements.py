@@ -15,7 +15,7 @@ from pathlib import Path
 
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
-from slsdeploy.project import inside
+from slsdeploy.project import inside, lambda_platform
 from slsdeploy.types import Project
 
 # What slsdeploy_runtime imports; the same ranges as in our own pyproject.toml, where its tests run.
@@ -70,7 +70,9 @@ def read(project: Project) -> Requirements:
 
 def _runtime(project: Project) -> tuple[str, ...]:
     is_http = any(trigger.module.endswith(".http") for trigger in project.triggers)
-    is_lambdas_arm = project.target.architecture == "arm64" and not project.local
+    is_lambdas_arm = project.config.architecture == "arm64" and project.target.platform == lambda_platform(
+        project.config
+    )
     return RUNTIME + (HTTP if is_http else ()) + (ARM64 if is_lambdas_arm else ())
 
 

@@ -11,24 +11,18 @@ from slsdeploy.bundle import requirements
 from slsdeploy.bundle.requirements import ARM64, HTTP, RUNTIME, Requirements
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
-from slsdeploy.types import Architecture, Project, Target, Trigger
+from slsdeploy.types import Project, Target, Trigger
 
 
 def read(root: Path, stated: str | list[str] | None = None, triggers: tuple[Trigger, ...] = ()) -> Requirements:
-    return requirements.read(project(root, "x86_64", stated=stated, triggers=triggers))
+    return requirements.read(project(root, "x86_64-manylinux_2_34", stated, triggers))
 
 
 def project(
-    root: Path,
-    architecture: Architecture,
-    *,
-    local: bool = False,
-    stated: str | list[str] | None = None,
-    triggers: tuple[Trigger, ...] = (),
+    root: Path, platform: str, stated: str | list[str] | None = None, triggers: tuple[Trigger, ...] = ()
 ) -> Project:
     config = Config.model_validate({"name": "iris", "model": "iris.onnx", "requirements": stated})
-    target = Target("3.13", architecture, "linux")
-    return Project(root.resolve(), config, "dev", local, target, (), None, triggers)
+    return Project(root.resolve(), config, "dev", False, Target("3.13", "arm64", platform), (), None, triggers)
 
 
 def test_the_runtimes_needs_are_those_that_it_is_tested_with() -> None:
@@ -46,9 +40,9 @@ def test_an_http_trigger_needs_mangum(tmp_path: Path) -> None:
 
 
 def test_lambdas_arm_needs_an_onnxruntime_that_starts_there(tmp_path: Path) -> None:
-    on_lambda = requirements.read(project(tmp_path, "arm64"))
+    on_lambda = requirements.read(project(tmp_path, "aarch64-manylinux_2_34"))
     assert on_lambda.lines == (*RUNTIME, *ARM64)
-    here = requirements.read(project(tmp_path, "arm64", local=True))
+    here = requirements.read(project(tmp_path, "aarch64-apple-darwin"))
     assert here.lines == RUNTIME
     assert on_lambda.digest != here.digest
 
