@@ -60,7 +60,7 @@ def up(where: Where, tools: Tools) -> Upped:
     began = time.perf_counter()
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        bundle = building.build(project, tools)
+        bundle = make_bundle(project, tools)
         built = time.perf_counter()
         cloud = tools.connect(project)
         decided = decide(project, bundle, cloud, tools)
@@ -96,7 +96,7 @@ def up(where: Where, tools: Tools) -> Upped:
 def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
-    decided = decide(project, building.build(project, tools), tools.connect(project), tools).plan
+    decided = decide(project, make_bundle(project, tools), tools.connect(project), tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -110,8 +110,13 @@ def plan(where: Where, tools: Tools) -> Planned:
 
 def build(where: Where, tools: Tools) -> Built:
     """Make the bundle on disk."""
-    bundle = building.build(open_project(where, tools), tools)
-    return building.describe(bundle)
+    return building.describe(make_bundle(open_project(where, tools), tools))
+
+
+def make_bundle(project: Project, tools: Tools) -> Bundle:
+    """Build, unless the preflight knows already that it is no use."""
+    rules.enforce(rules.subject(project))
+    return building.build(project, tools)
 
 
 def open_project(where: Where, tools: Tools) -> Project:
@@ -134,10 +139,9 @@ def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Plan
 def template(where: Where, tools: Tools) -> Template:
     """Return the template as it would be deployed, without asking AWS anything: the account's id is a placeholder in it."""
     project = open_project(where, tools)
-    bundle = building.build(project, tools)
-    region = (
-        project.config.region or os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION") or "us-east-1"
-    )
+    bundle = make_bundle(project, tools)
+    named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
+    region = next(filter(None, named), "us-east-1")
     artifact = targets.find(bundle.package).artifact(bundle, f"slsdeploy-ACCOUNT-{region}", project.stack)
     return stacks.make_template(project, artifact, region)
 
@@ -226,9 +230,9 @@ def _cost(info: ModelInfo) -> str:
 
 
 def check(where: Where, tools: Tools) -> Checked:
-    """Run every rule of the preflight over the project; no AWS call."""
+    """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
     project = open_project(where, tools)
-    return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project))])
+    return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project, building.last(project)))])
 
 
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:

@@ -83,6 +83,11 @@ def host_platform() -> str:
     return f"{machine}-manylinux_{major}_{minor}"
 
 
+def lambda_platform(config: Config) -> str:
+    """Return uv's name for the machine that the function has on AWS."""
+    return f"{_UV_MACHINES[config.architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}"
+
+
 def _models(config: Config, root: Path) -> tuple[Model, ...]:
     """A single model is served under the project's name."""
     if config.model is not None:
@@ -118,7 +123,7 @@ def _lambda_target(config: Config, shell: Shell) -> Target:
     return Target(
         python=config.python,
         architecture=config.architecture,
-        platform=f"{_UV_MACHINES[config.architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}",
+        platform=lambda_platform(config),
         interpreter=find_interpreter(config.python, shell),
     )
 

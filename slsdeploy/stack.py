@@ -14,13 +14,15 @@ from typing import Any
 import yaml
 
 from slsdeploy import assets
-from slsdeploy.config import FILE
+from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Project, Template, Trigger
 from slsdeploy_runtime.events import Site, Wiring
 
 FUNCTION = "Function"
+# What a function is made of is the artifact's to say; the template has it only to be valid as it lies.
+_PACKAGING = ("InlineCode", "Handler", "Runtime")
 LATE_POLICY = "FunctionDataPolicy"
 
 
@@ -41,7 +43,8 @@ def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
     sam["Metadata"] = {"slsdeploy": {"bundle": artifact.digest, "package": artifact.package}}
     resources = sam["Resources"]
     properties = resources[FUNCTION]["Properties"]
-    del properties["InlineCode"]
+    for name in _PACKAGING:
+        del properties[name]
     properties.update(_settings(project))
     properties.update(artifact.properties)
     resources.update(artifact.resources)
@@ -78,21 +81,29 @@ def _release(properties: Mapping[str, Any], artifact: Artifact) -> str:
     return sha256(json.dumps([artifact.digest, properties], sort_keys=True).encode()).hexdigest()
 
 
-def _settings(project: Project) -> dict[str, Any]:
-    config = project.config
-    variables = {
+def variables(project: Project) -> dict[str, Any]:
+    """Return the function's environment variables; a value that only CloudFormation knows is an intrinsic function.
+
+    Raises ConfigError as `wire` does.
+    """
+    wired = [wire(project, trigger).environment for trigger in project.triggers]
+    return {
         "SLSDEPLOY_STAGE": project.stage,
         "POWERTOOLS_SERVICE_NAME": project.name,
         "POWERTOOLS_METRICS_NAMESPACE": "slsdeploy",
-        "POWERTOOLS_LOG_LEVEL": config.log_level,
-        **config.environment,
+        "POWERTOOLS_LOG_LEVEL": project.config.log_level,
+        **project.config.environment,
+        **{name: value for environment in wired for name, value in environment.items()},
     }
+
+
+def _settings(project: Project) -> dict[str, Any]:
+    config = project.config
     settings: dict[str, Any] = {
-        "Runtime": f"python{project.target.python}",
         "Architectures": [project.target.architecture],
         "MemorySize": config.memory,
         "Timeout": config.timeout,
-        "Environment": {"Variables": variables},
+        "Environment": {"Variables": variables(project)},
     }
     if config.ephemeral_storage != 512:  # Lambda's default
         settings["EphemeralStorage"] = {"Size": config.ephemeral_storage}
@@ -104,7 +115,6 @@ def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
     properties.update(wiring.properties)
     if wiring.events:
         properties.setdefault("Events", {}).update(wiring.events)
-    properties["Environment"]["Variables"].update(wiring.environment)
     sam["Resources"].update(wiring.resources)
     for name, value in wiring.outputs.items():
         # the second trigger of a type says whose outputs these are
@@ -133,15 +143,6 @@ def _late_policy() -> dict[str, Any]:
 def _secret_statements(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
     by_action: dict[str, list[Any]] = {}
     for source in secrets.values():
-        is_parameter = source.startswith("ssm:") or source.split(":")[2] == "ssm"
-        action = "ssm:GetParameter" if is_parameter else "secretsmanager:GetSecretValue"
-        by_action.setdefault(action, []).append(_arn(source))
-    return [{"Effect": "Allow", "Action": action, "Resource": arns} for action, arns in by_action.items()]
-
-
-def _arn(secret: str) -> Any:
-    if not secret.startswith("ssm:"):
-        return secret
-    return {
-        "Fn::Sub": f"arn:${{AWS::Partition}}:ssm:${{AWS::Region}}:${{AWS::AccountId}}:parameter/{secret[4:].lstrip('/')}"
-    }
+        found = secret.read(source)
+        by_action.setdefault(found.action, []).append(found.resource)
+    return [{"Effect": "Allow", "Action": action, "Resource": resources} for action, resources in by_action.items()]

@@ -23,8 +23,15 @@ class Completed:
 class Shell(Protocol):
     """Runs other programs."""
 
-    def run(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
-        """Run a program to its end; `env` is added to ours. A non-zero exit code is returned, not raised.
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inherit: bool = True,
+    ) -> Completed:
+        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`). A non-zero exit code is returned, not raised.
 
         Raises ToolError when there is no such program.
         """

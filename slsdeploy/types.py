@@ -113,7 +113,7 @@ class Project:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One part of a bundle: a tree on disk and its digest (sha256, hex, of its files' paths, modes and bytes).
+    """One part of a bundle: a tree on disk and its digest (sha256, hex, of its files' paths, modes and bytes; see `bundle/tree.py`).
 
     `tree` is laid out as Lambda mounts it: its first folder is `task` (`/var/task`) or `opt` (`/opt`).
     """
@@ -140,9 +140,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What ships. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
+    """What ships, and the Python it is made for. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
 
     package: str
+    python: str
     digest: str
     path: Path
     parts: tuple[Part, ...]
@@ -167,7 +168,7 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a bundle will live, and the SAM that points there: properties of the function, and resources beside it."""
+    """Where a bundle will live, and the SAM that points there: what the function is made of, and resources beside it."""
 
     objects: tuple[Object, ...]
     properties: Mapping[str, Any]

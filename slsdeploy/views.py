@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from slsdeploy import failure, results
+from slsdeploy import failure, results, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
@@ -55,6 +55,8 @@ def checked(result: results.Checked) -> Iterator[RenderableType]:
         yield f"{SEVERITIES[problem['severity']]} [bold]{problem['rule']}[/]{where} {escape(problem['message'])}"
         if problem["hint"]:
             yield f"  [cyan]hint:[/] {escape(problem['hint'])}"
+        if problem["link"]:
+            yield f"  [dim]{problem['link']}[/]"
     if not result.problems:
         yield "[green]✓[/] nothing to complain about"
 
@@ -66,7 +68,8 @@ def built(result: results.Built) -> Iterator[RenderableType]:
         table.add_row(
             part["name"], str(part["files"]), size(part["bytes"]), size(part["compressed_bytes"]), part["digest"][:12]
         )
-    yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of 262.1 MB unzipped"
+    limit = size(targets.find(result.package).LIMIT)
+    yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
     yield f"[dim]in[/] {escape(result.path)}"
 

@@ -105,7 +105,14 @@ class FakeShell:
         self.programs = dict(programs or {})
         self.calls: list[Sequence[str]] = []
 
-    def run(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inherit: bool = True,
+    ) -> Completed:
         self.calls.append(argv)
         program = self.programs.get(Path(argv[0]).name)
         if program is None:

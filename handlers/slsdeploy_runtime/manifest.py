@@ -49,6 +49,14 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class Secret:
+    """Where a variable's value is kept: `service` is "secretsmanager" or "ssm", `id` what that service calls it."""
+
+    service: str
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """What the build decided."""
 
@@ -57,7 +65,7 @@ class Manifest:
     models: tuple[ModelEntry, ...]
     handler: str | None
     events: tuple[Event, ...]
-    secrets: Mapping[str, str]
+    secrets: Mapping[str, Secret]
 
 
 def task_root() -> Path:
@@ -86,7 +94,7 @@ def read(task: Path) -> Manifest:
         models=tuple(_model(entry, roots) for entry in document["models"]),
         handler=document["handler"],
         events=tuple(Event(entry["module"], entry["name"], entry["options"]) for entry in document["events"]),
-        secrets=document["secrets"],
+        secrets={name: Secret(entry["service"], entry["id"]) for name, entry in document["secrets"].items()},
     )
 
 

@@ -33,6 +33,19 @@ class AfterFailure(Exception):
 
 
 @dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An answer on its way, with the message that it answers and the group within which it must not be overtaken."""
+
+    record: Record
+    group: str
+    body: bytes
+
+    @property
+    def message_id(self) -> str:
+        return str(self.record["messageId"])
+
+
+@dataclass(frozen=True, slots=True)
 class Outlet:
     """Where answers go: a queue, a bucket, or nowhere ("" for what there is not)."""
 
@@ -41,40 +54,44 @@ class Outlet:
     bucket: str
     is_fifo: bool
 
-    def send(self, answers: Sequence[tuple[Record, bytes]]) -> Failures:
-        """Send every answer; return those that could not be sent."""
-        if self.queue_url:
-            return self._to_queue(answers)
-        return self._to_bucket(answers) if self.bucket else {}
-
-    def _to_queue(self, answers: Sequence[tuple[Record, bytes]]) -> Failures:
-        client = self.client("sqs")
+    def send(self, answers: Sequence[Outgoing]) -> Failures:
+        """Send answers until one of a group fails; return those that could not be sent, and those that wait for them."""
+        if not (self.queue_url or self.bucket):
+            return {}
+        put = self._to_queue if self.queue_url else self._to_bucket
         failures: Failures = {}
+        stopped: set[str] = set()
         for portion in _portions(answers):
-            entries = [self._entry(str(index), record, body) for index, (record, body) in enumerate(portion)]
-            ids = [record["messageId"] for record, _ in portion]
-            try:
-                failed = client.send_message_batch(QueueUrl=self.queue_url, Entries=entries).get("Failed", [])
-                failures.update({ids[int(each["Id"])]: NotSent(each.get("Message", each["Code"])) for each in failed})
-            except Exception as error:
-                failures.update(dict.fromkeys(ids, error))
+            failures |= {each.message_id: _waits(each.group) for each in portion if each.group in stopped}
+            failures |= put([each for each in portion if each.group not in stopped])
+            stopped |= {each.group for each in portion if each.message_id in failures}
         return failures
 
-    def _entry(self, entry_id: str, record: Record, body: bytes) -> dict[str, Any]:
-        entry: dict[str, Any] = {"Id": entry_id, "MessageBody": body.decode()}
+    def _to_queue(self, answers: Sequence[Outgoing]) -> Failures:
+        if not answers:
+            return {}
+        entries = [self._entry(str(index), each) for index, each in enumerate(answers)]
+        try:
+            failed = self.client("sqs").send_message_batch(QueueUrl=self.queue_url, Entries=entries).get("Failed", [])
+        except Exception as error:
+            return {each.message_id: error for each in answers}
+        return {answers[int(each["Id"])].message_id: NotSent(each.get("Message", each["Code"])) for each in failed}
+
+    def _entry(self, entry_id: str, answer: Outgoing) -> dict[str, Any]:
+        entry: dict[str, Any] = {"Id": entry_id, "MessageBody": answer.body.decode()}
         if self.is_fifo:  # a message that is delivered again does not answer twice (within five minutes)
-            entry["MessageGroupId"] = record["attributes"]["MessageGroupId"]
-            entry["MessageDeduplicationId"] = record["messageId"]
+            entry["MessageGroupId"] = answer.group
+            entry["MessageDeduplicationId"] = answer.message_id
         return entry
 
-    def _to_bucket(self, answers: Sequence[tuple[Record, bytes]]) -> Failures:
+    def _to_bucket(self, answers: Sequence[Outgoing]) -> Failures:
         client = self.client("s3")
         failures: Failures = {}
-        for record, body in answers:
+        for each in answers:
             try:
-                client.put_object(Bucket=self.bucket, Key=f"{record['messageId']}.json", Body=body, ContentType=JSON)
+                client.put_object(Bucket=self.bucket, Key=f"{each.message_id}.json", Body=each.body, ContentType=JSON)
             except Exception as error:
-                failures[record["messageId"]] = error
+                failures[each.message_id] = error
         return failures
 
 
@@ -84,18 +101,19 @@ def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *,
     good = [request for request in requests if isinstance(request, Request)]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
-    answers: list[tuple[Record, bytes]] = []
-    stopped: set[str] = set()  # message groups with a failure: on a FIFO queue nothing behind it may be answered
+    answers: list[Outgoing] = []
+    stopped: set[str] = set()  # groups with a failure: nothing behind it may be answered
     for record, request in zip(records, requests, strict=True):
         outcome = next(outcomes) if isinstance(request, Request) else Failure(request)
-        group = record["attributes"].get("MessageGroupId", "") if is_fifo else ""
-        if is_fifo and group in stopped:
-            failures[record["messageId"]] = AfterFailure(f"message group {group!r} waits for an earlier message")
+        # on a queue that keeps no order, each message is a group of its own (the others' groups are for fairness only)
+        group = str(record["attributes"]["MessageGroupId"] if is_fifo else record["messageId"])
+        if group in stopped:
+            failures[record["messageId"]] = _waits(group)
         elif isinstance(outcome, Failure):
             failures[record["messageId"]] = outcome.error
             stopped.add(group)
         else:
-            answers.append((record, to_json(_answer(record, outcome.value))))
+            answers.append(Outgoing(record, group, to_json(_answer(record, outcome.value))))
     failures |= outlet.send(answers)
     for message_id, error in failures.items():
         service.telemetry.failure(error, f"message {message_id}")
@@ -125,14 +143,20 @@ def _answer(record: Record, value: Any) -> dict[str, Any]:
     return {**answer, "message_id": record["messageId"]}
 
 
-def _portions(answers: Sequence[tuple[Record, bytes]]) -> Iterator[list[tuple[Record, bytes]]]:
-    portion: list[tuple[Record, bytes]] = []
+def _waits(group: str) -> AfterFailure:
+    return AfterFailure(f"message group {group!r} waits for an earlier message")
+
+
+def _portions(answers: Sequence[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Divide answers into what one call takes; one of each group, since SQS may take an entry and not the one before it."""
+    portion: list[Outgoing] = []
     size = 0
-    for record, body in answers:
-        if portion and (len(portion) == MAX_ENTRIES or size + len(body) > MAX_BATCH_BYTES):
+    for each in answers:
+        is_full = len(portion) == MAX_ENTRIES or size + len(each.body) > MAX_BATCH_BYTES
+        if portion and (is_full or any(each.group == other.group for other in portion)):
             yield portion
             portion, size = [], 0
-        portion.append((record, body))
-        size += len(body)
+        portion.append(each)
+        size += len(each.body)
     if portion:
         yield portion

@@ -14,10 +14,9 @@ from types import ModuleType
 from typing import Any
 
 from slsdeploy_runtime.decode import Array
+from slsdeploy_runtime.functions import ARGUMENTS
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import Request
-
-NAMES = ("preprocess", "predict", "postprocess")
 
 
 class HandlerError(Exception):
@@ -26,38 +25,32 @@ class HandlerError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """The user's functions; None where the default applies. `app` is an ASGI application that answers HTTP instead."""
+    """The user's functions; None where the default applies."""
 
     preprocess: Callable[[Request], Mapping[str, Array]] | None = None
     predict: Callable[[Model, Mapping[str, Array]], Mapping[str, Array]] | None = None
     postprocess: Callable[[Mapping[str, Array]], Any] | None = None
-    app: Any = None
 
 
 def load(name: str | None) -> Handler:
-    """Import the user's module: `"handler"`, or `"app:app"` for an ASGI application. Raises HandlerError."""
+    """Import the user's module. Raises HandlerError."""
     if name is None:
         return Handler()
-    dotted, _, attribute = name.partition(":")
     try:
-        module = import_module(dotted)
+        module = import_module(name)
     except Exception as error:
         said = f"{type(error).__name__}: {error}{_place(error)}{_advice(error)}"
-        raise HandlerError(f"{dotted}.py does not import: {said}") from error
-    if attribute:
-        if not callable(getattr(module, attribute, None)):
-            raise HandlerError(f"{dotted}.py has no ASGI application {attribute!r}")
-        return Handler(app=getattr(module, attribute))
-    return Handler(**_functions(module, dotted))
+        raise HandlerError(f"{name}.py does not import: {said}") from error
+    return Handler(**_functions(module, name))
 
 
 def _functions(module: ModuleType, dotted: str) -> dict[str, Any]:
-    found = {name: getattr(module, name) for name in NAMES if hasattr(module, name)}
+    found = {name: getattr(module, name) for name in ARGUMENTS if hasattr(module, name)}
     for name, function in found.items():
         if not callable(function):
             raise HandlerError(f"{name} in {dotted}.py is a {type(function).__name__}, not a function")
     if not found:
-        raise HandlerError(f"{dotted}.py has none of {', '.join(NAMES)}{_similar(module)}")
+        raise HandlerError(f"{dotted}.py has none of {', '.join(ARGUMENTS)}{_similar(module)}")
     return found
 
 
@@ -79,5 +72,5 @@ def _similar(module: ModuleType) -> str:
     from difflib import get_close_matches  # only needed to fail well
 
     mine = [name for name, value in vars(module).items() if callable(value) and not name.startswith("_")]
-    near = [(name, match[0]) for name in mine if (match := get_close_matches(name, NAMES, cutoff=0.7))]
+    near = [(name, match[0]) for name in mine if (match := get_close_matches(name, ARGUMENTS, cutoff=0.7))]
     return "".join(f"; did you mean {match!r} by {name!r}?" for name, match in near[:1])

@@ -1,14 +1,39 @@
-"""Whether onnxruntime takes a model, asked of onnxruntime itself: the one installed here, which the bundle's is like."""
+"""Whether onnxruntime takes a model, asked of onnxruntime itself: the one installed here.
+
+The bundle may ship an older one, which knows less: `older` says so, and `verify` or a note follows from it.
+"""
 
 from __future__ import annotations
 
 import re
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from slsdeploy.bundle.lock import Section
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Tensor
 from slsdeploy_runtime.formats.onnx import engine
+
+
+def older(section: Section) -> str:
+    """Return the version of onnxruntime that the bundle gets, if it is older than the one here, which had its say; else ""."""
+    pins = (package.requirement.split(";")[0].strip().partition("==") for package in section.packages)
+    shipped = next((pinned for name, _, pinned in pins if name == "onnxruntime"), "")
+    ours = version("onnxruntime")
+    if shipped in ("", ours):
+        return ""
+    from packaging.version import Version  # slow to import, and seldom needed
+
+    return shipped if Version(shipped) < Version(ours) else ""
+
+
+def note(section: Section) -> str:
+    """Say in one line that the model was tried with a newer onnxruntime than the function has ("" when it was not)."""
+    shipped = older(section)
+    if not shipped:
+        return ""
+    return f"the model was tried with onnxruntime {version('onnxruntime')}; the function has {shipped}, which may know fewer opsets"
 
 
 def check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:

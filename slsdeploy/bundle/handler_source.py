@@ -11,10 +11,7 @@ from slsdeploy.errors import BuildError
 from slsdeploy.interpreters import host_minor
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
-
-# The functions of a user's module, and how many arguments each is called with.
-ARGUMENTS = {"preprocess": 1, "predict": 2, "postprocess": 1}
-_SIGNATURES = "preprocess(request), predict(model, inputs), postprocess(outputs)"
+from slsdeploy_runtime.functions import ARGUMENTS, SIGNATURES
 
 
 def parse(file: Path, code: Path, project: Project, tools: Tools) -> ast.Module | None:
@@ -76,7 +73,7 @@ def useless(path: str, names: Iterable[str]) -> BuildError:
     """Return the error for a module with none of the functions; `names` are what it has."""
     mine = [name for name in names if not name.startswith("_")]
     near = [(name, match[0]) for name in mine if (match := difflib.get_close_matches(name, ARGUMENTS, cutoff=0.7))]
-    hint = f"did you mean {near[0][1]} by {near[0][0]}?" if near else f"write one or more of {_SIGNATURES}"
+    hint = f"did you mean {near[0][1]} by {near[0][0]}?" if near else f"write one or more of {SIGNATURES}"
     return BuildError(f"{path} has none of {', '.join(ARGUMENTS)}", hint, path)
 
 
@@ -94,7 +91,7 @@ def _check_signature(node: ast.FunctionDef | ast.AsyncFunctionDef, path: str) ->
     if needed > given or not has_room or demands:
         takes = ", ".join([*(arg.arg for arg in positional), *demands])
         message = f"{node.name} in {path} takes ({takes}), and is called with {given} argument{'s' * (given > 1)}"
-        raise BuildError(message, f"write {_SIGNATURES}", where)
+        raise BuildError(message, f"write {SIGNATURES}", where)
 
 
 def _names(source: ast.Module) -> set[str]:

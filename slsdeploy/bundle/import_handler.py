@@ -3,7 +3,8 @@
     PYTHONPATH=<bundle> python -P -s -S import_handler.py MODULE ANSWER
 
 ANSWER is a file that gets a JSON document: `names` (the module's functions), or `error` with `type`, `message`, `module` (the missing
-one, if that is the trouble) and `frames` (file, line, function, text of the source), or `skipped` (a module that only Lambda brings).
+one, if that is the trouble) and `frames` (file, line, function, text of the source), or `skipped` (a module that only Lambda brings, or
+that wanted to call AWS, which there are no credentials for here).
 """
 
 import importlib
@@ -38,6 +39,8 @@ def answer(module: str) -> dict[str, object]:
         missing = (error.name or "").partition(".")[0]
         return {"skipped": missing} if missing in MANAGED else {"error": describe(error, missing)}
     except BaseException as error:  # sys.exit() too: on Lambda it ends the environment
+        if type(error).__module__.partition(".")[0] == "botocore":
+            return {"skipped": "botocore"}
         return {"error": describe(error, "")}
     return {"names": [name for name in vars(found) if callable(getattr(found, name))]}
 

@@ -13,12 +13,13 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets
-from slsdeploy.bundle import bytecode, manifest
+from slsdeploy.bundle import bytecode
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Project, Target
+from slsdeploy_runtime.manifest import FILE
 
 # Raise it when what this package makes of the same input changes.
-RECIPE = 1
+RECIPE = 2
 _NOT_RUNTIME = (".pyc", ".pyi", "py.typed")
 
 
@@ -60,7 +61,7 @@ def write_code(project: Project, files: Iterable[Path], document: bytes, folder:
     """Copy the project's code and put the manifest beside it."""
     folder.mkdir(parents=True, exist_ok=True)
     copy_files(project.root, files, folder)
-    (folder / manifest.FILE).write_bytes(document)
+    (folder / FILE).write_bytes(document)
 
 
 def _copy(source: Path, target: Path) -> None:

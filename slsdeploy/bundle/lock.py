@@ -1,6 +1,6 @@
-"""slsdeploy.lock: what was resolved, with hashes, one section for each target; used again until the requirements change.
+"""A lock file: what was resolved, with hashes, one section for each target; used again until the requirements change.
 
-It names no index: whoever builds takes the same files from the index that is configured there. Meant to be committed.
+It names no index: whoever builds takes the same files from the index that is configured there.
 """
 
 from __future__ import annotations
@@ -43,12 +43,12 @@ class Section:
         return "".join(f"{line}\n" for line in lines)
 
 
-def read(root: Path) -> tuple[Section, ...]:
-    """Return the sections of the project's lock file; none when there is no file.
+def read(folder: Path) -> tuple[Section, ...]:
+    """Return the sections of the folder's lock file; none when there is no file.
 
     Raises ProjectError when the file is damaged, as by a merge.
     """
-    path = root / FILE
+    path = folder / FILE
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
         if document["version"] != _VERSION:
@@ -66,12 +66,12 @@ def find(sections: Iterable[Section], python: str, platform: str) -> Section | N
     return next((item for item in sections if (item.python, item.platform) == (python, platform)), None)
 
 
-def write(root: Path, section: Section) -> None:
+def write(folder: Path, section: Section) -> None:
     """Put a section into the lock file, in place of the one of its target."""
-    others = [item for item in read(root) if (item.python, item.platform) != (section.python, section.platform)]
+    others = [item for item in read(folder) if (item.python, item.platform) != (section.python, section.platform)]
     sections = sorted([*others, section], key=lambda item: (item.python, item.platform))
     text = f"{_HEADER}version = {_VERSION}\n" + "".join(_toml(item) for item in sections)
-    assets.write_atomically(root / FILE, text.encode())
+    assets.write_atomically(folder / FILE, text.encode())
 
 
 def parse(text: str) -> tuple[Package, ...]:

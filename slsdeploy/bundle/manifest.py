@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
+from slsdeploy.config import secret
 from slsdeploy.types import Model, ModelInfo, Project
+from slsdeploy_runtime.manifest import SCHEMA
 
-FILE = "slsdeploy.json"
-_SCHEMA = 1
 # Every function answers direct events; it takes whatever no other source recognises, so it comes last.
 _DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
 
@@ -19,7 +19,7 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
     """Return the manifest; `place` is where the models are mounted ("opt/models")."""
     pairs = zip(project.models, models, strict=True)
     document = {
-        "schema": _SCHEMA,
+        "schema": SCHEMA,
         "name": project.name,
         "stage": project.stage,
         "models": [_model(model, info, place) for model, info in pairs],
@@ -28,9 +28,14 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
             _DIRECT,
         ],
-        "secrets": dict(project.config.secrets),
+        "secrets": {variable: _secret(source) for variable, source in project.config.secrets.items()},
     }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _secret(source: str) -> dict[str, str]:
+    found = secret.read(source)
+    return {"service": found.service, "id": found.id}
 
 
 def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
+    acceptance,
     archive,
     bytecode,
     inspection,
     layout,
     manifest,
+    onnxruntime_wheel,
     parts,
     place,
     prune,
     record,
+    resolution,
     select,
     verify,
     wheels,
@@ -30,7 +33,7 @@ from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
-from slsdeploy.errors import BuildError, ToolError
+from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Tools
 from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
@@ -43,13 +46,17 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, err
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a bundle is made from, and the key of each part: the same key, the same part."""
+    """All that a bundle is made from, and the key of each part: the same key, the same part.
+
+    `uses_tools` says that the project's code uses the tools that come with onnxruntime.
+    """
 
     packaging: PackagingTarget
     requirements: Requirements
     section: Section
     models: tuple[ModelInfo, ...]
     files: tuple[Path, ...]
+    uses_tools: bool
     document: bytes
     keys: Mapping[PartName, str]
     notes: tuple[str, ...]
@@ -66,7 +73,7 @@ def build(project: Project, tools: Tools) -> Bundle:
     uv, the package index or the target's Python fails, or the disk is full.
     """
     try:
-        inputs = gather(project, tools)
+        inputs = gather(project, lambda: resolution.settle(project, tools))
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
@@ -80,31 +87,44 @@ def build(project: Project, tools: Tools) -> Bundle:
     return bundle
 
 
-def gather(project: Project, tools: Tools) -> Inputs:
-    """Read what the bundle is made from; resolve the requirements when they changed."""
+def last(project: Project) -> Bundle | None:
+    """Return the bundle of the last build, if the next one would be the same; nothing is resolved, and nothing made.
+
+    Raises ProjectError when the requirements or their lock cannot be read.
+    """
+    section = resolution.find(project)
+    if section is None:
+        return None
+    try:
+        return record.read(project.work / "bundle", gather(project, lambda: section).key)
+    except (ProjectError, OSError):  # the next build says which
+        return None
+
+
+def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
+    """Read what the bundle is made from; `settle` says which packages, once everything else is found good."""
     packaging, choice = targets.choose(project.config.package)
     models = tuple(inspection.inspect(model.path) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
-    requirements = needs.read(project)
-    section = wheels.locked(project, requirements)
-    if section is None:
-        with tools.reporter.step(f"resolve dependencies for {wheels.words(project.target)}"):
-            section = wheels.resolve(project, requirements, tools)
+    requirements, section = needs.read(project), settle()
     document = manifest.make(project, models, packaging.PLACES["model"])
-    stated = (project.target.note, bytecode.note(project.target), choice)
+    untried = "" if verify.can_run(project) else acceptance.note(section)
+    stated = (project.target.note, bytecode.note(project.target), untried, choice)
     runtime = assets.runtime().parent
+    code = layout.fingerprint(project.root, files)
+    uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
     made_from: dict[PartName, object] = {
-        "dependencies": section.text,
+        "dependencies": [section.text, uses_tools],
         "runtime": layout.fingerprint(runtime, layout.runtime_files()),
         "model": [
             (model.name, model.path.name, info.digest) for model, info in zip(project.models, models, strict=True)
         ],
-        "code": [layout.fingerprint(project.root, files), document.decode()],
+        "code": [code, document.decode()],
     }
     keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
     notes = tuple(note for note in stated if note)
-    return Inputs(packaging, requirements, section, models, files, document, keys, notes)
+    return Inputs(packaging, requirements, section, models, files, uses_tools, document, keys, notes)
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
@@ -115,11 +135,16 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         if project.handler:
             with tools.reporter.step("check the handler"):
                 verify.check(project, inputs.files, draft, tools)
+        if verify.can_run(project) and acceptance.older(inputs.section):
+            with tools.reporter.step("load the model"):
+                place_of = draft / inputs.packaging.PLACES["model"]
+                verify.load_models(project, (place_of / m.name / m.path.name for m in project.models), draft, tools)
         with tools.reporter.step("pack"):
             (draft / "archives").mkdir()
             archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)
         bundle = Bundle(
             package=inputs.packaging.NAME,
+            python=project.target.python,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept)]),
             path=folder,
             parts=tuple(_describe(item, folder) for item in kept),
@@ -150,6 +175,7 @@ def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, tools:
         case "dependencies":
             wheels.install(inputs.section, inputs.requirements, folder, project, tools)
             prune.prune(folder)
+            onnxruntime_wheel.slim(folder, keep_tools=inputs.uses_tools)
         case "runtime":
             layout.copy_files(assets.runtime().parent, layout.runtime_files(), folder)
         case "model":
@@ -162,12 +188,12 @@ def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
     """Refuse what Lambda would refuse, and say what takes the room."""
     found = list(kept)
     total = sum(part.bytes for part in found)
-    if total <= packaging.LIMIT:
+    if targets.fits(packaging, total):
         return
     members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
     lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
-    message = f"the bundle is {total:,} bytes unzipped; Lambda takes {packaging.LIMIT:,}"
+    message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
     hint = "leave out what inference does not need (a model exported to ONNX needs no training framework), or use a smaller model"
     raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+from slsdeploy.bundle.requirements import ARM64
 from slsdeploy.errors import BuildError, ProjectError, SlsdeployError, ToolError
 
 _UNREACHABLE = re.compile(
@@ -49,6 +50,9 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
         lines = "".join(f"\n  {line}" for line in available or ["it has no wheels at all"])
         hint = "ask for a version that has one, change `python` or `architecture`, or do without the package"
         return BuildError(f"{lacking} has no wheel for {target}, and nothing is compiled here{lines}", hint, origin)
+    if "No solution found" in text and any(need in text for need in ARM64):
+        message = f"the requirements keep onnxruntime older than Lambda's arm64 can start ({', '.join(ARM64)}):\n{_indent(said)}"
+        return BuildError(message, 'loosen the version, or set architecture = "x86_64" in slsdeploy.toml', origin)
     if "No solution found" in text:
         hint = "loosen a version, or change what else needs it"
         return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)

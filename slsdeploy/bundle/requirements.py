@@ -15,12 +15,15 @@ from pathlib import Path
 
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
-from slsdeploy.project import inside
+from slsdeploy.project import inside, lambda_platform
 from slsdeploy.types import Project
 
 # What slsdeploy_runtime imports; the same ranges as in our own pyproject.toml, where its tests run.
 RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4")
 HTTP = ("mangum>=0.19,<1",)
+# Lambda's arm64 machines have no /sys/devices/system/cpu, and before this release importing onnxruntime there ends the process:
+# https://github.com/microsoft/onnxruntime/issues/10038, mended by https://github.com/microsoft/onnxruntime/pull/28230
+ARM64 = ("onnxruntime>=1.26",)
 
 # Options of a requirements file that name a place to look in: installing from the lock needs them too.
 _INDEX_OPTIONS = ("-i", "--index-url", "--extra-index-url", "-f", "--find-links", "--no-index")
@@ -47,7 +50,7 @@ def read(project: Project) -> Requirements:
     Raises ProjectError when a file is missing, outside of the project folder, or cannot be understood.
     """
     origin = _origin(project)
-    needs = RUNTIME + (HTTP if any(trigger.module.endswith(".http") for trigger in project.triggers) else ())
+    needs = _runtime(project)
     stated: tuple[str, ...] = ()
     texts: list[str] = []
     options: tuple[str, ...] = ()
@@ -63,6 +66,14 @@ def read(project: Project) -> Requirements:
     digest = hashlib.sha256("\0".join([origin, *stated, *needs, *texts]).encode()).hexdigest()
     lines = (f"-r {project.root / origin}",) if texts and origin != "uv.lock" else stated
     return Requirements(origin, (*lines, *needs), digest, options, exported=origin == "uv.lock")
+
+
+def _runtime(project: Project) -> tuple[str, ...]:
+    is_http = any(trigger.module.endswith(".http") for trigger in project.triggers)
+    is_lambdas_arm = project.config.architecture == "arm64" and project.target.platform == lambda_platform(
+        project.config
+    )
+    return RUNTIME + (HTTP if is_http else ()) + (ARM64 if is_lambdas_arm else ())
 
 
 def _origin(project: Project) -> str:

@@ -1,7 +1,8 @@
-"""A laid-out bundle -> is its handler any good? Whatever would stop it from starting on Lambda is said now, before it is deployed.
+"""A laid-out bundle -> are its handler and models any good? What would stop it from starting on Lambda is said before it is deployed.
 
-Where this machine can run the target's code, the module is imported for real, in a process that sees the bundle and the standard
-library and nothing else; where it cannot, its source is read.
+Where this machine can run the target's code, the module is imported for real, in a process that sees the bundle, the standard
+library and the function's own variables, and nothing else of this machine: no one's credentials, no one's home. Where it cannot, or
+where the module calls AWS, its source is read.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
+from slsdeploy import stack
 from slsdeploy.bundle import handler_source, import_handler, imports
 from slsdeploy.errors import BuildError
 from slsdeploy.project import host_platform
 from slsdeploy.tools import Tools
 from slsdeploy.types import Handler, Project
+from slsdeploy_runtime.functions import ARGUMENTS
+
+# SYSTEMROOT: nothing starts on Windows without it
+_OF_THIS_MACHINE = ("PATH", "SYSTEMROOT")
+_LOAD = "import sys, onnxruntime as o; [o.InferenceSession(path, providers=['CPUExecutionProvider']) for path in sys.argv[1:]]"
 
 
 def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -> None:
@@ -28,8 +35,7 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     """
     if project.handler is None:
         return
-    code = bundle / "task"
-    folders = [folder for folder in (code, bundle / "opt" / "python") if folder.is_dir()]
+    code, folders = bundle / "task", _folders(bundle)
     file = code / project.handler.path.relative_to(project.root)
     source = handler_source.parse(file, code, project, tools)
     if source is not None:
@@ -38,6 +44,25 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     if can_run(project) and _imports_for_real(project, project.handler, own, folders, tools):
         return
     _check_imports(file, own, folders, lambda module: handler_source.parse(module, code, project, tools))
+
+
+def load_models(project: Project, models: Iterable[Path], bundle: Path, tools: Tools) -> None:
+    """Have the onnxruntime of the bundle laid out in the folder load the models.
+
+    Raises BuildError with what it says when it does not.
+    """
+    folders = _folders(bundle)
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        argv = [str(project.target.interpreter), "-P", "-s", "-S", "-c", _LOAD, *map(str, models)]
+        done = tools.shell.run(argv, cwd=Path(scratch), env=_environment(project, folders, scratch), inherit=False)
+    if done.code != 0:
+        said = done.stderr.strip().splitlines() or [f"Python ended with code {done.code}"]
+        hint = "export the model with a lower opset, or allow a newer onnxruntime in the requirements"
+        raise BuildError(f"the function's onnxruntime does not load the model: {said[-1]}", hint)
+
+
+def _folders(bundle: Path) -> list[Path]:
+    return [folder for folder in (bundle / "task", bundle / "opt" / "python") if folder.is_dir()]
 
 
 def can_run(project: Project) -> bool:
@@ -52,7 +77,7 @@ def _imports_for_real(
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
         path = Path(scratch) / "answer.json"
         argv = [str(project.target.interpreter), "-P", "-s", "-S", import_handler.__file__, handler.module, str(path)]
-        done = tools.shell.run(argv, cwd=Path(scratch), env=_environment(project, folders))
+        done = tools.shell.run(argv, cwd=Path(scratch), env=_environment(project, folders, scratch), inherit=False)
         if not path.is_file():
             last = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-12:])
             said = f"ended with code {done.code}" if done.code >= 0 else f"was killed by signal {-done.code}"
@@ -61,22 +86,33 @@ def _imports_for_real(
         answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "error" in answer:
         raise _failure(_file(project, handler), answer["error"], own, folders[0])
-    if "names" in answer and not handler_source.ARGUMENTS.keys() & set(answer["names"]):
+    if "names" in answer and not ARGUMENTS.keys() & set(answer["names"]):
         raise handler_source.useless(_file(project, handler), answer["names"])
     return "skipped" not in answer
 
 
-def _environment(project: Project, folders: Sequence[Path]) -> dict[str, str]:
-    """Return the variables that a module may ask for when it is imported; secrets are there, but empty."""
+def _environment(project: Project, folders: Sequence[Path], scratch: str) -> dict[str, str]:
+    """Return all variables of the process: those that the function will have, and what a process needs; secrets are empty.
+
+    HOME is a folder of its own, so that no AWS client finds this user's profile there.
+    """
+    kept = {name: os.environ[name] for name in _OF_THIS_MACHINE if name in os.environ}
+    known = {name: value for name, value in stack.variables(project).items() if isinstance(value, str)}
     return {
+        **kept,
         **{name: "" for name in project.config.secrets},
-        **project.config.environment,
-        "SLSDEPLOY_STAGE": project.stage,
+        **known,
+        # as Lambda sets them: https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html
+        "LANG": "en_US.UTF-8",
+        "TZ": ":UTC",
         "LAMBDA_TASK_ROOT": str(folders[0]),
         "AWS_LAMBDA_FUNCTION_NAME": project.stack,
         "AWS_REGION": project.config.region or os.environ.get("AWS_REGION", "us-east-1"),
+        # a machine of AWS would hand out its own credentials
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "HOME": scratch,
+        "TMPDIR": scratch,
         "PYTHONPATH": os.pathsep.join(str(folder) for folder in folders),
-        "PYTHONHOME": "",
         "PYTHONDONTWRITEBYTECODE": "1",
     }
 

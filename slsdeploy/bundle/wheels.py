@@ -1,4 +1,4 @@
-"""Requirements -> packages for the target, by uv: resolved once and locked, installed from the lock, binary wheels only.
+"""Requirements -> packages for the target, by uv: resolved (once: see `resolution`), installed from the lock, binary wheels only.
 
 Nothing of this machine's platform or Python gets in: uv is told the target's, and may not build anything.
 """
@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import sys
 import tempfile
+from collections.abc import Iterable
 from pathlib import Path
 
 from slsdeploy.bundle import lock, refusal
-from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.lock import Package, Section
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ToolError
 from slsdeploy.tools import Completed, Tools
@@ -28,15 +29,8 @@ _PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
 _ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
 
 
-def locked(project: Project, requirements: Requirements) -> Section | None:
-    """Return the lock file's section for the project's target, if it was resolved from these requirements."""
-    target = project.target
-    section = lock.find(lock.read(project.root), target.python, target.platform)
-    return section if section and section.requirements == requirements.digest else None
-
-
-def resolve(project: Project, requirements: Requirements, tools: Tools) -> Section:
-    """Resolve the requirements for the target and write the result to the lock file; versions change no more than they must.
+def resolve(project: Project, requirements: Requirements, keep: Iterable[Package], tools: Tools) -> tuple[Package, ...]:
+    """Resolve the requirements for the project's target; the versions of `keep` stay where they fit.
 
     Raises BuildError when something has no wheel for the target or nothing fits, ToolError when uv or the index fails.
     """
@@ -45,7 +39,7 @@ def resolve(project: Project, requirements: Requirements, tools: Tools) -> Secti
         wanted, pins = Path(scratch) / "requirements.in", Path(scratch) / "requirements.txt"
         exported = _export(project, tools) if requirements.exported else ""
         wanted.write_text(exported + "".join(f"{line}\n" for line in requirements.lines), encoding="utf-8")
-        pins.write_text(_preferences(project), encoding="utf-8")
+        pins.write_text("".join(f"{package.requirement}\n" for package in keep), encoding="utf-8")
         arguments = ["pip", "compile", str(wanted), "--output-file", str(pins), "--generate-hashes"]
         done = _uv([*arguments, "--no-header", "--no-annotate", *_for(target)], project.root, tools)
         if done.code != 0:
@@ -54,9 +48,7 @@ def resolve(project: Project, requirements: Requirements, tools: Tools) -> Secti
         packages = lock.parse(pins.read_text(encoding="utf-8"))
     for package in packages:
         _check_origin(package.requirement, requirements.origin)
-    section = Section(target.python, target.platform, requirements.digest, packages)
-    lock.write(project.root, section)
-    return section
+    return packages
 
 
 def install(section: Section, requirements: Requirements, folder: Path, project: Project, tools: Tools) -> None:
@@ -87,14 +79,6 @@ def _for(target: Target) -> list[str]:
     options = ["--python-platform", target.platform, "--python-version", target.python, "--only-binary", ":all:"]
     # uv wants an interpreter to look at; it decides nothing here
     return [*options, "--python", sys.executable, "--quiet"]
-
-
-def _preferences(project: Project) -> str:
-    """Return the versions to keep when they fit: of this target's section, else of another's."""
-    sections = lock.read(project.root)
-    target = project.target
-    section = lock.find(sections, target.python, target.platform) or next(iter(sections), None)
-    return "".join(f"{package.requirement}\n" for package in section.packages) if section else ""
 
 
 def _export(project: Project, tools: Tools) -> str:

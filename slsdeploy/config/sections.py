@@ -8,6 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from slsdeploy.config import secret
+
 NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 SERVED_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -61,9 +63,7 @@ def _is_settable(name: str) -> str:
 
 
 def _is_secret(source: str) -> str:
-    is_arn = re.match(r"^arn:[a-z-]+:(secretsmanager|ssm):", source)
-    if not is_arn and not source.startswith("ssm:/"):
-        raise ValueError('expected the ARN of a Secrets Manager secret, or "ssm:/" and the name of a parameter')
+    secret.read(source)
     return source
 
 
@@ -124,7 +124,8 @@ class Config(_Section):
     environment: dict[Variable, str] = Field(default_factory=dict, description="environment variables of the function")
     secrets: dict[Variable, Secret] = Field(
         default_factory=dict,
-        description="environment variables whose values are read at start, from the ARN of a secret or an ssm:/parameter",
+        description="environment variables whose values are read at start: the ARN of a Secrets Manager secret or of an SSM parameter, "
+        "or ssm:/NAME; a key of your own (KMS) must let the function's role decrypt",
     )
     region: Annotated[str, Field(pattern=REGION)] | None = Field(
         None, description="the AWS region; default: the AWS configuration's"

@@ -14,8 +14,15 @@ from slsdeploy.tools import Completed
 class SystemShell:
     """Runs programs of this machine, with no standard input, and keeps what they write."""
 
-    def run(self, argv: Sequence[str], *, cwd: Path | None = None, env: Mapping[str, str] | None = None) -> Completed:
-        """Run a program to its end; `env` is added to ours. A non-zero exit code is returned, not raised.
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inherit: bool = True,
+    ) -> Completed:
+        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`). A non-zero exit code is returned, not raised.
 
         Raises ToolError when there is no such program, or it may not be run.
         """
@@ -23,7 +30,7 @@ class SystemShell:
             done = subprocess.run(
                 list(argv),
                 cwd=cwd,
-                env={**os.environ, **env} if env else None,
+                env={**(os.environ if inherit else {}), **(env or {})},
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 encoding="utf-8",

@@ -90,7 +90,7 @@ def stop() -> bool:
         found = state.read()
         if found is None:
             return False
-        _end(psutil.Process(found.pid))
+        _end(found.pid)
         state.read()  # removes what it left, if it had to be killed
         return True
 
@@ -156,7 +156,7 @@ def _launch(port: int | None) -> Local:
         found = _wait(child)
     except BaseException:  # Ctrl-C as well: half a local AWS is of no use
         with contextlib.suppress(psutil.Error):
-            _end(psutil.Process(child.pid))
+            _end(child.pid)
         raise
     child.returncode = 0  # it outlives us: no warning that it still runs
     return Local(found.endpoint, found.pid, started=True)
@@ -197,9 +197,10 @@ def _environment() -> dict[str, str]:
     return {**kept, **nothing, "PYTHONUNBUFFERED": "1"}
 
 
-def _end(process: psutil.Process) -> None:
-    """Ask a process to end, and insist after a while."""
+def _end(pid: int) -> None:
+    """Ask a process to end, and insist after a while; it may be gone at any moment."""
     with contextlib.suppress(psutil.NoSuchProcess):
+        process = psutil.Process(pid)
         process.send_signal(signal.SIGTERM)
         try:
             process.wait(_STOP_SECONDS)

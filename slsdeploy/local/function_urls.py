@@ -18,7 +18,7 @@ from moto.awslambda.models import lambda_backends
 from werkzeug.wrappers import Request, Response
 
 from slsdeploy.local import lambda_names
-from slsdeploy.local.lambda_names import ACCOUNT, refusal
+from slsdeploy.local.lambda_names import ACCOUNT
 
 PATH = re.compile(r"/2021-10-31/functions/(?P<name>[^/]+)/(?P<what>urls?)/?")
 _TIME = "%Y-%m-%dT%H:%M:%S.%f"
@@ -143,6 +143,12 @@ def exists(region: str, function: str, qualifier: str | None) -> bool:
     except LambdaClientError:
         return False
     return True
+
+
+def refusal(status: int, kind: str, message: str) -> Response:
+    """Return an error as Lambda's API answers it."""
+    body = json.dumps({"Type": "User" if status < 500 else "Service", "Message": message, "message": message})
+    return Response(body, status, {"Content-Type": "application/json", "x-amzn-ErrorType": kind})
 
 
 def _missing() -> Response:

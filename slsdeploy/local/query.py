@@ -14,7 +14,6 @@ from typing import Any
 from moto.core.parse import QueryParser
 from moto.core.serialize import QuerySerializer, SerializationContext
 from moto.core.utils import get_service_model
-from werkzeug.datastructures import CombinedMultiDict
 from werkzeug.wrappers import Request, Response
 
 from slsdeploy.local.cloudformation.errors import Refused
@@ -31,7 +30,7 @@ def model(service: str) -> Any:
 
 def respond(service: str, request: Request, answer: Answer) -> Response:
     """Answer one request: `answer(operation, parameters)` returns what the operation's output shape holds, or raises Refused."""
-    values = CombinedMultiDict([request.form, request.args])
+    values = request.form  # never the query string, which any link carries
     service_model = model(service)
     action = values.get("Action", "")
     if action not in service_model.operation_names:

@@ -10,9 +10,10 @@ import pkgutil
 from functools import cache
 from importlib import import_module
 
+from slsdeploy.errors import ProjectError
 from slsdeploy.rules.rule import Finding, Rule, Severity, Subject, subject
 
-__all__ = ["Finding", "Rule", "Severity", "Subject", "find_rules", "run", "subject"]
+__all__ = ["Finding", "Rule", "Severity", "Subject", "enforce", "find_rules", "run", "subject"]
 
 
 def run(of: Subject) -> list[Finding]:
@@ -20,6 +21,20 @@ def run(of: Subject) -> list[Finding]:
     findings = [finding for rule in find_rules() for finding in rule.check(of)]
     order = {"error": 0, "warning": 1, "note": 2}
     return sorted(findings, key=lambda finding: order[finding.severity])
+
+
+def enforce(of: Subject) -> None:
+    """Stop at what is sure to fail; warnings and notes are for `check` to show.
+
+    Raises ProjectError with every error that the rules find.
+    """
+    errors = [finding for finding in run(of) if finding.severity == "error"]
+    if len(errors) == 1:
+        raise ProjectError(errors[0].message, errors[0].hint, errors[0].path)
+    if errors:
+        lines = [f"{finding.message}\n    {finding.hint}" for finding in errors]
+        message = "\n  ".join([f"{len(errors)} things are wrong with the project:", *lines])
+        raise ProjectError(message, "`slsdeploy check` says more of each")
 
 
 @cache

@@ -14,7 +14,6 @@ class DirectUpload(Rule):
 
     id = "direct-upload"
     severity = "note"
-    title = "an archive is over the 50 MiB of a direct upload"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:

@@ -11,7 +11,6 @@ class HandlerMissing(Rule):
     """Without `handler`, a handler.py is used when there is one; with it, the module must exist."""
 
     id = "handler-missing"
-    title = "the handler's module does not exist"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         handler = subject.project.handler

@@ -14,7 +14,6 @@ class HandlerSyntax(Rule):
     """It is parsed, not run. An older Python than the function's may not know its newest grammar: then this is a warning."""
 
     id = "handler-syntax"
-    title = "the handler's module is not valid Python"
     link = "https://docs.python.org/3/reference/"
 
     def check(self, subject: Subject) -> Iterator[Finding]:

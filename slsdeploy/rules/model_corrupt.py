@@ -12,7 +12,6 @@ class ModelCorrupt(Rule):
     """Empty, cut short, not ONNX, its external data missing, too new for onnxruntime, or refused by it."""
 
     id = "model-corrupt"
-    title = "a model file is no good"
     link = "https://onnx.ai/onnx/repo-docs/IR.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:

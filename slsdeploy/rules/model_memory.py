@@ -22,7 +22,6 @@ class ModelMemory(Rule):
 
     id = "model-memory"
     severity = "warning"
-    title = "a model may not fit into the function's memory"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:

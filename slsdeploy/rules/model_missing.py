@@ -11,7 +11,6 @@ class ModelMissing(Rule):
     """The file must exist; whether it is any good is model-corrupt's."""
 
     id = "model-missing"
-    title = "a model file does not exist"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for model in subject.project.models:

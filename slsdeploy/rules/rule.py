@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from slsdeploy.bundle.model import inspect
+from slsdeploy.bundle.inspection import inspect
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Bundle, ModelInfo, Project
 
@@ -17,13 +17,14 @@ Severity = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: the fact, what to do about it, and the file it is about, relative to the project."""
+    """What a rule found: the fact, what to do about it, the file it is about (relative to the project), where it is written."""
 
     rule: str
     severity: Severity
     message: str
     hint: str
     path: str
+    link: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +70,10 @@ def _look(path: Path) -> ModelInfo | ProjectError:
 
 
 class Rule(ABC):
-    """One thing that can be wrong. `title` says it in a few words, `link` where it is written."""
+    """One thing that can be wrong; `link` is where it is written that it is."""
 
     id: ClassVar[str]
     severity: ClassVar[Severity] = "error"
-    title: ClassVar[str]
     link: ClassVar[str] = ""
 
     @abstractmethod
@@ -82,9 +82,9 @@ class Rule(ABC):
 
     def finding(self, message: str, hint: str, path: str = "", severity: Severity | None = None) -> Finding:
         """Make a finding of this rule."""
-        return Finding(self.id, severity or self.severity, message, hint, path)
+        return Finding(self.id, severity or self.severity, message, hint, path, self.link)
 
 
 def megabytes(size: int) -> str:
-    """Write a size in bytes as people say it: 262,144,000 is 250.0 MiB."""
+    """Write a size in bytes as people say it: 52,428,800 is 50.0 MiB."""
     return f"{size / 1024**2:,.1f} MiB"

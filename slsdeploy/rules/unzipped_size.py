@@ -4,26 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy import targets
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
 from slsdeploy.types import Bundle
 
-LIMIT = 262_144_000
-
 
 class UnzippedSize(Rule):
-    """Function and layers together must stay below 262,144,000 bytes (250 MiB) once unpacked. Images have a limit of their own."""
+    """Function and layers together must stay below what the packaging target's LIMIT says."""
 
     id = "unzipped-size"
-    title = "the bundle is larger than 250 MiB unzipped"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        if subject.package == "image":
-            return
+        target, _ = targets.choose(subject.package)
         size = subject.bundle.unzipped_bytes if subject.bundle else sum(info.bytes for info in subject.infos)
-        if size >= LIMIT:
+        if not targets.fits(target, size):
             what = "the bundle is" if subject.bundle else "the models alone are"
-            message = f"{what} {megabytes(size)} unzipped; Lambda takes less than {megabytes(LIMIT)}"
+            message = f"{what} {megabytes(size)} unzipped; Lambda takes less than {megabytes(target.LIMIT)}"
             yield self.finding(message, _largest(subject.bundle) + "export a smaller model (half precision, int8)")
 
 

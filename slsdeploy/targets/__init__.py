@@ -3,11 +3,15 @@
 A module here named `layer` is what `package = "layer"` means. It has
 
     NAME                      its own name
-    LIMIT                     bytes that Lambda takes, unzipped
+    LIMIT                     bytes, unzipped, that are too many for Lambda
     PLACES                    where each part's tree is mounted: "task/..." is /var/task/..., "opt/..." is /opt/...
     ARCHIVES                  which parts go into which archive; an archive holds parts of one mount
     artifact(bundle, bucket, prefix) -> Artifact
-                              where the archives will live, and the SAM that points there
+                              where the archives will live, and all properties of the function that depend on the packaging
+
+`stack.py` has no opinion on the latter. A zip function needs CodeUri, Handler and Runtime (`zipped` returns them), and may have Layers.
+An image has none of the four: its artifact has PackageType "Image", ImageUri (the repository and the manifest's digest), and
+ImageConfig with the command where the image's own is not ENTRY; its LIMIT is the image's, and what it uploads goes to a registry.
 """
 
 from __future__ import annotations
@@ -16,10 +20,17 @@ import pkgutil
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from slsdeploy.errors import ProjectError
-from slsdeploy.types import Artifact, Bundle, PartName
+from slsdeploy.types import Artifact, Bundle, Object, PartName
+
+# What Lambda calls.
+ENTRY = "slsdeploy_runtime.app.handler"
+# A zip function's, its layers included. CreateFunction's own words are "Unzipped size must be smaller than 262144000 bytes"
+# (https://github.com/serverless/serverless/issues/6792), so this very number is too many:
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+ZIP_LIMIT = 262_144_000
 
 # Only what changed is uploaded: a layer's key is the digest of its content.
 AUTO = "layer"
@@ -51,6 +62,20 @@ def find(name: str) -> PackagingTarget:
     if name not in names():
         raise ProjectError(f'there is no package "{name}"', f'use one of {", ".join(names())}, or "auto"', "package")
     return cast("PackagingTarget", import_module(f"{__name__}.{name}"))
+
+
+def fits(target: PackagingTarget, size: int) -> bool:
+    """Say whether Lambda takes so many bytes, unzipped."""
+    return size < target.LIMIT
+
+
+def zipped(bundle: Bundle, code: Object) -> dict[str, Any]:
+    """Return the properties that every function has whose code is a zip."""
+    return {
+        "CodeUri": {"Bucket": code.bucket, "Key": code.key},
+        "Handler": ENTRY,
+        "Runtime": f"python{bundle.python}",
+    }
 
 
 def choose(package: str) -> tuple[PackagingTarget, str]:

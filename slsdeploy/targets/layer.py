@@ -10,11 +10,11 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from slsdeploy.targets import ZIP_LIMIT, zipped
 from slsdeploy.types import Archive, Artifact, Bundle, Object, PartName
 
 NAME = "layer"
-# with its layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-LIMIT = 262_144_000
+LIMIT = ZIP_LIMIT
 # Lambda mounts layers at /opt and has /opt/python on the module path:
 # https://docs.aws.amazon.com/lambda/latest/dg/packaging-layers.html
 PLACES: Mapping[PartName, PurePosixPath] = {
@@ -40,10 +40,7 @@ def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact:
     code = objects[_FUNCTION_ZIP]
     return Artifact(
         objects=tuple(objects.values()),
-        properties={
-            "CodeUri": {"Bucket": code.bucket, "Key": code.key},
-            "Layers": [{"Ref": _logical_id(name)} for name in layers],
-        },
+        properties={**zipped(bundle, code), "Layers": [{"Ref": _logical_id(name)} for name in layers]},
         resources={_logical_id(name): _layer(name, item, prefix) for name, item in layers.items()},
         digest=bundle.digest,
         package=NAME,

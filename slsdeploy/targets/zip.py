@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from slsdeploy.targets import ZIP_LIMIT, zipped
 from slsdeploy.types import Artifact, Bundle, Object, PartName
 
 NAME = "zip"
-# with its layers: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-LIMIT = 262_144_000
+LIMIT = ZIP_LIMIT
 # /var/task is the first entry of the module path, so packages lie in it directly.
 PLACES: Mapping[PartName, PurePosixPath] = {
     "dependencies": PurePosixPath("task"),
@@ -26,7 +26,7 @@ def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact:
     item = Object(bucket, f"{prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
     return Artifact(
         objects=(item,),
-        properties={"CodeUri": {"Bucket": item.bucket, "Key": item.key}},
+        properties=zipped(bundle, item),
         resources={},
         digest=bundle.digest,
         package=NAME,

@@ -21,7 +21,7 @@ def a_bundle(target: PackagingTarget) -> Bundle:
         Archive(name, f"{len(name):064x}", Path(f"/b/archives/{name}.zip"), 100, held)
         for name, held in target.ARCHIVES.items()
     )
-    return Bundle(target.NAME, "d" * 64, Path("/b"), parts, archives, ())
+    return Bundle(target.NAME, "3.13", "d" * 64, Path("/b"), parts, archives, ())
 
 
 @pytest.fixture(params=targets.names())
@@ -64,6 +64,19 @@ def test_the_artifact_points_to_what_is_uploaded(target: PackagingTarget) -> Non
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     assert len(layers) <= 5
     assert all(len(layer["LayerName"]) <= 140 for layer in layers.values())
+
+
+def test_the_artifact_says_how_it_is_run(target: PackagingTarget) -> None:
+    properties = target.artifact(a_bundle(target), "bucket", "iris-dev").properties
+    if properties.get("PackageType") == "Image":
+        assert not {"Handler", "Runtime", "Layers"} & set(properties)
+    else:
+        assert (properties["Handler"], properties["Runtime"]) == (targets.ENTRY, "python3.13")
+
+
+def test_aws_takes_less_than_the_limit(target: PackagingTarget) -> None:
+    assert targets.fits(target, target.LIMIT - 1)
+    assert not targets.fits(target, target.LIMIT)
 
 
 def test_the_artifact_is_a_function_of_the_bundle(target: PackagingTarget) -> None:

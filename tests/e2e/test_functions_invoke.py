@@ -412,3 +412,20 @@ def test_a_runtime_that_is_not_here_runs_on_the_hosts_python_and_that_is_said(la
     lab.create("future", "import sys\ndef handler(event, context): return sys.version_info[:2]\n", Runtime="python3.99")
     assert lab.ask("future") == list(sys.version_info[:2])
     assert any(limit.startswith("There is no python3.99 here") for limit in lab.functions.limits())
+
+
+def test_a_web_page_cannot_take_a_functions_events(lab: Lab) -> None:
+    lab.create(
+        "asked",
+        """
+import http.client, os
+def handler(event, context):
+    found = []
+    for header in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}):
+        connection = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"], timeout=5)
+        connection.request("GET", "/2018-06-01/runtime/invocation/next", headers=header)
+        found.append(connection.getresponse().status)
+    return found
+""",
+    )
+    assert lab.ask("asked") == [403, 403]

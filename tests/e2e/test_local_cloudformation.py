@@ -555,3 +555,60 @@ def test_a_stack_with_fourteen_resources_is_quick(local_aws: LocalAws) -> None:
     began = time.monotonic()
     local_aws.deploy(local_aws.name(), whole())
     assert time.monotonic() - began < 5  # some 0.3 s on a laptop: this is about sleeps, not speed
+
+
+def versioned(code: str, version: str = "Version", **attributes: Any) -> dict[str, Any]:
+    """Return a function with a version and an alias to it, as SAM makes them: another version is another resource."""
+    function = a_function(FunctionName={"Ref": "AWS::StackName"}, Code={"ZipFile": code})
+    published = resource("AWS::Lambda::Version", {"FunctionName": {"Ref": "Function"}}, **attributes)
+    resources = {"Role": a_role(), "Function": function, version: published, "Alias": alias(version)}
+    return {"Resources": resources}
+
+
+def test_a_version_of_what_was_published_already_fails_as_on_aws(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    assert local_aws.deploy(name, versioned("def handler(event, context): return 1\n")).status == "CREATE_COMPLETE"
+    functions = local_aws.client("lambda")
+    assert functions.publish_version(FunctionName=name)["Version"] == "1"
+    functions.update_function_configuration(FunctionName=name, Timeout=9)
+    functions.update_function_configuration(FunctionName=name, Timeout=3)
+    assert functions.publish_version(FunctionName=name)["Version"] == "1"
+    stack = local_aws.update(name, versioned("def handler(event, context): return 1\n", "Version2"))
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert stack.first_failure()["LogicalResourceId"] == "Version2"
+    expected = "A version for this Lambda function exists ( 1 ). Modify the function to create a new version."
+    assert expected in stack.first_failure()["ResourceStatusReason"]
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "1"
+    assert local_aws.update(name, versioned("def handler(event, context): return 2\n", "Version2")).status == (
+        "UPDATE_COMPLETE"
+    )
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == "2"
+
+
+def test_every_setting_of_a_function_makes_another_version(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    local_aws.deploy(name, versioned("def handler(event, context): return 1\n"))
+    functions = local_aws.client("lambda")
+    settings: list[dict[str, Any]] = [
+        {"Description": "new"},
+        {"Environment": {"Variables": {"A": "1"}}},
+        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
+        {"TracingConfig": {"Mode": "Active"}},
+        {"LoggingConfig": {"LogGroup": "other"}},
+    ]
+    for number, setting in enumerate(settings, 2):
+        functions.update_function_configuration(FunctionName=name, **setting)
+        assert functions.publish_version(FunctionName=name, Description="own")["Version"] == str(number), setting
+        assert functions.publish_version(FunctionName=name)["Version"] == str(number)
+
+
+def test_a_mapping_that_is_given_another_alias_keeps_the_alias(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    local_aws.deploy(name, whole())
+    functions = local_aws.client("lambda")
+    mapping = functions.list_event_source_mappings(FunctionName=f"{name}:live")["EventSourceMappings"][0]
+    functions.create_alias(FunctionName=name, Name="next", FunctionVersion="1")
+    answer = functions.update_event_source_mapping(UUID=mapping["UUID"], FunctionName=f"{name}:next", BatchSize=3)
+    found = functions.get_event_source_mapping(UUID=mapping["UUID"])
+    assert answer["FunctionArn"] == found["FunctionArn"] == mapping["FunctionArn"].replace(":live", ":next")
+    assert found["BatchSize"] == 3

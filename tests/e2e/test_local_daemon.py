@@ -72,6 +72,12 @@ def test_stopping_ends_the_process_and_what_it_left(folder: Path) -> None:
         daemon.find()
 
 
+def test_one_that_dies_while_it_is_stopped_is_no_error() -> None:
+    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
+        gone.wait(20)
+    daemon._end(gone.pid)
+
+
 def test_two_at_once_start_one(folder: Path) -> None:
     found: list[daemon.Local] = []
     threads = [threading.Thread(target=lambda: found.append(daemon.ensure(FakeReporter()))) for _ in range(3)]
@@ -97,15 +103,22 @@ def test_killed_it_is_started_anew_with_nothing_left(folder: Path, eventually: C
     eventually(lambda: not any(child.is_running() for child in children))
 
 
-def test_killed_in_the_middle_of_a_deployment_it_starts_clean(folder: Path) -> None:
+def test_killed_in_the_middle_of_a_deployment_it_starts_clean(folder: Path, eventually: Callable[..., Any]) -> None:
     first = daemon.start(None)
-    template = {"Resources": {f"Q{number}": {"Type": "AWS::SQS::Queue", "Properties": {}} for number in range(60)}}
+    template = {"Resources": {f"Q{number}": {"Type": "AWS::SQS::Queue", "Properties": {}} for number in range(200)}}
     formation = client(first.endpoint, "cloudformation")
+    queues = client(first.endpoint, "sqs")
     formation.create_stack(StackName="cut", TemplateBody=json.dumps(template))
+    eventually(lambda: queues.list_queues().get("QueueUrls"))
+    status = formation.describe_stacks(StackName="cut")["Stacks"][0]["StackStatus"]
+    made = len(queues.list_queues()["QueueUrls"])
     os.kill(first.pid, signal.SIGKILL)
+    # With most of its queues still to come, it was not done before the signal came.
+    assert status == "CREATE_IN_PROGRESS" and 0 < made < 150, (status, made)
     second = daemon.ensure(FakeReporter())
     formation = client(second.endpoint, "cloudformation")
     assert formation.describe_stacks()["Stacks"] == []
+    assert not client(second.endpoint, "sqs").list_queues().get("QueueUrls")
     formation.create_stack(StackName="cut", TemplateBody=json.dumps(template))
     formation.get_waiter("stack_create_complete").wait(StackName="cut", WaiterConfig={"Delay": 1})
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import time
-import urllib.error
 import urllib.request
+from http.client import HTTPConnection
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -79,14 +80,11 @@ def test_the_command_line_reads_logs(local_aws: LocalAws) -> None:
     assert "a line of the log" in local_aws.cli("logs", "filter-log-events", "--log-group-name", group)
 
 
-@pytest.mark.parametrize(
-    "host", ["{bucket}.localhost", "{bucket}.s3.amazonaws.com", "{bucket}.s3.us-east-1.amazonaws.com"]
-)
-def test_a_bucket_in_the_host_is_the_one_in_the_path(local_aws: LocalAws, host: str) -> None:
+def test_a_bucket_in_the_host_is_the_one_in_the_path(local_aws: LocalAws) -> None:
     bucket = local_aws.name("bucket")
     s3 = local_aws.client("s3")
     s3.create_bucket(Bucket=bucket)
-    headers = {"Host": host.format(bucket=bucket), "Content-Type": "text/plain"}
+    headers = {"Host": f"{bucket}.localhost", "Content-Type": "text/plain", "Authorization": signed("s3")}
     put = urllib.request.Request(f"{local_aws.endpoint}/folder/key", data=b"1", method="PUT", headers=headers)
     urllib.request.urlopen(put, timeout=10).close()
     assert s3.get_object(Bucket=bucket, Key="folder/key")["Body"].read() == b"1"
@@ -119,10 +117,68 @@ def test_what_is_not_emulated_says_so(local_aws: LocalAws) -> None:
         local_aws.client("cloudformation").detect_stack_drift(StackName="any")
 
 
-@pytest.mark.parametrize("headers", [{"Host": "evil.example"}, {"Origin": "https://evil.example"}])
-def test_web_pages_are_kept_out(local_aws: LocalAws, headers: dict[str, str]) -> None:
-    request = urllib.request.Request(f"{local_aws.endpoint}/_slsdeploy/status", headers=headers)
-    with pytest.raises(urllib.error.HTTPError) as raised:
-        urllib.request.urlopen(request, timeout=10)
-    assert raised.value.code == 403
-    raised.value.close()
+def signed(service: str) -> str:
+    return f"AWS4-HMAC-SHA256 Credential=a/20250101/us-east-1/{service}/aws4_request, SignedHeaders=host, Signature=0"
+
+
+CREATE = "Action=CreateStack&Version=2010-05-15&StackName=evil&TemplateBody="
+CREATE += quote(json.dumps({"Resources": {"Q": {"Type": "AWS::SQS::Queue"}}}))
+FORMATION = "X-Amz-Credential=a/20250101/us-east-1/cloudformation/aws4_request"
+S3 = "X-Amz-Credential=a/20250101/us-east-1/s3/aws4_request&X-Amz-Signature=0"
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+@pytest.mark.parametrize(
+    ("method", "target", "headers", "body"),
+    [
+        ("GET", f"/?{CREATE}&{FORMATION}", {}, None),
+        ("GET", f"/?{CREATE}&{FORMATION}", {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Dest": "image"}, None),
+        ("POST", f"/?{FORMATION}", {**FORM, "Origin": "null"}, CREATE),
+        ("POST", f"/?{S3}", FORM, CREATE),
+        ("POST", "/", FORM, CREATE),
+        ("POST", "/moto-api/reset", {}, ""),
+        ("POST", f"/moto-api/reset?{S3}", {}, ""),
+        ("GET", "/evil-queue?Action=SendMessage&MessageBody=x", {}, None),
+        ("POST", "/evil-bucket", {"Content-Type": "text/plain"}, "x"),
+        ("PUT", "/evil-bucket", {}, ""),
+        ("OPTIONS", "/", {"Origin": "https://evil.example", "Access-Control-Request-Headers": "authorization"}, None),
+        ("GET", "/_slsdeploy/status", {"Host": "evil.example"}, None),
+        ("GET", "/_slsdeploy/status", {"Host": "evil.s3.amazonaws.com"}, None),
+        ("GET", "/_slsdeploy/status", {"Origin": "https://evil.example"}, None),
+        ("GET", "/", {"Host": "evil.example", "Authorization": signed("s3")}, None),
+        ("GET", "/", {"Sec-Fetch-Site": "same-origin", "Authorization": signed("s3")}, None),
+        ("GET", f"/?{CREATE}", {"Authorization": "Basic QVdTNDo="}, None),
+    ],
+)
+def test_web_pages_are_kept_out(
+    local_aws: LocalAws, method: str, target: str, headers: dict[str, str], body: str | None
+) -> None:
+    connection = HTTPConnection(urlsplit(local_aws.endpoint).netloc, timeout=10)
+    connection.request(method, target, body, headers)
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert "Access-Control-Allow-Origin" not in answer.headers
+    assert b"the local AWS" in answer.read()
+    connection.close()
+    names = [stack["StackName"] for stack in local_aws.client("cloudformation").describe_stacks()["Stacks"]]
+    assert "evil" not in names
+
+
+def test_a_presigned_request_reaches_nothing_but_s3(local_aws: LocalAws) -> None:
+    queue = local_aws.client("sqs").create_queue(QueueName=local_aws.name("queue"))["QueueUrl"]
+    name = queue.rpartition("/")[2]
+    for path in (f"/sqs_us-east-1/123456789012/{name}", f"/123456789012/{name}"):
+        connection = HTTPConnection(urlsplit(local_aws.endpoint).netloc, timeout=10)
+        connection.request("GET", f"{path}?Action=SendMessage&MessageBody=x&{S3}")
+        assert connection.getresponse().status == 404
+        connection.close()
+    counted = local_aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
+    assert counted["ApproximateNumberOfMessages"] == "0"
+
+
+def test_a_query_string_is_no_form(local_aws: LocalAws) -> None:
+    connection = HTTPConnection(urlsplit(local_aws.endpoint).netloc, timeout=10)
+    connection.request("POST", f"/?{CREATE}", "", {**FORM, "Authorization": signed("cloudformation")})
+    answer = connection.getresponse()
+    assert answer.status == 400 and b"InvalidAction" in answer.read()
+    connection.close()

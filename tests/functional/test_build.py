@@ -21,6 +21,7 @@ from slsdeploy.bundle import lock, record
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.interpreters import host_minor
+from slsdeploy.project import host_platform
 from slsdeploy.tools import Tools
 from tests import wheelhouse
 from tests.building import HANDLER, House, contents, save_model
@@ -88,6 +89,14 @@ def test_the_manifest_says_where_the_model_is(house: House) -> None:
     assert model["inputs"] == [{"name": "x", "datatype": "FP32", "shape": [-1, 2]}]
     assert manifest["events"] == [{"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}]
     assert manifest["handler"] is None
+
+
+def test_the_manifest_says_which_service_has_a_secret(house: House) -> None:
+    arn = "arn:aws:ssm:eu-west-1:123456789012:parameter/iris/key"
+    text = f'name = "iris"\nmodel = "iris.onnx"\nsecrets = {{ KEY = "{arn}", OWN = "ssm:/own" }}\n'
+    house.write(FILE, text)
+    manifest = json.loads((house.build().path / "task/slsdeploy.json").read_bytes())
+    assert manifest["secrets"] == {"KEY": {"service": "ssm", "id": arn}, "OWN": {"service": "ssm", "id": "/own"}}
 
 
 def test_two_folders_two_umasks_two_caches_one_set_of_bytes(
@@ -173,6 +182,69 @@ def test_each_target_has_its_section(house: House) -> None:
     assert found == [("3.12", "x86_64-manylinux_2_34"), ("3.13", "aarch64-manylinux_2_34")]
 
 
+def set_foreign(house: House) -> None:
+    """Make sure that this machine is not what the function has on AWS."""
+    foreign = "x86_64" if host_platform().startswith("aarch64") else "arm64"
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{foreign}"\n')
+
+
+def test_a_local_build_gives_the_lock_of_aws_to_commit_and_keeps_its_own(house: House) -> None:
+    set_foreign(house)
+    house.build(local=True)
+    assert len([step for step in house.reporter.steps if step.startswith("resolve")]) == 2
+    (section,) = lock.read(house.root)
+    assert (section.python, section.platform) == ("3.13", house.project().target.platform)
+    (own,) = lock.read(house.project(local=True).work)
+    assert own.platform == house.project(local=True).target.platform
+    committed = (house.root / lock.FILE).read_bytes()
+    house.build(local=True)
+    assert house.reporter.steps == []
+    house.build()
+    assert (house.root / lock.FILE).read_bytes() == committed
+
+
+def test_local_versions_follow_those_of_aws(house: House) -> None:
+    set_foreign(house)
+    wheelhouse.add_wheel(house.index, "sprocket", "1.0")
+    house.write("requirements.txt", "sprocket\n")
+    house.build()
+    wheelhouse.add_wheel(house.index, "sprocket", "2.0")
+    house.build(local=True)
+    work = house.project(local=True).work
+    assert "sprocket==1.0" in lock.read(work)[0].text
+    (house.root / lock.FILE).unlink()  # as its first line says: resolved anew
+    house.build(local=True)
+    assert "sprocket==2.0" in lock.read(house.root)[0].text
+    assert "sprocket==2.0" in lock.read(work)[0].text
+
+
+@pytest.mark.skipif("manylinux" not in host_platform(), reason="the wheel's tag is made for Linux")
+def test_what_aws_could_not_have_is_only_said_locally(house: House) -> None:
+    set_foreign(house)
+    machine, system = host_platform().split("-", 1)
+    wheelhouse.add_wheel(house.index, "sprocket", tag=f"py3-none-{system}_{machine}")
+    house.write("requirements.txt", "sprocket\n")
+    house.build(local=True)
+    said = [note for note in house.reporter.notes if note.startswith("on AWS this would fail: sprocket")]
+    assert "has no wheel for Python 3.13 on" in said[0]
+    assert not (house.root / lock.FILE).exists()
+    house.build(local=True)
+    assert house.reporter.steps == []
+    with pytest.raises(BuildError, match=r"sprocket.* has no wheel"):
+        house.build()
+
+
+@pytest.mark.skipif(not host_platform().endswith("manylinux_2_34"), reason="this machine is not like Lambda's")
+def test_a_machine_like_lambdas_shares_the_lock(house: House) -> None:
+    architecture = "arm64" if host_platform().startswith("aarch64") else "x86_64"
+    if house.project().target.interpreter is None:
+        pytest.skip("there is no Python 3.13 here")
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{architecture}"\n')
+    house.build(local=True)
+    assert len(lock.read(house.root)) == 1
+    assert not (house.project(local=True).work / lock.FILE).exists()
+
+
 @pytest.mark.parametrize(
     "tag", ["manylinux_2_17_aarch64", "manylinux_2_24_aarch64", "manylinux_2_28_aarch64", "manylinux_2_34_aarch64"]
 )
@@ -218,6 +290,46 @@ def test_requirements_that_do_not_fit_together(house: House) -> None:
     with pytest.raises(BuildError, match="cannot be resolved") as raised:
         house.build()
     assert "numpy" in raised.value.message and "sprocket" in raised.value.message
+
+
+def test_an_onnxruntime_that_ends_the_process_on_lambdas_arm(house: House) -> None:
+    engine = b"class InferenceSession:\n    def __init__(self, path, providers): ...\n"
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.25.1", files={"onnxruntime/__init__.py": engine})
+    house.write("requirements.txt", "onnxruntime==1.25.1\n")
+    with pytest.raises(BuildError, match=r"older than Lambda's arm64 can start \(onnxruntime>=1.26\)") as raised:
+        house.build()
+    assert 'architecture = "x86_64"' in raised.value.hint
+    assert raised.value.where == "requirements.txt"
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "x86_64"\n')
+    house.build()
+    assert "onnxruntime==1.25.1" in (house.root / lock.FILE).read_text()
+
+
+OLD_ENGINE = (
+    b"class InferenceSession:\n"
+    b"    def __init__(self, path, providers):\n"
+    b"        if b'Mul' in open(path, 'rb').read(): raise RuntimeError('opset 17 is not known')\n"
+)
+
+
+def test_a_model_that_the_functions_older_onnxruntime_does_not_load(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.26.0", files={"onnxruntime/__init__.py": OLD_ENGINE})
+    house.write("requirements.txt", "onnxruntime==1.26.0\n")
+    with pytest.raises(BuildError, match="does not load the model: RuntimeError: opset 17 is not known") as raised:
+        house.build(local=True)
+    assert "newer onnxruntime" in raised.value.hint
+    assert not (house.project(local=True).work / "bundle").exists()
+
+
+def test_where_an_older_onnxruntime_cannot_be_run_a_note_says_so(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.26.0", files={"onnxruntime/__init__.py": OLD_ENGINE})
+    set_foreign(house)
+    house.write("requirements.txt", "onnxruntime==1.26.0\n")
+    house.build()
+    assert [note for note in house.reporter.notes if "the function has 1.26.0" in note]
+    house.write("requirements.txt", "onnxruntime==1.31.1\n")
+    house.build()
+    assert not [note for note in house.reporter.notes if "the model was tried" in note]
 
 
 def test_an_unknown_package_is_named(house: House) -> None:

@@ -143,6 +143,34 @@ def test_a_handler_that_kills_the_process(house: House) -> None:
     assert "killed by signal 11" in refused(house, HERE).message
 
 
+def test_a_handler_sees_the_functions_variables_and_none_of_this_machines(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "mine")
+    monkeypatch.setenv("AWS_PROFILE", "mine")
+    monkeypatch.setenv("GITHUB_TOKEN", "mine")
+    monkeypatch.setenv("HOME", "/home/me")
+    house.write("handler.py", "import os\nraise RuntimeError(sorted(os.environ.items()))\n" + HANDLER)
+    set_target(house)
+    text = (house.root / FILE).read_text() + 'environment = {GREETING = "hello"}\nsecrets = {KEY = "ssm:/key"}\n'
+    house.write(FILE, text)
+    with pytest.raises(BuildError) as raised:
+        house.build(local=HERE)
+    said = raised.value.message
+    for pair in ("('GREETING', 'hello')", "('KEY', '')", "('SLSDEPLOY_STAGE', 'dev')", "('TZ', ':UTC')"):
+        assert pair in said
+    assert "mine" not in said and "/home/me" not in said
+
+
+def test_a_handler_that_calls_aws_is_not_tried(house: House) -> None:
+    error = b"class NoCredentialsError(Exception):\n    pass\n"
+    wheelhouse.add_wheel(house.index, "botocore", files={"botocore/__init__.py": b"", "botocore/exceptions.py": error})
+    house.write("handler.py", "from botocore import exceptions\nraise exceptions.NoCredentialsError\n" + HANDLER)
+    set_target(house)
+    house.write(FILE, (house.root / FILE).read_text() + 'requirements = ["botocore"]\n')
+    assert "task/handler.py" in contents(house.build(local=HERE))
+
+
 def test_a_handler_in_a_package(house: House) -> None:
     house.write("serving/__init__.py", "")
     house.write("serving/main.py", "from . import steps\n" + HANDLER)

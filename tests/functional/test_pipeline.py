@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,30 @@ def test_a_changed_line_of_the_handler_uploads_only_the_code(desk: Desk) -> None
         "dev/code"[4:]
     ]
     assert result.uploaded_bytes < 10_000
+
+
+def test_check_looks_at_what_was_built_as_long_as_it_is_true(desk: Desk, tmp_path: Path) -> None:
+    blob = {"flywheel/blob.bin": random.Random(1).randbytes(52_500_000)}  # nothing to compress
+    wheelhouse.add_wheel(tmp_path / "index", "flywheel", files=blob)
+    (desk.root / "requirements.txt").write_text("flywheel\n")
+    assert app.check(desk.where, desk.tools).problems == []
+    app.build(desk.where, desk.tools)
+    (problem,) = app.check(desk.where, desk.tools).problems
+    assert (problem["rule"], problem["severity"]) == ("direct-upload", "note")
+    assert problem["link"].startswith("https://docs.aws.amazon.com/")
+    (desk.root / "requirements.txt").write_text("flywheel>=1\n")
+    steps = list(desk.reporter.steps)
+    assert app.check(desk.where, desk.tools).problems == []
+    assert desk.reporter.steps == steps  # nothing is resolved to find out
+
+
+@pytest.mark.parametrize("command", [app.up, app.plan, app.build, app.template])
+def test_the_preflight_stops_what_is_sure_to_fail(desk: Desk, command: Callable[[Where, Tools], object]) -> None:
+    (desk.root / "slsdeploy.toml").write_text('environment = {WORDS = "' + "x" * 5000 + '"}\n' + TOML)
+    with pytest.raises(ProjectError, match="environment variables take 5"):
+        command(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert not (desk.root / "slsdeploy.lock").exists()
 
 
 def test_a_zip_is_one_archive(desk: Desk) -> None:

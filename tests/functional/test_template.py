@@ -19,7 +19,12 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 BUCKET = "slsdeploy-123456789012-us-east-1"
 ARTIFACT = Artifact(
     objects=(),
-    properties={"CodeUri": {"Bucket": BUCKET, "Key": "iris-dev/code-0.zip"}, "Layers": [{"Ref": "ModelLayer"}]},
+    properties={
+        "CodeUri": {"Bucket": BUCKET, "Key": "iris-dev/code-0.zip"},
+        "Handler": "slsdeploy_runtime.app.handler",
+        "Runtime": "python3.13",
+        "Layers": [{"Ref": "ModelLayer"}],
+    },
     resources={
         "ModelLayer": {
             "Type": "AWS::Serverless::LayerVersion",
@@ -80,6 +85,21 @@ def test_cfn_lint_finds_nothing_in_any_of_them(tmp_path: Path) -> None:
     done = subprocess.run(
         [str(Path(sys.executable).with_name("cfn-lint")), *map(str, files)], capture_output=True, text=True, check=False
     )
+    assert (done.stdout, done.returncode) == ("", 0)
+
+
+def test_an_image_would_need_nothing_but_its_artifact(tmp_path: Path) -> None:
+    uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slsdeploy@sha256:" + "0" * 64
+    image = Artifact((), {"PackageType": "Image", "ImageUri": uri}, {}, "d" * 64, "image")
+    template = make_template(project(PROJECTS["http"], tmp_path), image, "us-east-1")
+    (function,) = of_type(dict(template.cloudformation["Resources"]), "AWS::Lambda::Function")
+    assert (function["PackageType"], function["Code"]) == ("Image", {"ImageUri": uri})
+    # https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-function.html: of zips only
+    assert not {"Handler", "Runtime", "Layers"} & set(function)
+    file = tmp_path / "image.json"
+    file.write_text(json.dumps(template.cloudformation))
+    lint = [str(Path(sys.executable).with_name("cfn-lint")), str(file)]
+    done = subprocess.run(lint, capture_output=True, text=True, check=False)
     assert (done.stdout, done.returncode) == ("", 0)
 
 

@@ -55,9 +55,8 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
-    entry: str = "handler",
     events: Sequence[Mapping[str, Any]] = (),
-    secrets: Mapping[str, str] | None = None,
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Path:
     """Write a bundle as the build lays it out (models in a layer); return its task folder. `handler` is the module's text."""
     task, opt = root / "task", root / "opt"
@@ -77,7 +76,7 @@ def write(
         "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else entry,
+        "handler": None if handler is None else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
     }

@@ -46,6 +46,15 @@ def test_numbers_go_in_and_out_as_little_endian_bytes(serve: Serve) -> None:
     ]
 
 
+@pytest.mark.parametrize(("size", "status"), [(4_700_000, 200), (5_500_000, 413)])
+def test_raw_bytes_that_base64_makes_too_large_for_lambda_are_a_413(serve: Serve, size: int, status: int) -> None:
+    document = {"inputs": [tensor("in", "UINT8", [size], size)], "parameters": {"binary_data_output": True}}
+    found, answer, raw = infer(serve(bundles.same("UINT8"), events=HTTP), "same", document, bytes(size))
+    assert (found, len(raw)) == (status, size if status == 200 else 0)
+    if status == 413:
+        assert "bytes as Lambda wraps it, Lambda takes 6291456" in answer["error"]
+
+
 def test_each_output_is_asked_for_in_its_own_form(serve: Serve) -> None:
     document = {
         "inputs": [tensor("b", "FP32", [1], 4), {"name": "a", "datatype": "FP32", "shape": [1], "data": [6]}],

@@ -178,6 +178,74 @@ def test_a_fifo_queue_stops_a_message_group_at_its_first_failure(serve: Serve, s
     assert [each["Attributes"]["MessageDeduplicationId"] for each in sent] == [IDS[1], IDS[3]]
 
 
+class Refusing:
+    """An SQS client that does not take the answers to some messages, and keeps the others in order."""
+
+    def __init__(self, *refused: str) -> None:
+        self.refused = refused
+        self.taken: list[str] = []
+
+    def send_message_batch(self, **call: Any) -> dict[str, Any]:
+        ids = {entry["Id"]: json.loads(entry["MessageBody"])["message_id"] for entry in call["Entries"]}
+        self.taken += [message_id for message_id in ids.values() if message_id not in self.refused]
+        return {
+            "Failed": [
+                {"Id": entry_id, "Code": "InternalError", "SenderFault": False}
+                for entry_id, message_id in ids.items()
+                if message_id in self.refused
+            ]
+        }
+
+
+def grouped(groups: str) -> dict[str, Any]:
+    """Return a FIFO batch with one message for each letter, its group."""
+    event = batch(*[{"instances": [[1, 2]]}] * len(groups))
+    for record, group in zip(event["Records"], groups, strict=True):
+        record["attributes"] = {**record["attributes"], "MessageGroupId": group}
+    return event
+
+
+@pytest.mark.parametrize(
+    ("groups", "refused", "failures", "taken"),
+    [
+        ("aaaa", ["m1"], ["m1", "m2", "m3"], ["m0"]),
+        ("abab", ["m0"], ["m0", "m2"], ["m1", "m3"]),
+        ("aabba", ["m1"], ["m1", "m4"], ["m0", "m2", "m3"]),
+        ("abc", ["m1"], ["m1"], ["m0", "m2"]),
+        ("abca", [], [], ["m0", "m1", "m2", "m3"]),
+    ],
+)
+def test_no_answer_overtakes_one_of_its_group_that_could_not_be_sent(
+    serve: Serve, groups: str, refused: list[str], failures: list[str], taken: list[str]
+) -> None:
+    client = Refusing(*refused)
+    events = [bundles.event("sqs", queue="rows.fifo")]
+    function = serve(events=events, environment={QUEUE: "url"}, client=lambda service: client)
+    assert sorted(failed(function(grouped(groups)))) == failures
+    assert client.taken == taken
+
+
+def test_groups_on_a_queue_without_order_do_not_wait(serve: Serve) -> None:
+    client = Refusing("m0")
+    function = serve(events=SQS, environment={QUEUE: "url"}, client=lambda service: client)
+    assert failed(function(grouped("aaa"))) == ["m0"]
+    assert client.taken == ["m1", "m2"]
+
+
+class Full:
+    """An S3 client that does not take one object."""
+
+    def put_object(self, **call: Any) -> None:
+        if call["Key"] == "m0.json":
+            raise ConnectionError("lost")
+
+
+def test_an_ordered_queue_stops_at_an_answer_that_a_bucket_did_not_take(serve: Serve) -> None:
+    events = [bundles.event("sqs", queue="rows.fifo", output="bucket")]
+    function = serve(events=events, environment={BUCKET: "answers"}, client=lambda service: Full())
+    assert failed(function(grouped("aab"))) == ["m0", "m1"]
+
+
 def test_a_preprocess_gets_the_body_and_the_attributes(serve: Serve, sqs: Any, answers: str) -> None:
     handler = """
 from slsdeploy_runtime import BadInput

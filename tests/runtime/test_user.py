@@ -100,11 +100,6 @@ def test_a_module_that_cannot_be_used_stops_the_start(serve: Serve, text: str, m
     assert message in str(caught.value)
 
 
-def test_an_application_that_is_not_there_stops_the_start(serve: Serve) -> None:
-    with pytest.raises(HandlerError, match=r"^handler\.py has no ASGI application 'app'$"):
-        serve(events=[bundles.event("http")], handler="x = 1\n", entry="handler:app")
-
-
 def test_rows_of_a_fixed_batch_reach_a_predict_in_portions(serve: Serve) -> None:
     handler = """
 def predict(model, inputs):

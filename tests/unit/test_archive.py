@@ -104,3 +104,14 @@ def test_a_tree_is_known_by_paths_modes_and_bytes(tmp_path: Path) -> None:
     assert digest(lay(tmp_path / "changed", {"task/a": b"1", "task/b": b"3"})) != digest(base)
     (base / "task/a").chmod(0o755)
     assert digest(base) != digest(tmp_path / "same")
+
+
+def test_of_bytecode_only_its_being_there_counts(tmp_path: Path) -> None:
+    def digest(root: Path) -> str:
+        return tree.digest(root, tree.walk(root))
+
+    source, name = {"task/a.py": b"x = 1"}, "task/__pycache__/a.cpython-313.pyc"
+    one = digest(lay(tmp_path / "one", {**source, name: b"by 3.13.0"}))
+    assert digest(lay(tmp_path / "two", {**source, name: b"by 3.13.9"})) == one
+    assert digest(lay(tmp_path / "none", source)) != one
+    assert digest(lay(tmp_path / "newer", {**source, name.replace("313", "314"): b"by 3.13.0"})) != one

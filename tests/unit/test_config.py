@@ -226,6 +226,7 @@ architecture = "arm"
         ('package = "zp"', "package", 'found "zp"', 'did you mean "zip"?'),
         ("log_retention = 31", "log_retention", "found 31; expected one of 1, 3, 5, 7, 14, 30", ""),
         ('handler = "src/handler.py"', "handler", 'write "src.handler"', ""),
+        ('handler = "app:app"', "handler", "expected the name of a Python module", ""),
         ('handler = "my handler"', "handler", "expected the name of a Python module", ""),
         ('region = "Frankfurt"', "region", 'expected a region, as in "eu-central-1"', ""),
         ("requirements = [1]", "requirements[0]", "found 1; expected a string", 'in quotes: "1"'),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import stat
+import warnings
 import zipfile
 from pathlib import Path
 
@@ -79,11 +80,46 @@ def test_a_member_outside_is_refused_and_nothing_is_left(artifacts: Artifacts, t
     assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
 
 
-def test_a_member_behind_a_link_is_refused(artifacts: Artifacts, tmp_path: Path) -> None:
-    code = archive("bad", {"l": str(tmp_path), "l/x": "bad"}, {"l": stat.S_IFLNK | 0o777})
-    with pytest.raises(ValueError, match="behind a link"):
-        artifacts.mounts(spec(code))
-    assert not (tmp_path / "x").exists()
+LINK = stat.S_IFLNK | 0o777
+
+
+@pytest.mark.parametrize(
+    ("names", "why"),
+    [
+        (("l", "l/x"), "behind a link: l/x"),
+        (("l", "l/a/b/x"), "behind a link: l/a/b/x"),
+        (("l", "l/a/"), "behind a link: l/a/"),
+        (("a/l", "a/l/x"), "behind a link: a/l/x"),
+        (("l", "./l/x"), "behind a link"),
+        (("x", "x"), "twice: x"),
+        (("x", "./x"), "twice"),
+        (("x", "x/"), "twice: x/"),
+    ],
+)
+def test_a_link_leads_no_later_member_out(
+    artifacts: Artifacts, tmp_path: Path, names: tuple[str, str], why: str
+) -> None:
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made, warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # a name twice
+        link = zipfile.ZipInfo(names[0])
+        link.external_attr = LINK << 16
+        made.writestr(link, str(outside / "x" if names[0] == "x" and names[1] != "x/" else outside))
+        made.writestr(zipfile.ZipInfo(names[1]), "" if names[1].endswith("/") else "bad")
+    with pytest.raises(ValueError, match=why):
+        artifacts.mounts(spec(Archive("bad", buffer.getvalue)))
+    assert list(outside.iterdir()) == []
+
+
+def test_a_file_twice_is_refused(artifacts: Artifacts) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as made:
+        made.writestr("a/x", "1")
+        made.writestr("a//x", "2")
+    with pytest.raises(ValueError, match="twice"):
+        artifacts.mounts(spec(Archive("bad", buffer.getvalue)))
 
 
 def test_what_is_no_zip_is_refused_as_lambda_says_it(artifacts: Artifacts) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from slsdeploy.local.functions.destinations import dead_letter_attributes
-from slsdeploy.local.functions.registry import split_name
 from slsdeploy.local.functions.s3_event import complete
 from slsdeploy.local.functions.sqs_event import failed_ids
 from slsdeploy.local.functions.values import Outcome, Request
@@ -37,20 +36,6 @@ def test_some_failed() -> None:
 )
 def test_an_answer_that_cannot_be_read_fails_everything(answer: str) -> None:
     assert failed_ids(answer.encode(), IDS) == set(IDS)
-
-
-@pytest.mark.parametrize(
-    ("given", "name", "qualifier"),
-    [
-        ("f", "f", None),
-        ("f:live", "f", "live"),
-        ("123456789012:function:f", "f", None),
-        ("123456789012:function:f:1", "f", "1"),
-        ("arn:aws:lambda:eu-central-1:123456789012:function:f:$LATEST", "f", "$LATEST"),
-    ],
-)
-def test_functions_are_named_in_several_ways(given: str, name: str, qualifier: str | None) -> None:
-    assert split_name(given) == (name, qualifier)
 
 
 def test_a_dead_letter_says_why() -> None:

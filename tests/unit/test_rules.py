@@ -11,11 +11,12 @@ from typing import Any
 
 import pytest
 
-from slsdeploy import rules
+from slsdeploy import plugins, rules, stack
 from slsdeploy.bundle.model import inspect
 from slsdeploy.config import Config
+from slsdeploy.errors import ProjectError
 from slsdeploy.rules import Rule, Severity, Subject
-from slsdeploy.types import Archive, Bundle, Handler, Model, Part, Project, Target
+from slsdeploy.types import Archive, Bundle, Handler, Model, Part, Project, Target, Trigger
 
 IRIS = Path(__file__).parents[2] / "samples" / "iris" / "iris.onnx"
 GOOD_HANDLER = "def postprocess(outputs):\n    return outputs['label']\n"
@@ -44,7 +45,7 @@ def make_bundle(project: Project, *, package: str = "layer", size: int = 1000, a
         Part("code", "1", 1, 10, project.work, (("task/handler.py", 10),)),
     )
     archives = (Archive("dependencies", "0", project.work / "dependencies.zip", archive, ("dependencies",)),)
-    return Bundle(package, "0", project.work, parts, archives, (inspect(project.models[0].path),))
+    return Bundle(package, "3.13", "0", project.work, parts, archives, (inspect(project.models[0].path),))
 
 
 def enlarged(subject: Subject, size: int) -> Subject:
@@ -130,7 +131,7 @@ def test_every_rule_has_a_project_that_trips_it() -> None:
 def test_a_rule_is_in_the_file_of_its_name_and_explains_itself(rule: Rule) -> None:
     assert type(rule).__module__ == f"slsdeploy.rules.{rule.id.replace('-', '_')}"
     assert importlib.import_module(type(rule).__module__).__doc__
-    assert type(rule).__doc__ and rule.title
+    assert type(rule).__doc__
     assert rule.link.startswith("https://") or not rule.link
 
 
@@ -152,9 +153,32 @@ def test_one_byte_less_than_the_limit_is_fine(tmp_path: Path) -> None:
     assert rules.run(below) == []
 
 
-def test_images_may_be_larger(tmp_path: Path) -> None:
-    project = make_project(tmp_path)
-    assert rules.run(rules.subject(project, make_bundle(project, package="image", size=10**9))) == []
+def test_what_the_triggers_set_counts(tmp_path: Path) -> None:
+    trigger = Trigger("slsdeploy_runtime.events.sqs", plugins.event_sources()["sqs"].Trigger(), "SqsTrigger")
+    project = make_project(tmp_path, environment={"WORDS": "x" * 3900})
+    assert rules.run(rules.subject(project)) == []
+    wired = replace(project, triggers=(trigger,))
+    assert any(name.startswith("SLSDEPLOY_") for name in stack.variables(wired) if name != "SLSDEPLOY_STAGE")
+    (finding,) = rules.run(rules.subject(wired))
+    assert (finding.rule, finding.severity) == ("environment-size", "error")
+    assert "the largest is WORDS" in finding.hint
+
+
+def test_errors_are_refused_all_at_once(tmp_path: Path) -> None:
+    project = make_project(tmp_path, environment={"WORDS": "x" * 5000}, memory=128)
+    (tmp_path / "iris.onnx").unlink()
+    with pytest.raises(ProjectError, match="2 things are wrong") as raised:
+        rules.enforce(rules.subject(project))
+    assert raised.value.exit_code == 2
+    for finding in rules.run(rules.subject(project)):
+        assert finding.message in raised.value.message and finding.hint in raised.value.message
+
+
+def test_one_error_is_said_alone_and_a_warning_stops_nothing(tmp_path: Path) -> None:
+    rules.enforce(little_memory(tmp_path))
+    with pytest.raises(ProjectError, match=r"^the model file iris.onnx does not exist$") as raised:
+        rules.enforce(no_model(tmp_path))
+    assert raised.value.where == "iris.onnx"
 
 
 def test_the_worst_comes_first(tmp_path: Path) -> None:

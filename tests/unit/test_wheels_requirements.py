@@ -8,16 +8,21 @@ from pathlib import Path
 import pytest
 
 from slsdeploy.bundle import requirements
-from slsdeploy.bundle.requirements import HTTP, RUNTIME, Requirements
+from slsdeploy.bundle.requirements import ARM64, HTTP, RUNTIME, Requirements
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Project, Target, Trigger
 
 
 def read(root: Path, stated: str | list[str] | None = None, triggers: tuple[Trigger, ...] = ()) -> Requirements:
+    return requirements.read(project(root, "x86_64-manylinux_2_34", stated, triggers))
+
+
+def project(
+    root: Path, platform: str, stated: str | list[str] | None = None, triggers: tuple[Trigger, ...] = ()
+) -> Project:
     config = Config.model_validate({"name": "iris", "model": "iris.onnx", "requirements": stated})
-    target = Target("3.13", "arm64", "aarch64-manylinux_2_34")
-    return requirements.read(Project(root.resolve(), config, "dev", False, target, (), None, triggers))
+    return Project(root.resolve(), config, "dev", False, Target("3.13", "arm64", platform), (), None, triggers)
 
 
 def test_the_runtimes_needs_are_those_that_it_is_tested_with() -> None:
@@ -32,6 +37,14 @@ def test_without_any_file_the_runtime_is_all(tmp_path: Path) -> None:
 def test_an_http_trigger_needs_mangum(tmp_path: Path) -> None:
     trigger = Trigger("slsdeploy_runtime.events.http", None, "HttpTrigger")
     assert read(tmp_path, triggers=(trigger,)).lines == (*RUNTIME, *HTTP)
+
+
+def test_lambdas_arm_needs_an_onnxruntime_that_starts_there(tmp_path: Path) -> None:
+    on_lambda = requirements.read(project(tmp_path, "aarch64-manylinux_2_34"))
+    assert on_lambda.lines == (*RUNTIME, *ARM64)
+    here = requirements.read(project(tmp_path, "aarch64-apple-darwin"))
+    assert here.lines == RUNTIME
+    assert on_lambda.digest != here.digest
 
 
 def test_the_key_comes_first_then_requirements_txt_then_uv_lock_then_pyproject(tmp_path: Path) -> None:

@@ -61,4 +61,4 @@ def _adapter(service: Any) -> Any:
     from slsdeploy_runtime.asgi import Application
 
     # "off": ours has nothing to start, and the lifespan protocol would run at every event (130 us instead of 20)
-    return Mangum(service.handler.app or Application(service), lifespan="off")
+    return Mangum(Application(service), lifespan="off")

@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from slsdeploy.effects.shell import SystemShell
+from slsdeploy.local import lambda_names
 from slsdeploy.local.functions import metrics, registry
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
@@ -83,11 +84,11 @@ class Functions:
             f"Asynchronous invokes are tried again after {delays} seconds, not minutes (SLSDEPLOY_LOCAL_RETRY_SECONDS).",
             f"A log stream keeps its newest {STREAM_EVENTS:,} events.",
             "Signatures to IAM function URLs are verified for the local access keys, and only looked at for others.",
+            "IAM function URLs take a signature in the Authorization header only: a presigned request gets 403.",
         ]
 
     async def _invoke(self, call: InvokeCall) -> InvokeResult:
-        _, inner = registry.split_name(call.function)
-        qualifier = inner or call.qualifier
+        _, qualifier = lambda_names.split(call.function, call.qualifier)
         spec = self._engine.spec(call.region, call.function, qualifier)
         payload = _checked(call)
         if call.invocation_type == "DryRun":

@@ -113,17 +113,22 @@ def _extract_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: P
     if path.is_absolute() or ".." in path.parts:
         raise ValueError(f"the archive has a member outside of it: {member.filename}")
     target = folder / path
-    mode = member.external_attr >> 16
+    # Before anything is made: `mkdir` and `open` would follow a link that an earlier member has left here.
+    if any((folder / parent).is_symlink() for parent in path.parents):
+        raise ValueError(f"the archive has a member behind a link: {member.filename}")
     if member.is_dir():
+        if target.is_symlink():
+            raise ValueError(f"the archive has a member twice: {member.filename}")
         target.mkdir(parents=True, exist_ok=True)
         return
+    if target.is_symlink() or target.exists():
+        raise ValueError(f"the archive has a member twice: {member.filename}")
     target.parent.mkdir(parents=True, exist_ok=True)
-    if not target.parent.resolve().is_relative_to(folder.resolve()):
-        raise ValueError(f"the archive has a member behind a link: {member.filename}")
+    mode = member.external_attr >> 16
     if stat.S_ISLNK(mode):
         target.symlink_to(archive.read(member).decode())
         return
-    with archive.open(member) as source, target.open("wb") as sink:
+    with archive.open(member) as source, target.open("xb") as sink:
         shutil.copyfileobj(source, sink, 1 << 20)
     # Lambda runs functions as a user of its own: what others may not execute is not executable there either.
     target.chmod(0o555 if mode & 0o111 else 0o444)

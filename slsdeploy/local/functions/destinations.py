@@ -14,8 +14,8 @@ from moto.events.models import events_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
-from slsdeploy.local.functions.registry import ACCOUNT
 from slsdeploy.local.functions.values import FunctionSpec, InvokeCall, Outcome, Request
+from slsdeploy.local.lambda_names import ACCOUNT
 
 Invoke = Callable[[InvokeCall], Any]
 

@@ -20,7 +20,7 @@ from slsdeploy.local.functions.registry import KEPT
 from slsdeploy.local.functions.s3_event import complete
 from slsdeploy.local.functions.values import InvokeCall, InvokeResult
 
-_FORGOTTEN = ("DeadLetterConfig", "LoggingConfig")
+_FORGOTTEN = ("DeadLetterConfig", "FileSystemConfigs", "LoggingConfig", "SnapStart")
 
 
 @dataclass(frozen=True, slots=True)

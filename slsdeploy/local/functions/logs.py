@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.logs.models import LogGroup, logs_backends
 
-from slsdeploy.local.functions.registry import ACCOUNT
+from slsdeploy.local.lambda_names import ACCOUNT
 
 FLUSH_SECONDS = 0.2
 BUFFER_BYTES = 1 << 20

@@ -13,7 +13,7 @@ from typing import Any
 
 from moto.cloudwatch.models import cloudwatch_backends
 
-from slsdeploy.local.functions.registry import ACCOUNT
+from slsdeploy.local.lambda_names import ACCOUNT
 
 KEPT = 100_000
 

@@ -16,11 +16,12 @@ from typing import Any
 from moto.events.models import EventPattern
 from moto.sqs.models import sqs_backends
 
+from slsdeploy.local import lambda_names
 from slsdeploy.local.functions import registry, sqs_event
 from slsdeploy.local.functions.engine import Engine, new_request
 from slsdeploy.local.functions.pool import concurrency
-from slsdeploy.local.functions.registry import ACCOUNT
 from slsdeploy.local.functions.values import REQUEST_BYTES, Refused
+from slsdeploy.local.lambda_names import ACCOUNT
 
 _IDLE_SECONDS = 0.5
 _THROTTLED_SECONDS = 1.0
@@ -129,7 +130,7 @@ class SqsPoller:
             await self._deliver(messages[half:])
             return
         function = self.mapping.function_arn
-        _, qualifier = registry.split_name(function)
+        _, qualifier = lambda_names.split(function)
         try:
             spec = self._engine.spec(self._region, function, None)
             outcome = await self._engine.run(spec, new_request(spec, payload, qualifier), patient=True)

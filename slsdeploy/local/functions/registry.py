@@ -9,24 +9,15 @@ from typing import Any
 from moto.awslambda.models import lambda_backends
 from moto.core.exceptions import JsonRESTError
 
+from slsdeploy.local import lambda_names
 from slsdeploy.local.functions.values import Archive, FunctionSpec, Refused
+from slsdeploy.local.lambda_names import ACCOUNT
 
-ACCOUNT = "123456789012"
 KEPT = "slsdeploy_kept"  # what moto forgets of a function is kept under this name (see hooks.py)
 
 # A deleted layer version goes on working for the functions that use it:
 # https://docs.aws.amazon.com/lambda/latest/dg/creating-deleting-layers.html#layers-delete
 _in_use: dict[str, Any] = {}
-
-
-def split_name(function: str) -> tuple[str, str | None]:
-    """Return the name and the qualifier of a name, a partial ARN or an ARN.
-
-    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html#lambda-Invoke-request-FunctionName
-    """
-    name = function.rsplit("function:", 1)[-1]
-    name, _, qualifier = name.partition(":")
-    return name, qualifier or None
 
 
 def region_of(function: str, default: str) -> str:
@@ -36,13 +27,12 @@ def region_of(function: str, default: str) -> str:
 
 def resolve(region: str, function: str, qualifier: str | None = None) -> FunctionSpec:
     """Return the version that a name and a qualifier (a version, an alias, none) mean now. Raises Refused (404)."""
-    name, inner = split_name(function)
+    name, qualifier = lambda_names.split(function, qualifier)
     region = region_of(function, region)
-    qualifier = inner or qualifier
     try:
         found = lambda_backends[ACCOUNT][region].get_function(name, qualifier)
     except (JsonRESTError, KeyError, AttributeError) as error:
-        arn = f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}" + (f":{qualifier}" if qualifier else "")
+        arn = lambda_names.arn(region, name, qualifier)
         raise Refused(404, "ResourceNotFoundException", f"Function not found: {arn}") from error
     return spec_of(found, region)
 
@@ -75,7 +65,7 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
 
 def event_invoke_config(region: str, function: str) -> dict[str, Any]:
     """Return how asynchronous invokes of a function are retried and where failures go; empty: the defaults."""
-    configs = lambda_backends[ACCOUNT][region].get_function(split_name(function)[0]).event_invoke_config
+    configs = lambda_backends[ACCOUNT][region].get_function(lambda_names.split(function)[0]).event_invoke_config
     return dict(configs[-1].config) if configs else {}
 
 

@@ -10,6 +10,7 @@ import asyncio
 import json
 from dataclasses import dataclass
 
+from slsdeploy.local.access import is_from_browser
 from slsdeploy.local.functions.values import RESPONSE_BYTES, Outcome, Request, failure
 from slsdeploy.local.functions.wire import Connection, Message
 
@@ -87,6 +88,9 @@ class RuntimeApi:
         return connection
 
     def _handle(self, message: Message, connection: Connection) -> None:
+        if is_from_browser(message.headers):
+            _say(connection, 403, "Forbidden", "the Runtime API is for the function, not for web pages")
+            return
         if message.path == _NEXT and message.method == "GET":
             self._next(connection)
             return

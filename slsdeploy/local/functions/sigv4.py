@@ -18,9 +18,9 @@ from botocore.utils import normalize_url_path
 
 from slsdeploy.local.functions.sandbox import ACCESS_KEY, SECRET_KEY
 from slsdeploy.local.functions.url_event import HttpRequest
+from slsdeploy.local.lambda_names import ACCOUNT
 
 SECRETS: Mapping[str, str] = {"test": "test", "local": "local", "slsdeploy": "slsdeploy", ACCESS_KEY: SECRET_KEY}
-ACCOUNT = "123456789012"
 SKEW = timedelta(minutes=5)
 
 _HEADER = re.compile(

@@ -16,11 +16,14 @@ from moto.iam.models import iam_backends
 from moto.sqs.models import sqs_backends
 
 from slsdeploy.local import lambda_names
+from slsdeploy.local.lambda_names import ACCOUNT
 from slsdeploy.local.mends import policies
 
-ACCOUNT = lambda_names.ACCOUNT
 _SQS_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
 _UPDATES = {"KMSKeyArn": "kms_key_arn", "TracingConfig": "tracing_config"}
+# Of a function's configuration, what a version has for itself.
+_OWN = ("FunctionArn", "Version", "LastModified", "State", "LastUpdateStatus")
+_CONTENT = "slsdeploy_content"
 
 
 def mend() -> None:
@@ -31,27 +34,38 @@ def mend() -> None:
     function.update_configuration = _updating_all(function.update_configuration)
     backend.update_function_code = _update_function_code
     backend.create_event_source_mapping = _checking_source(backend.create_event_source_mapping)
+    backend.update_event_source_mapping = _keeping_alias(backend.update_event_source_mapping)
     backend.list_event_source_mappings = _list_event_source_mappings
     backend.get_function_event_invoke_config = _newest_config
     backend.add_permission = _once(backend.add_permission)
 
 
 def _publish_version(self: Any, name_or_arn: str, description: str = "") -> Any:
-    """Number versions one after the other, also when some were deleted; the same code and settings are the same version."""
+    """Number versions one after the other, also when some were deleted; the same code and settings are the same version.
+
+    What counts is what they are, not whether they were written: code that was rolled back is the former code.
+    https://docs.aws.amazon.com/lambda/latest/api/API_PublishVersion.html
+    """
     function = self.get_function_by_name_or_arn_forbid_qualifier(name_or_arn)
     group = self._functions[function.function_name]
     versions = group["versions"]
-    if versions and not function.code_or_config_updated:
+    content = _content(function)
+    if versions and getattr(versions[-1], _CONTENT, None) == content:
         return versions[-1]
-    function.code_or_config_updated = False
     number = 1 + max([group.get("published", 0), *(int(version.version) for version in versions)])
     group["published"] = number
     version = copy.copy(function)
     version.set_version(number)
     version.description = description or version.description
+    setattr(version, _CONTENT, content)
     versions.append(version)
     self._arns[version.function_arn] = version
     return version
+
+
+def _content(function: Any) -> dict[str, Any]:
+    configuration = copy.deepcopy(function.get_configuration())
+    return {name: value for name, value in configuration.items() if name not in _OWN}
 
 
 def _checking_role(put: Callable[..., None]) -> Callable[..., None]:
@@ -102,13 +116,25 @@ def _checking_source(create: Callable[..., Any]) -> Callable[..., Any]:
             )
         if ":sqs:" in source:
             _check_queue(self.region_name, source, function)
-        mapping = create(self, spec)
-        # moto follows an alias to its version at once; AWS keeps the alias.
-        name, qualifier = lambda_names.split(given)
-        mapping.function_arn = lambda_names.arn(self.region_name, name, qualifier)
-        return mapping
+        return _named(create(self, spec), self.region_name, given)
 
     return create_event_source_mapping
+
+
+def _keeping_alias(update: Callable[..., Any]) -> Callable[..., Any]:
+    def update_event_source_mapping(self: Any, uuid: str, spec: dict[str, Any]) -> Any:
+        mapping = update(self, uuid, spec)
+        given = spec.get("FunctionName")
+        return _named(mapping, self.region_name, given) if mapping is not None and given else mapping
+
+    return update_event_source_mapping
+
+
+def _named(mapping: Any, region: str, function: str) -> Any:
+    """Let a mapping be for the function as it was named: moto follows an alias to its version at once; AWS keeps the alias."""
+    name, qualifier = lambda_names.split(function)
+    mapping.function_arn = lambda_names.arn(region, name, qualifier)
+    return mapping
 
 
 def _check_queue(region: str, source: str, function: Any) -> None:

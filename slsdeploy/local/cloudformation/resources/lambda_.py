@@ -117,7 +117,12 @@ class Version(ResourceType):
 
     def create(self, request: Request) -> str:
         given = request.pick("CodeSha256", "Description", "FunctionName")
-        return str(request.call("lambda", "publish_version", **given)["FunctionArn"])
+        found = request.call("lambda", "list_versions_by_function", FunctionName=given["FunctionName"])
+        published = request.call("lambda", "publish_version", **given)
+        if any(version["Version"] == published["Version"] for version in found["Versions"]):
+            message = f"A version for this Lambda function exists ( {published['Version']} ). "
+            raise request.refused(f"{message}Modify the function to create a new version.", "AlreadyExists")
+        return str(published["FunctionArn"])
 
     def delete(self, request: Request, physical_id: str) -> None:
         function, _, version = physical_id.rpartition(":")

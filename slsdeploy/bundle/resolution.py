@@ -1,0 +1,95 @@
+"""Project -> the section of a lock file that its bundle is made from: found there, or resolved and written now.
+
+What Lambda gets is in slsdeploy.lock, beside the project and meant to be committed. A target that is not Lambda's (this machine's
+Python or glibc, with `--local`) is nobody else's business: its section is in the stage's work folder, and follows slsdeploy.lock.
+
+Decision (2026-11): a local build resolves for AWS first, when slsdeploy.lock does not say it yet. It costs a third of a second once, gives
+a fresh project the file to commit, and the versions that are tried locally are then those that AWS gets, as far as there are wheels.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+
+from slsdeploy.bundle import lock, wheels
+from slsdeploy.bundle import requirements as needs
+from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.errors import BuildError, ToolError
+from slsdeploy.project import lambda_platform
+from slsdeploy.tools import Tools
+from slsdeploy.types import Project, Target
+
+
+def find(project: Project) -> Section | None:
+    """Return what is locked for the project's target, if it was resolved from what the project needs now."""
+    return _locked(project, needs.read(project), _model(project))
+
+
+def settle(project: Project, tools: Tools) -> Section:
+    """Return what is locked for the project's target, resolving it when it is not.
+
+    Raises BuildError when something has no wheel for the target or nothing fits, ToolError when uv or the index fails.
+    """
+    requirements, model = needs.read(project), _model(project)
+    section = _locked(project, requirements, model)
+    if section is None and model is None and not _is_lambdas(project):
+        model = _try(_on_lambda(project), tools)
+        section = _locked(project, requirements, model)
+    return section or _resolve(project, requirements, model, tools)
+
+
+def _try(project: Project, tools: Tools) -> Section | None:
+    """Resolve for AWS; what it fails for does not keep anyone from trying locally."""
+    try:
+        return _resolve(project, needs.read(project), None, tools)
+    except (BuildError, ToolError) as error:
+        tools.reporter.note(f"on AWS this would fail: {error.message.splitlines()[0].rstrip(':')}")
+        return None
+
+
+def _resolve(project: Project, requirements: Requirements, model: Section | None, tools: Tools) -> Section:
+    target, folder = project.target, _folder(project)
+    sections = lock.read(folder)
+    before = model or lock.find(sections, target.python, target.platform) or next(iter(sections), None)
+    with tools.reporter.step(f"resolve dependencies for {wheels.words(target)}"):
+        packages = wheels.resolve(project, requirements, before.packages if before else (), tools)
+    section = Section(target.python, target.platform, _digest(requirements, model), packages)
+    lock.write(folder, section)
+    return section
+
+
+def _locked(project: Project, requirements: Requirements, model: Section | None) -> Section | None:
+    section = lock.find(lock.read(_folder(project)), project.target.python, project.target.platform)
+    return section if section and section.requirements == _digest(requirements, model) else None
+
+
+def _model(project: Project) -> Section | None:
+    """Return the section of slsdeploy.lock that a local one follows; None when there is none that is still true."""
+    if _is_lambdas(project):
+        return None
+    remote = _on_lambda(project)
+    return _locked(remote, needs.read(remote), None)
+
+
+def _digest(requirements: Requirements, model: Section | None) -> str:
+    """Return what a section must be made from to be true: one that follows another is made from that, too."""
+    if model is None:
+        return requirements.digest
+    return hashlib.sha256(f"{requirements.digest}\n{model.text}".encode()).hexdigest()
+
+
+def _folder(project: Project) -> Path:
+    return project.root if _is_lambdas(project) else project.work
+
+
+def _is_lambdas(project: Project) -> bool:
+    return (project.target.python, project.target.platform) == (project.config.python, lambda_platform(project.config))
+
+
+def _on_lambda(project: Project) -> Project:
+    """Return the project as it is deployed to AWS; enough of it to resolve for."""
+    config = project.config
+    return replace(project, local=False, target=Target(config.python, config.architecture, lambda_platform(config)))
