@@ -294,7 +294,9 @@ def schema(as_json: Json = False) -> None:
 
 @local_app.command("start", epilog=example("slsdeploy local start --port 4600"))
 def local_start(
-    port: Annotated[int | None, typer.Option(help="the port of its endpoint; default: a free one")] = None,
+    port: Annotated[
+        int | None, typer.Option(min=1, max=65_535, help="the port of its endpoint; default: a free one")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Start it, if it is not running."""

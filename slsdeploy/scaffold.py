@@ -24,6 +24,7 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
     target = folder / FILE
     if target.exists():
         raise ProjectError(f"there is a {FILE} already", hint="edit it, or choose another folder", where=str(target))
+    triggers = list(dict.fromkeys(triggers))
     known = [*plugins.event_sources()]
     unknown = [word for word in triggers if word not in known]
     if unknown:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -152,7 +153,7 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
 def initialised(result: results.Initialised) -> Iterator[RenderableType]:
     """Show which files were written and what comes next."""
     yield f"[green]✓[/] wrote {escape(', '.join(result.files))} in {escape(result.path)}"
-    yield f"next: [bold]slsdeploy up {escape(result.path)} --local[/]"
+    yield f"next: [bold]slsdeploy up {escape(shlex.quote(result.path))} --local[/]"
 
 
 def _outputs(outputs: Mapping[str, str], endpoint: str) -> Iterator[RenderableType]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Sequence
@@ -35,7 +36,8 @@ def inspect(path: Path) -> ModelInfo:
     now = time.time_ns()
     if all(now - file.stat().st_mtime_ns > _SETTLED_NS for file in info.files):
         document = {"identity": _identity(info.files), "info": asdict(info)}
-        assets.write_atomically(kept, json.dumps(document, default=str).encode())
+        with contextlib.suppress(OSError):  # a cache that cannot be written costs time, no more
+            assets.write_atomically(kept, json.dumps(document, default=str).encode())
     return info
 
 

@@ -56,7 +56,8 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
     if "No solution found" in text:
         hint = "loosen a version, or change what else needs it"
         return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)
-    return ToolError(f"uv failed:\n{_indent(said)}", where="uv")
+    hint = "UV_CACHE_DIR says where uv keeps its cache" if "initialize cache" in text else ""
+    return ToolError(f"uv failed:\n{_indent(said)}", hint, where="uv")
 
 
 def _without_wheel(text: str) -> str:

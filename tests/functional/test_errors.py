@@ -150,7 +150,7 @@ def older(path: Path, opset: int) -> None:
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
-        (lambda path: path.unlink(), "the model file does not exist"),
+        (lambda path: path.unlink(), "does not exist"),
         (lambda path: path.write_bytes(b""), "the model file is empty"),
         (lambda path: path.write_bytes(path.read_bytes()[:40]), "the model is cut short or damaged (40 bytes)"),
         (lambda path: path.write_text("hello"), "the model is not an ONNX file"),
@@ -205,6 +205,12 @@ def test_a_stage_that_cannot_be(run: Run, root: Path, stage: str) -> None:
     assert said.code == 2 and "expected lower-case letters" in said.err
 
 
+@pytest.mark.parametrize("port", ["99999", "0", "-1", "http"])
+def test_a_port_that_cannot_be(run: Run, port: str) -> None:
+    said = run("local", "start", f"--port={port}")
+    assert said.code == 2 and "Invalid value for '--port'" in said.err
+
+
 @pytest.mark.parametrize("event", ["nothing.json", "."])
 def test_an_event_that_cannot_be_read(run: Run, root: Path, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(root)
@@ -232,7 +238,7 @@ def test_a_bundle_over_250_mb_lists_its_largest_files(run: Run, house: House) ->
     with (house.root / "weights.bin").open("wb") as weights:
         weights.truncate(262_144_001)
     said = run("build", house.root)
-    assert said.code == 3 and "bytes unzipped; Lambda takes 262,144,000" in said.err
+    assert said.code == 3 and "Lambda takes" in said.err
     assert "the largest files:\n    262,144,001  task/weights.bin" in said.err and "hint: leave out" in said.err
 
 
@@ -273,6 +279,23 @@ def test_folders_of_any_name(run: Run, house: House, tmp_path: Path, name: str) 
     said = run("build", "--local", "--", folder)
     assert said.code == 0, said.err
     assert str(folder / ".slsdeploy/dev-local/bundle") in said.out
+
+
+def test_what_init_writes_is_accepted(run: Run, root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "my iris"
+    said = run("init", folder, "--model", root / "iris.onnx", "--trigger", "http", "--trigger", "http")
+    assert said.code == 0 and f"slsdeploy up '{folder}' --local" in said.out
+    assert run("check", folder).code == 0
+    assert run("init", folder, "--model", root / "iris.onnx").code == 2  # what is there is not overwritten
+
+
+def test_a_cache_that_cannot_be_written_is_not_needed_to_check(
+    run: Run, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    os.utime(root / "iris.onnx", (1, 1))
+    (tmp_path / "cache").write_text("a file")
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    assert run("check", root).code == 0
 
 
 def test_the_project_may_be_elsewhere(run: Run, house: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
