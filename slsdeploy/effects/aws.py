@@ -60,8 +60,9 @@ class Aws:
     def client(self, service: str) -> Any:
         """Return the client of a service, made once."""
         if service not in self._clients:
-            # An invoke may take Lambda's whole 15 minutes and must not be sent twice.
-            retries = {"max_attempts": 0} if service == "lambda" else {"mode": "standard", "max_attempts": 5}
+            # An invoke may take Lambda's whole 15 minutes and must not be sent twice; a local AWS that is gone stays gone.
+            is_once = service == "lambda" or self.endpoint
+            retries = {"max_attempts": 0} if is_once else {"mode": "standard", "max_attempts": 5}
             settings = Config(
                 retries=retries,
                 read_timeout=910,
