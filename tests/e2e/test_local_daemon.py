@@ -230,3 +230,11 @@ def create_function(endpoint: str, region: str) -> None:
 def client(endpoint: str, service: str, region: str = "us-east-1") -> Any:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
     return boto3.client(service, region_name=region, endpoint_url=endpoint, **keys)
+
+
+def test_what_the_start_does_not_need_is_not_waited_for() -> None:
+    code = "import sys, slsdeploy.local.server, slsdeploy.local.functions, slsdeploy.local.mends; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert "moto.awslambda.models" in loaded
+    assert not {"aiohttp", "onnx", "onnxruntime", "numpy", "typer", "samtranslator", "moto.s3.responses"} & loaded
