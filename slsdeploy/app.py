@@ -67,30 +67,13 @@ def up(where: Where, tools: Tools) -> Upped:
         deployment = applying.apply(decided.plan, decided.template, cloud, tools.reporter)
         smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
-    outputs = deployment.outputs
-    return Upped(
-        name=project.name,
-        stage=project.stage,
-        target="local" if project.local else "aws",
-        stack=project.stack,
-        function_name=outputs["FunctionName"],
-        function_arn=outputs["FunctionArn"],
-        alias=ALIAS,
-        version=outputs["Version"],
-        url=outputs.get("Url", ""),
-        package=bundle.package,
-        bundle_digest=bundle.digest,
-        changed=deployment.changed,
-        uploaded_bytes=deployment.uploaded_bytes,
-        outputs=outputs,
-        seconds={
-            "build": round(built - began, 3),
-            "publish": round(deployment.publish_seconds, 3),
-            "deploy": round(ended - built - deployment.publish_seconds, 3),
-            "total": round(ended - began, 3),
-        },
-        endpoint=cloud.endpoint,
-    )
+    seconds = {
+        "build": built - began,
+        "publish": deployment.publish_seconds,
+        "deploy": ended - built - deployment.publish_seconds,
+        "total": ended - began,
+    }
+    return _upped(decided, deployment, cloud.endpoint, seconds)
 
 
 def plan(where: Where, tools: Tools) -> Planned:
@@ -182,6 +165,28 @@ def status(where: Where, tools: Tools) -> Stated:
         bundle_digest=said.get("bundle", ""),
         deployed_at=state.updated_at,
         outputs=state.outputs,
+    )
+
+
+def _upped(decided: Planning, deployment: Deployment, endpoint: str, seconds: Mapping[str, float]) -> Upped:
+    outputs = deployment.outputs
+    return Upped(
+        name=decided.project.name,
+        stage=decided.project.stage,
+        target="local" if decided.project.local else "aws",
+        stack=decided.project.stack,
+        function_name=outputs["FunctionName"],
+        function_arn=outputs["FunctionArn"],
+        alias=ALIAS,
+        version=outputs["Version"],
+        url=outputs.get("Url", ""),
+        package=decided.bundle.package,
+        bundle_digest=decided.bundle.digest,
+        changed=deployment.changed,
+        uploaded_bytes=deployment.uploaded_bytes,
+        outputs=outputs,
+        seconds={phase: round(amount, 3) for phase, amount in seconds.items()},
+        endpoint=endpoint,
     )
 
 

@@ -371,4 +371,4 @@ def _local_status() -> Any:
     from slsdeploy.results import LocalStatus
 
     found = daemon.status()
-    return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.limits)
+    return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.regions, found.limits)

@@ -117,6 +117,7 @@ class LocalStatus:
     endpoint: str
     pid: int | None
     functions: Sequence[Mapping[str, Any]]
+    regions: Sequence[str] = ()
     limits: Sequence[str] = ()
 
 

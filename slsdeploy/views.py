@@ -136,9 +136,9 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
         return
     yield f"the local AWS is running at [bold]{result.endpoint}[/] [dim](process {result.pid})[/]"
     yield "[dim]for any AWS client:[/]"
-    yield (
-        f"  export AWS_ENDPOINT_URL={result.endpoint} AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1"
-    )
+    region = next(iter(result.regions), "us-east-1")
+    keys = f"AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION={region}"
+    yield f"  export AWS_ENDPOINT_URL={result.endpoint} {keys}"
     if result.functions:
         table = _table("function", "environments", "url")
         for function in result.functions:

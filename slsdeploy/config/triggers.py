@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
 from typing import Any
 
@@ -28,16 +28,15 @@ def triggers(tables: Any, sources: Sources) -> tuple[tuple[Any, ...], list[Compl
         trigger, more = _trigger(table, ("trigger", index), sources)
         found.append(trigger)
         complaints += more
-    return tuple(found), [*complaints, *_repeated(tables, sources)]
+    return tuple(found), [*complaints, *_together(found, sources)]
 
 
-def _repeated(tables: list[Any], sources: Sources) -> Iterator[Complaint]:
-    """Complain of a second trigger of a type that a function can have only once."""
-    kinds = [str(table.get("type")) if isinstance(table, dict) else "" for table in tables]
-    for index, kind in enumerate(kinds):
-        if kind in kinds[:index] and getattr(sources.get(kind), "ONCE", False):
-            message = f'found a second trigger of type "{kind}"; a function can have one'
-            yield Complaint(("trigger", index), message, "remove it, or make it a project of its own")
+def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:
+    """Complain of what is wrong with triggers only because of the others, as their event sources say."""
+    for source in sources.values():
+        for problem in source.check(found) if hasattr(source, "check") else ():
+            path = ("trigger", problem.index, *([problem.option] if problem.option else []))
+            yield Complaint(path, problem.message, problem.hint)
 
 
 def _trigger(table: Any, path: Path, sources: Sources) -> tuple[Any, list[Complaint]]:

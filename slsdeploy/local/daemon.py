@@ -42,13 +42,14 @@ class Local:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What `local status` shows; `limits` are sentences on what is not as on AWS."""
+    """What `local status` shows; `regions` are those with functions, `limits` sentences on what is not as on AWS."""
 
     running: bool
     endpoint: str = ""
     pid: int = 0
     functions: tuple[dict[str, Any], ...] = ()
     limits: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
 
 
 def ensure(reporter: Reporter, port: int | None = None) -> Local:
@@ -104,7 +105,8 @@ def status() -> Status:
         said = json.loads(_get(found, "/_slsdeploy/status"))
     except (OSError, HTTPException, ValueError) as error:
         raise _silent(found, error) from error
-    return Status(True, found.endpoint, found.pid, tuple(said["functions"]), tuple(said["limits"]))
+    functions, limits, regions = (tuple(said[name]) for name in ("functions", "limits", "regions"))
+    return Status(True, found.endpoint, found.pid, functions, limits, regions)
 
 
 def _find() -> state.State | None:

@@ -58,6 +58,7 @@ class Front:
                 self._moto.get_application(_signed_for(service))
             for service in _PRELOADED_CLIENTS:
                 self._clients.get("us-east-1", service)
+            self._functions.preload()
 
         threading.Thread(target=load, name="preload", daemon=True).start()
 

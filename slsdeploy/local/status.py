@@ -21,6 +21,8 @@ class Lambda(UrlPorts, Invokes, Protocol):
 
     def start(self) -> None: ...
 
+    def preload(self) -> None: ...
+
     def stop(self) -> None: ...
 
     def changed(self) -> None: ...
@@ -31,6 +33,12 @@ class Lambda(UrlPorts, Invokes, Protocol):
 
 
 def status_response(functions: Lambda) -> Response:
-    """Answer `local status`: our pid, every function, and what is not as on AWS."""
-    body = {"pid": os.getpid(), "functions": functions.describe(), "limits": [*functions.limits(), *NOT_EMULATED]}
+    """Answer `local status`: our pid, every function, the regions that have any, and what is not as on AWS."""
+    described = functions.describe()
+    body = {
+        "pid": os.getpid(),
+        "functions": described,
+        "regions": sorted({str(function["region"]) for function in described}),
+        "limits": [*functions.limits(), *NOT_EMULATED],
+    }
     return Response(json.dumps(body), 200, {"Content-Type": "application/json"})

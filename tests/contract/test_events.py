@@ -222,7 +222,7 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
         ("s3", {"prefix": "out", "output_prefix": "output/"}, "would trigger"),
         ("s3", {"prefix": "in/", "output_prefix": "in/"}, "would trigger"),
         ("s3", {"prefix": "", "suffix": ".json"}, "would trigger"),
-        ("s3", {"prefix": "", "bucket": "a", "output_bucket": "a"}, "would trigger"),
+        ("s3", {"prefix": "", "bucket": "flowers", "output_bucket": "flowers"}, "would trigger"),
         ("s3", {"prefix": "output/images/"}, "'output/images/' is inside of output_prefix 'output/'"),
         ("s3", {"events": ("s3:ObjectRemoved:*",)}, "expected some of s3:ObjectCreated"),
         ("sqs", {"batch_size": 0}, "batch_size: found 0, expected 1 to 10000"),
@@ -232,11 +232,117 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
         ("sqs", {"visibility_timeout": 50_000}, "visibility_timeout: found 50000, expected 0 to 43200"),
         ("sqs", {"visibility_timeout": 100}, r"visibility_timeout: found 100, expected at least 180 \(6 times"),
         ("sqs", {"output_name": "out.fifo"}, "that must be .fifo too"),
+        ("sqs", {"output_name": "out", "output": "none"}, 'output_name: found one with output = "none"'),
+        ("sqs", {"queue": "my queue"}, 'queue: found "my queue", expected letters, digits, hyphens and underscores'),
+        ("sqs", {"queue": ""}, 'queue: found "", expected letters'),
+        ("sqs", {"queue": ".fifo"}, 'queue: found ".fifo", expected letters'),
+        ("sqs", {"queue": "rows.fifo.fifo"}, "queue: found"),
+        ("sqs", {"queue": "q" * 81}, "queue: a queue would be named q+: 81 characters, SQS takes 80"),
+        ("sqs", {"queue": "q" * 68}, "queue: a queue would be named q+-dead-letters: 81 characters, SQS takes 80"),
+        ("sqs", {"queue": "q" * 63 + ".fifo"}, r"named q+-dead-letters\.fifo: 81 characters"),
+        ("sqs", {"output_name": "a.b"}, 'output_name: found "a.b", expected letters'),
+        (
+            "sqs",
+            {"output": "bucket", "output_name": "Answers"},
+            'output_name: found "Answers", expected 3 to 63 lower-case',
+        ),
+        ("s3", {"bucket": "Flowers"}, 'bucket: found "Flowers", expected 3 to 63 lower-case letters'),
+        ("s3", {"bucket": "ab"}, "bucket: found"),
+        ("s3", {"bucket": "a" * 64}, "bucket: found"),
+        ("s3", {"bucket": "under_score"}, "bucket: found"),
+        ("s3", {"bucket": "-flowers"}, "beginning and ending with a letter or digit"),
+        ("s3", {"bucket": "flowers."}, "beginning and ending with a letter or digit"),
+        ("s3", {"bucket": "flow..ers"}, "two dots side by side"),
+        ("s3", {"bucket": "192.168.5.4"}, "no IP address"),
+        ("s3", {"bucket": "xn--flowers"}, "does not begin with xn--"),
+        ("s3", {"output_bucket": "flowers-s3alias"}, 'output_bucket: found "flowers-s3alias", expected a name that'),
     ],
 )
 def test_options_that_aws_would_refuse_are_refused_here(name: str, options: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         wire(name, options)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("sqs", {"queue": "q" * 67}),
+        ("sqs", {"queue": "q" * 62 + ".fifo"}),
+        ("sqs", {"queue": "q" * 67, "output_name": "o" * 80}),
+        ("s3", {"bucket": "my.flowers-2"}),
+        ("s3", {"bucket": "a" * 63}),
+    ],
+)
+def test_names_that_aws_takes_are_taken(name: str, options: dict[str, Any]) -> None:
+    assert wire(name, options).resources
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_every_option_is_described(name: str) -> None:
+    options = [field for field in dataclasses.fields(SOURCES[name].Trigger) if field.name != "type"]
+    assert [field.name for field in options if not field.metadata.get("description")] == []
+
+
+def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]]:
+    """Return what the event sources say of triggers side by side."""
+    made = [SOURCES[name].Trigger(**options) for name, options in triggers]
+    found = [problem for source in SOURCES.values() for problem in source.check(made)]
+    return [(problem.index, problem.option, problem.message) for problem in found]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "option", "message"),
+    [
+        (("http", {}), ("http", {"auth": "none"}), "", 'found a second trigger of type "http"'),
+        (("sqs", {"queue": "rows"}), ("sqs", {"queue": "rows"}), "queue", 'the queue "rows" is created by trigger[0]'),
+        (("sqs", {"queue": "rows"}), ("sqs", {"output_name": "rows"}), "output_name", 'the queue "rows" is created'),
+        (("sqs", {"queue": "rows"}), ("sqs", {"queue": "rows-output"}), "queue", 'the queue "rows-output" is created'),
+        (
+            ("s3", {"bucket": "flowers"}),
+            ("s3", {"bucket": "flowers", "prefix": "b/"}),
+            "bucket",
+            'the bucket "flowers"',
+        ),
+        (("s3", {"output_bucket": "out"}), ("s3", {"bucket": "out"}), "bucket", 'the bucket "out" is created by'),
+        (
+            ("s3", {"bucket": "out"}),
+            ("sqs", {"output": "bucket", "output_name": "out"}),
+            "output_name",
+            "by trigger[0]",
+        ),
+        (("s3", {}), ("s3", {}), "prefix", "its objects cannot be told from those of trigger[0]"),
+        (("s3", {}), ("s3", {"prefix": "input/png/", "suffix": ".png"}), "prefix", "its objects cannot be told"),
+        (("s3", {}), ("s3", {"bucket": "flowers"}), "prefix", "whose bucket has no name"),
+    ],
+)
+def test_triggers_that_cannot_live_side_by_side_are_refused(
+    one: tuple[str, dict[str, Any]], other: tuple[str, dict[str, Any]], option: str, message: str
+) -> None:
+    ((index, found, said), *_) = [each for each in problems(one, other) if each[1] == option]
+    assert (index, found) == (1, option)
+    assert message in said
+
+
+def test_a_trigger_does_not_answer_into_its_own_queue() -> None:
+    ((index, option, said),) = problems(("sqs", {"queue": "rows", "output_name": "rows"}))
+    assert (index, option) == (0, "output_name")
+    assert "created by this trigger itself already" in said
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (("s3", {}), ("s3", {"prefix": "images/"})),
+        (("s3", {"suffix": ".png"}), ("s3", {"suffix": ".csv"})),
+        (("s3", {"bucket": "flowers"}), ("s3", {})),
+        (("s3", {"bucket": "flowers"}), ("s3", {"bucket": "rows"})),
+        (("sqs", {}), ("sqs", {})),
+        (("sqs", {"queue": "rows"}), ("s3", {"bucket": "rows"})),
+        (("http", {}), ("sqs", {})),
+    ],
+)
+def test_triggers_that_can_are_not(one: tuple[str, dict[str, Any]], other: tuple[str, dict[str, Any]]) -> None:
+    assert problems(one, other) == []
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,9 @@ class LocalAws:
         """Return a name that no other test has."""
         return f"{stem}-{os.getpid()}-{next(_COUNT)}"
 
-    def deploy(self, stack: str, template: Mapping[str, Any] | str, **given: Any) -> Stack:
+    def deploy(
+        self, stack: str, template: Mapping[str, Any] | str, retain_except_on_create: bool = False, **given: Any
+    ) -> Stack:
         """Deploy as `aws cloudformation deploy` does; wait for the end, whatever it is."""
         client = self.client("cloudformation")
         text = template if isinstance(template, str) else json.dumps(template)
@@ -48,7 +50,7 @@ class LocalAws:
             Capabilities=["CAPABILITY_NAMED_IAM"],
             **{"ChangeSetType": "CREATE", **given},
         )
-        client.execute_change_set(ChangeSetName=made["Id"])
+        client.execute_change_set(ChangeSetName=made["Id"], RetainExceptOnCreate=retain_except_on_create)
         return self.wait(made["StackId"])
 
     def update(self, stack: str, template: Mapping[str, Any] | str, **given: Any) -> Stack:

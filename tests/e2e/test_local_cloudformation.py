@@ -233,9 +233,8 @@ def test_the_same_template_again_is_a_change_set_that_failed_with_awss_reason(lo
 
 def test_a_new_stack_that_fails_is_rolled_back_and_names_the_first_cause(local_aws: LocalAws) -> None:
     name = local_aws.name()
-    stack = local_aws.deploy(name, with_bad_function(queues(2, QueueName={"Fn::Sub": "${AWS::StackName}-q"})))
+    stack = local_aws.deploy(name, with_bad_function(queues(2)))
     assert stack.status == "ROLLBACK_COMPLETE"
-    # Two queues of one name and the same settings are one queue for SQS; the function is the first to fail.
     failed = stack.first_failure()
     assert (failed["LogicalResourceId"], failed["ResourceStatus"]) == ("Bad", "CREATE_FAILED")
     assert "S3 Error Code: NoSuchBucket" in failed["ResourceStatusReason"]
@@ -612,3 +611,128 @@ def test_a_mapping_that_is_given_another_alias_keeps_the_alias(local_aws: LocalA
     found = functions.get_event_source_mapping(UUID=mapping["UUID"])
     assert answer["FunctionArn"] == found["FunctionArn"] == mapping["FunctionArn"].replace(":live", ":next")
     assert found["BatchSize"] == 3
+
+
+def test_retain_except_on_create_removes_even_what_is_to_be_retained(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    template = queues(1)
+    template["Resources"]["Queue0"]["DeletionPolicy"] = "Retain"
+    bad = with_bad_function(template)
+    stack = local_aws.deploy(name, bad, retain_except_on_create=True)
+    assert stack.status == "ROLLBACK_COMPLETE"
+    assert stack.history("Queue0")[-1] == "DELETE_COMPLETE"
+    assert not local_aws.client("sqs").list_queues(QueueNamePrefix=f"{name}-Queue").get("QueueUrls")
+
+
+def test_retain_except_on_create_keeps_what_was_there_before(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    first = versioned("def handler(event, context): return 1\n", DeletionPolicy="Retain")
+    local_aws.deploy(name, first)
+    functions = local_aws.client("lambda")
+
+    def versions() -> list[str]:
+        found = functions.list_versions_by_function(FunctionName=name)["Versions"]
+        return [version["Version"] for version in found if version["Version"] != "$LATEST"]
+
+    second = versioned("def handler(event, context): return 2\n", "Version2", DeletionPolicy="Retain")
+    bad = with_bad_function(second)
+    bad["Resources"]["Bad"]["DependsOn"] = "Version2"
+    assert local_aws.update(name, bad).status == "UPDATE_ROLLBACK_COMPLETE"
+    assert versions() == ["1", "2"]
+    # What the failed update has left stands in the way of the same code, as on AWS ...
+    again = local_aws.update(name, second)
+    reasons = [
+        event.get("ResourceStatusReason", "") for event in again.events if "Version2" in event["LogicalResourceId"]
+    ]
+    assert any("A version for this Lambda function exists ( 2 )" in reason for reason in reasons)
+    functions.delete_function(FunctionName=name, Qualifier="2")
+    # ... and with RetainExceptOnCreate it leaves nothing.
+    assert local_aws.update(name, bad, retain_except_on_create=True).status == "UPDATE_ROLLBACK_COMPLETE"
+    assert versions() == ["1"]
+    assert local_aws.update(name, second).status == "UPDATE_COMPLETE"
+
+
+def kept_bucket(name: Any, policy: str = "RetainExceptOnCreate", **properties: Any) -> dict[str, Any]:
+    given = {"BucketName": name, **properties}
+    return {"Resources": {"Bucket": resource("AWS::S3::Bucket", given, DeletionPolicy=policy)}}
+
+
+def actions(local_aws: LocalAws, stack: str) -> list[tuple[str, str | None]]:
+    described = local_aws.client("cloudformation").describe_change_set(StackName=stack, ChangeSetName="look")
+    changes = [change["ResourceChange"] for change in described["Changes"]]
+    return [(change["Action"], change.get("PhysicalResourceId")) for change in changes]
+
+
+@pytest.mark.parametrize("policy", ["Retain", "RetainExceptOnCreate"])
+def test_a_bucket_that_exists_is_imported_as_it_is(local_aws: LocalAws, policy: str) -> None:
+    name = local_aws.name()
+    template = kept_bucket(name, policy)
+    local_aws.deploy(name, template)
+    s3, client = local_aws.client("s3"), local_aws.client("cloudformation")
+    s3.put_object(Bucket=name, Key="a", Body=b"1")
+    client.delete_stack(StackName=name)
+    template = kept_bucket(name, policy, VersioningConfiguration={"Status": "Enabled"})
+    template["Outputs"] = {"Arn": {"Value": att("Bucket", "Arn")}}
+    given = {"TemplateBody": json.dumps(template), "ChangeSetName": "look", "ImportExistingResources": True}
+    client.create_change_set(StackName=name, ChangeSetType="CREATE", **given)
+    assert actions(local_aws, name) == [("Import", name)]
+    assert client.describe_change_set(StackName=name, ChangeSetName="look")["ImportExistingResources"] is True
+    tags = [{"Key": "team", "Value": "blue"}]
+    stack = local_aws.deploy(name, template, ImportExistingResources=True, Tags=tags)
+    assert stack.status == "CREATE_COMPLETE"
+    assert stack.history("Bucket") == ["IMPORT_IN_PROGRESS", "IMPORT_COMPLETE"]
+    assert stack.outputs["Arn"] == f"arn:aws:s3:::{name}"
+    assert s3.get_object(Bucket=name, Key="a")["Body"].read() == b"1"
+    assert s3.get_bucket_tagging(Bucket=name)["TagSet"] == tags
+    assert "Status" not in s3.get_bucket_versioning(Bucket=name)
+
+
+def test_an_import_that_is_rolled_back_leaves_the_bucket(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    s3 = local_aws.client("s3")
+    s3.create_bucket(Bucket=name)
+    bad = with_bad_function(kept_bucket(name))
+    bad["Resources"]["Bad"]["DependsOn"] = "Bucket"
+    stack = local_aws.deploy(name, bad, retain_except_on_create=True, ImportExistingResources=True)
+    assert stack.status == "ROLLBACK_COMPLETE"
+    assert stack.history("Bucket")[-1] == "IMPORT_ROLLBACK_COMPLETE"
+    other = local_aws.name()
+    local_aws.deploy(other, queues())
+    template = {"Resources": {**queues()["Resources"], **bad["Resources"]}}
+    stack = local_aws.update(other, template, retain_except_on_create=True, ImportExistingResources=True)
+    assert stack.status == "UPDATE_ROLLBACK_COMPLETE"
+    assert name in [bucket["Name"] for bucket in s3.list_buckets()["Buckets"]]
+    stack = local_aws.update(
+        other, {"Resources": {**queues()["Resources"], **kept_bucket(name)["Resources"]}}, ImportExistingResources=True
+    )
+    assert stack.status == "UPDATE_COMPLETE" and stack.history("Bucket")[-1] == "IMPORT_COMPLETE"
+
+
+def test_what_does_not_fulfil_awss_rules_is_not_imported(local_aws: LocalAws) -> None:
+    name = local_aws.name()
+    s3 = local_aws.client("s3")
+    s3.create_bucket(Bucket=name)
+    cases = [
+        kept_bucket(name, "Delete"),
+        kept_bucket({"Fn::Sub": name}),
+        {**kept_bucket({"Ref": "Name"}), "Parameters": {"Name": {"Type": "String", "Default": name}}},
+    ]
+    for template in cases:
+        stack = local_aws.deploy(local_aws.name(), template, ImportExistingResources=True)
+        assert f"{name} already exists" in stack.first_failure()["ResourceStatusReason"]
+    owner = local_aws.name()
+    assert local_aws.deploy(owner, kept_bucket(name), ImportExistingResources=True).status == "CREATE_COMPLETE"
+    stack = local_aws.deploy(local_aws.name(), kept_bucket(name), ImportExistingResources=True)
+    assert f"{name} already exists" in stack.first_failure()["ResourceStatusReason"]
+
+
+def test_a_queue_that_exists_is_neither_imported_nor_taken_over(local_aws: LocalAws) -> None:
+    """A queue is identified by its URL, which is read-only: AWS does not import it by its name."""
+    name = local_aws.name()
+    template = queues(QueueName=name)
+    template["Resources"]["Queue0"]["DeletionPolicy"] = "Retain"
+    local_aws.client("sqs").create_queue(QueueName=name)
+    stack = local_aws.deploy(local_aws.name(), template, ImportExistingResources=True)
+    reason = stack.first_failure()["ResourceStatusReason"]
+    assert f"Resource of type 'AWS::SQS::Queue' with identifier '{name}' already exists." in reason
+    assert local_aws.client("sqs").list_queues(QueueNamePrefix=name)["QueueUrls"]

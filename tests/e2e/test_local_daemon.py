@@ -60,7 +60,10 @@ def test_it_is_detached_and_on_loopback_only(folder: Path) -> None:
 def test_stopping_ends_the_process_and_what_it_left(folder: Path) -> None:
     assert daemon.stop() is False
     local = daemon.start(None)
+    assert daemon.status().regions == ()
     run_function(local.endpoint)
+    create_function(local.endpoint, "eu-west-1")
+    assert daemon.status().regions == ("eu-west-1", "us-east-1")
     processes = psutil.Process(local.pid).children(recursive=True)
     assert processes
     assert daemon.stop() is True
@@ -206,22 +209,32 @@ def test_the_users_aws_settings_do_not_reach_it(folder: Path, monkeypatch: pytes
 
 def run_function(endpoint: str) -> None:
     """Create a function and call it, so that it has a process of its own."""
-    trust = {
-        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
-    }
-    role = client(endpoint, "iam").create_role(RoleName="role", AssumeRolePolicyDocument=json.dumps(trust))["Role"][
-        "Arn"
-    ]
-    code = io.BytesIO()
-    with zipfile.ZipFile(code, "w") as archive:
-        archive.writestr("app.py", "def handler(event, context):\n    return event\n")
-    functions = client(endpoint, "lambda")
-    given = {"FunctionName": "fn", "Role": role, "Handler": "app.handler", "Runtime": "python3.13", "Timeout": 30}
-    functions.create_function(**given, Code={"ZipFile": code.getvalue()})
-    answer = functions.invoke(FunctionName="fn", Payload=b'{"a": 1}')
+    create_function(endpoint, "us-east-1")
+    answer = client(endpoint, "lambda").invoke(FunctionName="fn", Payload=b'{"a": 1}')
     assert json.loads(answer["Payload"].read()) == {"a": 1}, answer
 
 
-def client(endpoint: str, service: str) -> Any:
+def create_function(endpoint: str, region: str) -> None:
+    trust = {
+        "Statement": [{"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}]
+    }
+    given = {"RoleName": f"role-{region}", "AssumeRolePolicyDocument": json.dumps(trust)}
+    role = client(endpoint, "iam").create_role(**given)["Role"]["Arn"]
+    code = io.BytesIO()
+    with zipfile.ZipFile(code, "w") as archive:
+        archive.writestr("app.py", "def handler(event, context):\n    return event\n")
+    settings = {"FunctionName": "fn", "Role": role, "Handler": "app.handler", "Runtime": "python3.13", "Timeout": 30}
+    client(endpoint, "lambda", region).create_function(**settings, Code={"ZipFile": code.getvalue()})
+
+
+def client(endpoint: str, service: str, region: str = "us-east-1") -> Any:
     keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-    return boto3.client(service, region_name="us-east-1", endpoint_url=endpoint, **keys)
+    return boto3.client(service, region_name=region, endpoint_url=endpoint, **keys)
+
+
+def test_what_the_start_does_not_need_is_not_waited_for() -> None:
+    code = "import sys, slsdeploy.local.server, slsdeploy.local.functions, slsdeploy.local.mends; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    loaded = set(done.stdout.split())
+    assert "moto.awslambda.models" in loaded
+    assert not {"aiohttp", "onnx", "onnxruntime", "numpy", "typer", "samtranslator", "moto.s3.responses"} & loaded

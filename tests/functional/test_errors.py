@@ -112,6 +112,14 @@ def test_a_folder_that_is_not_there_and_one_that_is_a_file(run: Run, root: Path)
             FIRST.encode() + 2 * HTTP.encode(),
             ['line 7: trigger[1]  found a second trigger of type "http"', "remove it, or make it a project of its own"],
         ),
+        (
+            FIRST.encode() + b'[[trigger]]\ntype = "sqs"\nqueue = "rows"\n' * 2,
+            ['line 8: trigger[1].queue  the queue "rows" is created by trigger[0] already', "choose another name"],
+        ),
+        (
+            FIRST.encode() + b'[[trigger]]\ntype = "s3"\nbucket = "Flowers"\n',
+            ['line 5: trigger[0].bucket  found "Flowers", expected 3 to 63 lower-case letters'],
+        ),
     ],
 )
 def test_a_wrong_slsdeploy_toml(run: Run, root: Path, toml: bytes, told: list[str]) -> None:

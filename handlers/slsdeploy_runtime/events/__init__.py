@@ -5,7 +5,7 @@ A module here named `sqs` is the event source that `[[trigger]] type = "sqs"` me
     Trigger                       a frozen dataclass: the options of `[[trigger]]`, with defaults; `__post_init__` raises ValueError
     wire(trigger, site) -> Wiring what the stack needs for it; pure; runs on the developer's machine. Raises ValueError
     start(service, source)        optional: what to import and connect while the environment initialises
-    ONCE = True                   optional: no function can have two of them
+    check(triggers)               optional: what is wrong with the triggers of a project side by side, as Problems
     matches(event, source) -> bool        whether a Lambda event is this source's
     handle(event, context, service, source) -> object
                                   answer it; runs inside Lambda
@@ -19,7 +19,25 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
+
+
+def option(default: T, description: str) -> T:
+    """Return the field of a Trigger: its default, and what editors and docs/configuration.md say of it."""
+    made: T = field(default=default, metadata={"description": description})
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with a trigger beside the others: its place among them, the option ("": all of it), what to say and do."""
+
+    index: int
+    option: str
+    message: str
+    hint: str = ""
 
 
 @dataclass(frozen=True, slots=True)

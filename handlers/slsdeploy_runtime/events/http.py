@@ -5,22 +5,36 @@ Mangum turns the event into ASGI and the answer back; `asgi.py` has the routes.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from slsdeploy_runtime.events import Site, Source, Wiring
-
-# An alias has one URL at most: https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
-ONCE = True
+from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A Function URL. `auth` "iam" wants requests signed by a caller who may `lambda:InvokeFunctionUrl`; "none" is public."""
+    """A Function URL.
+
+    With `auth = "iam"`, a caller needs `lambda:InvokeFunctionUrl` and, since October 2025, `lambda:InvokeFunction` too
+    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html), and signs its requests.
+    """
 
     type: Literal["http"] = "http"
-    auth: Literal["iam", "none"] = "iam"
+    auth: Literal["iam", "none"] = option(
+        "iam", "who may call it: signed requests of those who are allowed to, or anybody"
+    )
+
+
+def check(triggers: Sequence[Any]) -> Iterator[Problem]:
+    """Find a second one: an alias has one URL at most.
+
+    https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
+    """
+    for index in [index for index, each in enumerate(triggers) if isinstance(each, Trigger)][1:]:
+        message = 'found a second trigger of type "http"; a function can have one'
+        yield Problem(index, "", message, "remove it, or make it a project of its own")
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:

@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
-from slsdeploy_runtime.events import Site, Source, Wiring, variable
+from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, bucket, queue
 
 OUTPUT_BUCKET = "OUTPUT_BUCKET"
@@ -20,19 +22,19 @@ OUTPUT_BUCKET = "OUTPUT_BUCKET"
 class Trigger:
     """A bucket of the stack's own, and which of its objects are predicted.
 
-    `bucket` and `output_bucket` name the buckets to create (None: CloudFormation names it; None: the same bucket).
     Raises ValueError when a result would trigger the function again, or an object would be taken for a result.
     """
 
     type: Literal["s3"] = "s3"
-    bucket: str | None = None
-    prefix: str = "input/"
-    suffix: str = ""
-    events: tuple[str, ...] = ("s3:ObjectCreated:*",)
-    output_prefix: str = "output/"
-    output_bucket: str | None = None
+    bucket: str | None = option(None, "the name of the bucket to create; default: CloudFormation finds one")
+    prefix: str = option("input/", "how the keys of the objects to predict begin")
+    suffix: str = option("", "how they end")
+    events: tuple[str, ...] = option(("s3:ObjectCreated:*",), "which events of S3 count as an object's arrival")
+    output_prefix: str = option("output/", "what stands before an object's key in that of its result, .json behind it")
+    output_bucket: str | None = option(None, "the name of a bucket to create for results; default: the same bucket")
 
     def __post_init__(self) -> None:
+        check_names(self)
         if not self.events or not all(event.startswith("s3:ObjectCreated:") for event in self.events):
             raise ValueError(
                 f"events: found {list(self.events)}, expected some of s3:ObjectCreated:* (there is no object to read in others)"
@@ -55,6 +57,34 @@ class Trigger:
     def is_one_bucket(self) -> bool:
         """Say whether results go into the bucket that the objects come from."""
         return self.output_bucket in (None, self.bucket)
+
+    def creates(self) -> Sequence[Created]:
+        """Return the buckets that have a name."""
+        names = {"bucket": self.bucket, "output_bucket": None if self.is_one_bucket else self.output_bucket}
+        return [Created("bucket", name, option) for option, name in names.items() if name is not None]
+
+
+def check(triggers: Sequence[Any]) -> Iterator[Problem]:
+    """Find names that are taken, and objects that two triggers would claim.
+
+    An event names its bucket, but the function cannot know the name that CloudFormation found: its environment would
+    need the bucket, whose notification needs the function.
+    """
+    yield from taken_twice(triggers, Trigger)
+    mine = [(index, each) for index, each in enumerate(triggers) if isinstance(each, Trigger)]
+    for place, (index, later) in enumerate(mine):
+        for first, earlier in mine[:place]:
+            if earlier.bucket is None and _overlap(earlier, later):
+                message = f"its objects cannot be told from those of trigger[{first}], whose bucket has no name"
+                hint = "give both a bucket = NAME, or prefixes (or suffixes) of which neither contains the other"
+                yield Problem(index, "prefix", message, hint)
+                break
+
+
+def _overlap(one: Trigger, other: Trigger) -> bool:
+    """Say whether a key may fit both."""
+    begins = one.prefix.startswith(other.prefix) or other.prefix.startswith(one.prefix)
+    return begins and (one.suffix.endswith(other.suffix) or other.suffix.endswith(one.suffix))
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:

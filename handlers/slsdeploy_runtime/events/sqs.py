@@ -2,36 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime.events import Site, Source, Wiring, variable
+from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, bucket, queue
 
 QUEUE_ARN, OUTPUT_QUEUE, OUTPUT_BUCKET = "QUEUE_ARN", "OUTPUT_QUEUE_URL", "OUTPUT_BUCKET"
-FIFO = ".fifo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
     """A queue of the stack's own with a dead-letter queue, and where answers go.
 
-    `queue` and `output_name` name what is created (None: CloudFormation names it); a name that ends in `.fifo` makes it FIFO.
-    `visibility_timeout` is in seconds (None: 6 times the function's timeout). Raises ValueError for what SQS or Lambda refuse.
+    Raises ValueError for what SQS or Lambda refuse.
     """
 
     type: Literal["sqs"] = "sqs"
-    queue: str | None = None
-    batch_size: int = 10
-    maximum_batching_window_in_seconds: int = 0
-    maximum_concurrency: int | None = None
-    max_receive_count: int = 5
-    visibility_timeout: int | None = None
-    output: Literal["queue", "bucket", "none"] = "queue"
-    output_name: str | None = None
+    queue: str | None = option(
+        None,
+        "the name of the queue to create, .fifo behind it for one that keeps order; default: CloudFormation finds one",
+    )
+    batch_size: int = option(10, "how many messages an invocation gets at most; above 10 with a window only")
+    maximum_batching_window_in_seconds: int = option(0, "how long Lambda gathers messages for a batch")
+    maximum_concurrency: int | None = option(None, "how many batches are worked on at once, at most; default: no limit")
+    max_receive_count: int = option(5, "how often a message is tried before it goes to the dead-letter queue")
+    visibility_timeout: int | None = option(
+        None, "seconds until a message that was not answered is shown again; default: 6 times the function's timeout"
+    )
+    output: Literal["queue", "bucket", "none"] = option("queue", "where answers go")
+    output_name: str | None = option(
+        None, "the name of the queue or bucket to create for answers; default: one is found"
+    )
 
     def __post_init__(self) -> None:
+        check_names(self)
         # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
         _within("batch_size", self.batch_size, 1, 10 if self.is_fifo else 10_000)
         _within(
@@ -46,6 +54,8 @@ class Trigger:
             raise ValueError(
                 "maximum_batching_window_in_seconds: found 0, expected at least 1 with a batch_size above 10"
             )
+        if self.output == "none" and self.output_name is not None:
+            raise ValueError('output_name: found one with output = "none", which creates nothing')
         if self.is_output_fifo and not self.is_fifo:
             raise ValueError(
                 "output_name: a .fifo queue takes its message groups from the input queue: that must be .fifo too"
@@ -60,6 +70,22 @@ class Trigger:
     def is_output_fifo(self) -> bool:
         """Say whether answers keep it too: unless their queue has a name that says otherwise."""
         return self.output == "queue" and (self.output_name or self.queue or "").endswith(FIFO)
+
+    def creates(self) -> Sequence[Created]:
+        """Return the queues and the bucket that have a name, or one made of it."""
+        queues = [("queue", self.queue), ("queue", _derived(self, "dead-letters"))]
+        if self.output == "queue":
+            option = "queue" if self.output_name is None else "output_name"
+            queues.append((option, self.output_name or _derived(self, "output")))
+        created = [Created("queue", name, option) for option, name in queues if name is not None]
+        if self.output == "bucket" and self.output_name is not None:
+            created.append(Created("bucket", self.output_name, "output_name"))
+        return created
+
+
+def check(triggers: Sequence[Any]) -> Iterator[Problem]:
+    """Find names that are taken."""
+    yield from taken_twice(triggers, Trigger)
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:

@@ -12,6 +12,7 @@ from slsdeploy.local.cloudformation.changes import compare, has_changes
 from slsdeploy.local.cloudformation.desired import check_name, make_desired
 from slsdeploy.local.cloudformation.engine import Engine
 from slsdeploy.local.cloudformation.errors import Refused
+from slsdeploy.local.cloudformation.imports import existing
 from slsdeploy.local.cloudformation.records import ChangeSet, Stack, Stacks, now
 
 Given = Mapping[str, Any]
@@ -45,9 +46,13 @@ class ChangeSets:
             desired = make_desired(given, stack, self._stacks.account, lambda url: self._fetch(region, url))
             if kind == "UPDATE" and given.get("OnStackFailure") == "DELETE":
                 raise Refused("The DELETE value of OnStackFailure is only supported for change sets of type CREATE.")
+            imports_existing = bool(given.get("ImportExistingResources"))
+            if imports_existing:
+                desired = replace(desired, imports=existing(stack, desired, self._stacks, self._engine.client))
             changes = compare(stack, desired)
             change_id = self._stacks.arn(region, f"changeSet/{name}/{uuid.uuid4()}")
             change_set = ChangeSet(name, change_id, kind, desired, changes, given.get("Description") or "", now())
+            change_set.imports_existing = imports_existing
             if not has_changes(stack, desired, changes):
                 change_set.status, change_set.execution, change_set.reason = "FAILED", "UNAVAILABLE", NO_CHANGES
             if is_new:
@@ -103,7 +108,11 @@ class ChangeSets:
                     f"ChangeSet [{change_set.id}] cannot be executed in its current status of [{status}]",
                     "InvalidChangeSetStatus",
                 )
-            desired = replace(change_set.desired, token=given.get("ClientRequestToken"))
+            desired = replace(
+                change_set.desired,
+                token=given.get("ClientRequestToken"),
+                retain_except_on_create=bool(given.get("RetainExceptOnCreate")),
+            )
             if given.get("DisableRollback"):
                 desired = replace(desired, on_failure="DO_NOTHING")
             change_set.execution = "EXECUTE_IN_PROGRESS"

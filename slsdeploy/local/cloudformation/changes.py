@@ -29,7 +29,10 @@ def compare(stack: Stack, desired: Desired) -> tuple[Change, ...]:
     for definition in desired.template.resources.values():
         former = stack.resources.get(definition.logical_id)
         wanted = properties_of(definition, desired, known(stack, fresh))
-        change = _change(definition, former, wanted, stack.current)
+        if former is None:
+            change: Change | None = _addition(definition, desired.imports.get(definition.logical_id, ""))
+        else:
+            change = _change(definition, former, wanted, stack.current)
         if change is None:
             continue
         if change.action == "Add" or change.replaces:
@@ -113,10 +116,8 @@ def _former_type(stack: Stack, definition: Definition) -> str:
 
 
 def _change(
-    definition: Definition, former: Resource | None, wanted: Mapping[str, Any], current: Desired | None
+    definition: Definition, former: Resource, wanted: Mapping[str, Any], current: Desired | None
 ) -> Change | None:
-    if former is None:
-        return Change("Add", definition.logical_id, "", definition.type)
     kind = resource_types()[definition.type]
     details = (*_property_changes(definition, former, wanted, kind, current), *_attribute_changes(definition, former))
     if not details:
@@ -124,6 +125,10 @@ def _change(
     replaces = any(detail.recreation == "Always" for detail in details)
     policy = "" if not replaces else _policy_action(former.update_replace_policy, replaces=True)
     return Change("Modify", definition.logical_id, former.physical_id, definition.type, replaces, details, policy)
+
+
+def _addition(definition: Definition, imported: str) -> Change:
+    return Change("Import" if imported else "Add", definition.logical_id, imported, definition.type)
 
 
 def _removal(resource: Resource) -> Change:

@@ -118,6 +118,7 @@ def change_set_summary(item: ChangeSet, of: Stack) -> dict[str, Any]:
         "Status": item.status,
         "StatusReason": item.reason or None,
         "IncludeNestedStacks": False,
+        "ImportExistingResources": item.imports_existing,
     }
 
 

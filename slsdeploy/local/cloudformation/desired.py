@@ -40,6 +40,7 @@ def make_desired(given: Mapping[str, Any], stack: Stack, account: str, fetch: Ca
         capabilities=tuple(given.get("Capabilities") or ()),
         role_arn=given.get("RoleARN"),
         on_failure=_on_failure(given),
+        retain_except_on_create=bool(given.get("RetainExceptOnCreate")),
         token=given.get("ClientRequestToken") or given.get("ClientToken"),
     )
 

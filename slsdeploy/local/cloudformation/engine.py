@@ -87,9 +87,10 @@ class Engine:
         stack.become(f"{ends}_IN_PROGRESS", f"{reason} {asked} requested by user.", desired.token)
         left = _remove_all(
             operation,
-            {item.logical_id: _creation_policy(item) for item in operation.created},
+            {item.logical_id: _creation_policy(item, desired) for item in operation.created},
             keep_record=ends == "ROLLBACK",
         )
+        operation.release()
         if left:
             stack.become(
                 f"{ends}_FAILED", f"The following resource(s) failed to delete: [{', '.join(left)}]. ", desired.token
@@ -136,9 +137,10 @@ class Engine:
             return
         stack.become("UPDATE_ROLLBACK_COMPLETE_CLEANUP_IN_PROGRESS", token=desired.token)
         for resource in reversed(operation.created):
-            operation.remove(resource, _creation_policy(resource))
+            operation.remove(resource, _creation_policy(resource, desired))
             if stack.resources.get(resource.logical_id) is resource:
                 del stack.resources[resource.logical_id]
+        operation.release()
         stack.become("UPDATE_ROLLBACK_COMPLETE", token=desired.token)
 
     def _delete(self, stack: Stack, retain: frozenset[str], token: str | None) -> None:
@@ -178,11 +180,15 @@ def _retained(policy: str) -> str:
     return "Retain" if policy in ("Retain", "RetainExceptOnCreate") else "Delete"
 
 
-def _creation_policy(resource: Resource) -> str:
-    """Return what becomes of a resource whose own creation is rolled back: RetainExceptOnCreate lets it go."""
-    return "Retain" if resource.deletion_policy == "Retain" else "Delete"
+def _creation_policy(resource: Resource, desired: Desired) -> str:
+    """Return what becomes of a resource whose own creation is rolled back: RetainExceptOnCreate lets it go.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_ExecuteChangeSet.html
+    """
+    return "Retain" if resource.deletion_policy == "Retain" and not desired.retain_except_on_create else "Delete"
 
 
 def _cause(stack: Stack, verb: str, error: ResourceFailed) -> str:
-    names = [name for name, item in stack.resources.items() if item.status in ("CREATE_FAILED", "UPDATE_FAILED")]
+    failed = ("CREATE_FAILED", "IMPORT_FAILED", "UPDATE_FAILED")
+    names = [name for name, item in stack.resources.items() if item.status in failed]
     return f"The following resource(s) failed to {verb}: [{', '.join(names)}]." if names else str(error)

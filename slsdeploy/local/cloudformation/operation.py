@@ -26,6 +26,7 @@ class Operation:
     token: str | None = None
     updated: list[tuple[Resource, Resource]] = field(default_factory=list)
     created: list[Resource] = field(default_factory=list)
+    imported: list[Resource] = field(default_factory=list)
     outdated: list[Resource] = field(default_factory=list)
     before: dict[str, Resource] = field(init=False)
 
@@ -51,7 +52,9 @@ class Operation:
         except Refused as error:
             self._say(wanted, "UPDATE_FAILED" if former else "CREATE_FAILED", error.message)
             raise ResourceFailed(error.message) from error
-        if former is None:
+        if former is None and definition.logical_id in desired.imports:
+            self._import(wanted, desired.imports[definition.logical_id])
+        elif former is None:
             self._create(wanted)
         elif wanted.properties != former.properties:
             self._change(former, wanted)
@@ -78,6 +81,31 @@ class Operation:
         self.created.append(resource)
         self._say(resource, "CREATE_IN_PROGRESS")
         self._make(resource, "CREATE", "Resource creation Initiated")
+
+    def _import(self, resource: Resource, physical_id: str) -> None:
+        """Take a resource that exists into the stack as it is; only the tags are set."""
+        kind = resource_types()[resource.type]
+        request = self.request(resource)
+        resource.physical_id = physical_id
+        self.stack.resources[resource.logical_id] = resource
+        self.imported.append(resource)
+        self._say(resource, "IMPORT_IN_PROGRESS", "Resource import started.")
+        try:
+            check(kind, resource)
+            if not kind.exists(request, physical_id):
+                raise ResourceFailed(f"Resource of type '{kind.type}' with identifier '{physical_id}' was not found.")
+            kind.update(request, physical_id, {k: v for k, v in resource.properties.items() if k != "Tags"})
+            resource.attributes = kind.attributes(request, physical_id)
+        except Exception as error:
+            self._fail(resource, "IMPORT_FAILED", error)
+        self._say(resource, "IMPORT_COMPLETE", "Resource import completed.")
+
+    def release(self) -> None:
+        """Let what was imported go again, as it was found."""
+        for resource in reversed(self.imported):
+            self._say(resource, "IMPORT_ROLLBACK_IN_PROGRESS")
+            self._say(resource, "IMPORT_ROLLBACK_COMPLETE")
+            self.stack.resources.pop(resource.logical_id, None)
 
     def _make(self, resource: Resource, verb: str, initiated: str) -> None:
         kind = resource_types()[resource.type]

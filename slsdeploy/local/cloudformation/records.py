@@ -82,7 +82,10 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Desired:
-    """What a stack shall become: its template (with parameters decided), tags, and what was said with the call."""
+    """What a stack shall become: its template (with parameters decided), tags, and what was said with the call.
+
+    `imports` are the physical ids of resources that exist already, by logical id.
+    """
 
     template: Template
     parameters: tuple[Mapping[str, Any], ...] = ()
@@ -90,12 +93,14 @@ class Desired:
     capabilities: tuple[str, ...] = ()
     role_arn: str | None = None
     on_failure: str = "ROLLBACK"
+    retain_except_on_create: bool = False
     token: str | None = None
+    imports: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
 class ChangeSet:
-    """A prepared change of a stack; executing it applies `desired`."""
+    """A prepared change of a stack; executing it applies `desired`, and imports what its changes say."""
 
     name: str
     id: str
@@ -107,6 +112,7 @@ class ChangeSet:
     status: str = "CREATE_COMPLETE"
     reason: str = ""
     execution: str = "AVAILABLE"
+    imports_existing: bool = False
 
 
 @dataclass(slots=True)
@@ -178,6 +184,15 @@ class Stacks:
     def all(self, region: str) -> list[Stack]:
         """Return a region's stacks, newest first."""
         return [stack for stack in reversed(self._stacks) if stack.region == region]
+
+    def has(self, kind: str, physical_id: str) -> bool:
+        """Return whether a resource belongs to a stack of any region."""
+        return any(
+            (resource.type, resource.physical_id) == (kind, physical_id)
+            for stack in list(self._stacks)
+            if stack.status != "DELETE_COMPLETE"
+            for resource in list(stack.resources.values())
+        )
 
     def find(self, region: str, name: str) -> Stack | None:
         """Return the stack of this id, or the one of this name that is not deleted."""

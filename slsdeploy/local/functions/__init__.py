@@ -12,14 +12,13 @@ from pathlib import Path
 
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local import lambda_names
-from slsdeploy.local.functions import metrics, registry
+from slsdeploy.local.functions import metrics, registry, urls
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.hooks import Hooked, Hooks
 from slsdeploy.local.functions.logs import STREAM_EVENTS, LogWriter
 from slsdeploy.local.functions.pollers import Pollers
 from slsdeploy.local.functions.pool import concurrency
-from slsdeploy.local.functions.urls import FunctionUrls
 from slsdeploy.local.functions.values import EVENT_BYTES, REQUEST_BYTES, InvokeCall, InvokeResult, Refused
 
 __all__ = ["Functions", "InvokeCall", "InvokeResult"]
@@ -32,7 +31,7 @@ class Functions:
         state.mkdir(parents=True, exist_ok=True)
         self._workshop = Workshop(endpoint, state, cache, SystemShell())
         self._engine = Engine(self._workshop, LogWriter(metrics.put))
-        self._urls = FunctionUrls(self._engine)
+        self._urls = urls.FunctionUrls(self._engine)
         self._pollers = Pollers(self._engine)
         self._asynchronous = Asynchronous(self._engine, self.invoke)
         self._hooked: Hooked | None = None
@@ -42,6 +41,10 @@ class Functions:
         self._engine.start()
         self._hooked = Hooked(Hooks(self.invoke, self._wake))
         self.changed()
+
+    def preload(self) -> None:
+        """Load what the first deployment will need and the start did not."""
+        urls.preload()
 
     def stop(self) -> None:
         """End every process that was started. Again: nothing."""

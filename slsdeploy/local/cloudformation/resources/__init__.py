@@ -80,7 +80,8 @@ class ResourceType(ABC):
     """How one type is made, changed and removed.
 
     `properties` are all it may have; changing one of `replaced_by` means a new resource; `named_by` is the property that names it
-    (a resource with a name of its own cannot be replaced: two cannot have it at once). `tags` says that the stack's tags go to it.
+    (a resource with a name of its own cannot be replaced: two cannot have it at once); `imported_by` the property that tells which
+    existing one is meant (see `imports.py`). `tags` says that the stack's tags go to it.
     """
 
     type: ClassVar[str]
@@ -88,11 +89,16 @@ class ResourceType(ABC):
     required: ClassVar[frozenset[str]] = frozenset()
     replaced_by: ClassVar[frozenset[str]] = frozenset()
     named_by: ClassVar[str] = ""
+    imported_by: ClassVar[str] = ""
     tags: ClassVar[bool] = False
 
     @abstractmethod
     def create(self, request: Request) -> str:
         """Make the resource; return its physical id, which is what `Ref` answers."""
+
+    def exists(self, request: Request, physical_id: str) -> bool:
+        """Return whether there is such a resource, in a stack or not; types that are `imported_by` a name say so."""
+        return False
 
     def configure(self, request: Request, physical_id: str) -> None:  # noqa: B027 - most types have nothing to do
         """Do what follows once the resource exists; when this fails, it is removed again."""

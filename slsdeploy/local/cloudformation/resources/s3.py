@@ -114,7 +114,7 @@ class Bucket(ResourceType):
         | _SETTINGS.keys()
     )
     replaced_by = names("BucketName ObjectLockEnabled")
-    named_by = "BucketName"
+    named_by = imported_by = "BucketName"
     tags = True
 
     def create(self, request: Request) -> str:
@@ -122,15 +122,15 @@ class Bucket(ResourceType):
         place = None if request.region == "us-east-1" else {"LocationConstraint": request.region}
         locked = request.properties.get("ObjectLockEnabled")
         # us-east-1 answers 200 when one's own bucket is there already; CloudFormation looks first.
-        if self._exists(request, name):
+        if self.exists(request, name):
             raise request.refused(f"{name} already exists", "AlreadyExists")
         request.call(
             "s3", "create_bucket", Bucket=name, CreateBucketConfiguration=place, ObjectLockEnabledForBucket=locked
         )
         return name
 
-    def _exists(self, request: Request, name: str) -> bool:
-        return any(bucket["Name"] == name for bucket in request.call("s3", "list_buckets")["Buckets"])
+    def exists(self, request: Request, physical_id: str) -> bool:
+        return any(bucket["Name"] == physical_id for bucket in request.call("s3", "list_buckets")["Buckets"])
 
     def configure(self, request: Request, physical_id: str) -> None:
         self.update(request, physical_id, {})

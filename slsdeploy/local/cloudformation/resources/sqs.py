@@ -29,7 +29,7 @@ _DEFAULTS: Mapping[str, Any] = {
 
 
 class Queue(ResourceType):
-    """A queue; `Ref` is its URL."""
+    """A queue; `Ref` is its URL. That is what identifies it, and no template can say it: queues are not imported by name."""
 
     type = "AWS::SQS::Queue"
     properties = names("QueueName Tags") | _DEFAULTS.keys()
@@ -46,9 +46,18 @@ class Queue(ResourceType):
         if attributes.get("FifoQueue") == "false":
             del attributes["FifoQueue"]
         tags = tag_map(request.properties.get("Tags"))
+        # SQS answers with the queue of this name when its attributes are the same; CloudFormation looks first.
+        if self._is_taken(request, name):
+            raise request.refused(
+                f"Resource of type '{self.type}' with identifier '{name}' already exists.", "AlreadyExists"
+            )
         return str(
             request.call("sqs", "create_queue", QueueName=name, Attributes=attributes, tags=tags or None)["QueueUrl"]
         )
+
+    def _is_taken(self, request: Request, name: str) -> bool:
+        urls = request.call("sqs", "list_queues", QueueNamePrefix=name).get("QueueUrls", [])
+        return any(url.rpartition("/")[2] == name for url in urls)
 
     def update(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
         changed = {
