@@ -17,6 +17,7 @@ import boto3
 import pytest
 
 from slsdeploy.local import daemon
+from tests.e2e.local_lambda import shared_cache
 
 REGION = "us-east-1"
 _COUNT = itertools.count()
@@ -107,6 +108,10 @@ class Stack:
 def own_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """State and cache folders that are this test process's own."""
     folder = tmp_path_factory.mktemp("local-aws")
+    shared = shared_cache(tmp_path_factory.getbasetemp())
+    shared.mkdir(exist_ok=True)
+    (folder / "cache").mkdir()
+    (folder / "cache" / "local").symlink_to(shared)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLSDEPLOY_STATE_DIR", str(folder / "state"))
         patch.setenv("SLSDEPLOY_CACHE_DIR", str(folder / "cache"))

@@ -89,6 +89,14 @@ class Lab:
             return []
 
 
+def shared_cache(base: Path) -> Path:
+    """Return the cache of every local Lambda of a test run: what is installed for functions is the same for each of them.
+
+    `base` is pytest's temporary folder; the workers of pytest-xdist have theirs side by side.
+    """
+    return (base.parent if base.name.startswith("popen-") else base) / "local-lambda-cache"
+
+
 @contextmanager
 def local_lambda(folder: Path) -> Iterator[Lab]:
     """Run a local Lambda; everything it starts is ended with the block."""
@@ -96,8 +104,7 @@ def local_lambda(folder: Path) -> Iterator[Lab]:
     server.start()
     _, port = server.get_host_and_port()
     endpoint = f"http://127.0.0.1:{port}"
-    # What is installed for the functions is the same for every test.
-    functions = Functions(endpoint=endpoint, state=folder / "state", cache=folder.parent / "local-lambda-cache")
+    functions = Functions(endpoint=endpoint, state=folder / "state", cache=shared_cache(folder.parent))
     functions.start()
     try:
         yield Lab(endpoint, functions)

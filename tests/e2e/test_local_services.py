@@ -21,9 +21,10 @@ def test_the_command_line_copies_objects(local_aws: LocalAws, tmp_path: Path) ->
     bucket = local_aws.name("bucket")
     source, back = tmp_path / "in put.txt", tmp_path / "back.txt"
     source.write_bytes(b"hello" * 100_000)
-    local_aws.cli("s3", "mb", f"s3://{bucket}")
+    local_aws.client("s3").create_bucket(Bucket=bucket)
     local_aws.cli("s3", "cp", str(source), f"s3://{bucket}/input/a b+c.txt")
-    assert "input/a b+c.txt" in local_aws.cli("s3", "ls", "--recursive", f"s3://{bucket}")
+    listed = local_aws.client("s3").list_objects_v2(Bucket=bucket)["Contents"]
+    assert [item["Key"] for item in listed] == ["input/a b+c.txt"]
     local_aws.cli("s3", "cp", f"s3://{bucket}/input/a b+c.txt", str(back))
     assert back.read_bytes() == source.read_bytes()
 
@@ -31,7 +32,7 @@ def test_the_command_line_copies_objects(local_aws: LocalAws, tmp_path: Path) ->
 def test_the_command_line_sends_messages(local_aws: LocalAws) -> None:
     # Version 1 of the command line overrides AWS_ENDPOINT_URL for SQS (awscli/customizations/overridesslcommonname.py).
     sqs = ("--endpoint-url", local_aws.endpoint, "sqs")
-    queue = json.loads(local_aws.cli(*sqs, "create-queue", "--queue-name", local_aws.name("queue")))["QueueUrl"]
+    queue = local_aws.client("sqs").create_queue(QueueName=local_aws.name("queue"))["QueueUrl"]
     local_aws.cli(*sqs, "send-message", "--queue-url", queue, "--message-body", "hello")
     received = json.loads(local_aws.cli(*sqs, "receive-message", "--queue-url", queue))
     assert received["Messages"][0]["Body"] == "hello"
@@ -64,7 +65,7 @@ Outputs:
     assert (
         next(event["ResourceStatus"] for event in events if event["LogicalResourceId"] == "Queue") == "CREATE_COMPLETE"
     )
-    described = json.loads(local_aws.cli("cloudformation", "describe-stacks", "--stack-name", stack))["Stacks"][0]
+    described = local_aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"][0]
     assert described["Outputs"] == [{"OutputKey": "Name", "OutputValue": f"{stack}-q"}]
     assert described["Tags"] == [{"Key": "a", "Value": "b"}]
 

@@ -140,6 +140,18 @@ def test_an_archive_is_read_once(artifacts: Artifacts) -> None:
     assert len(reads) == 1
 
 
+def test_two_that_share_a_cache_do_not_meet(tmp_path: Path) -> None:
+    first, second = Artifacts(tmp_path / "cache"), Artifacts(tmp_path / "cache")
+    good = archive("code", {"a": "1"})
+
+    def read() -> bytes:
+        second.mounts(spec(good))  # meanwhile, the other one does the same
+        return good.read()
+
+    assert (first.mounts(spec(Archive("code", read))).task / "a").read_text() == "1"
+    assert [path.name for path in (tmp_path / "cache/archives").iterdir()] == ["code"]
+
+
 def test_what_nobody_used_for_a_week_is_removed(artifacts: Artifacts, tmp_path: Path) -> None:
     old = artifacts.mounts(spec(archive("old", {"a/b": "1"})))
     for path in (tmp_path / "cache").glob("*/*"):

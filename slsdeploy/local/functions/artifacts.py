@@ -90,8 +90,11 @@ def _whole(target: Path) -> Iterator[Path]:
     try:
         yield temporary
         temporary.chmod(0o755)
-        if not target.exists():
+        try:
             temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise  # else another local AWS was quicker
     finally:
         if temporary.exists():
             remove_tree(temporary)

@@ -61,7 +61,13 @@ class ManagedRuntimes:
         else:
             # No wheel for this platform or Python is no problem: our own client takes its place.
             self._uv(interpreter, (_CLIENT,), temporary)
-        return temporary.rename(target)
+        try:
+            return temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+            shutil.rmtree(temporary)  # another local AWS was quicker
+            return target
 
     def _uv(self, interpreter: Path, packages: Sequence[str], target: Path) -> str:
         """Install packages; return what went wrong."""
