@@ -170,6 +170,27 @@ def test_invoke_sends_a_sample_made_from_the_signature(desk: Desk) -> None:
     assert event == {"inputs": {"x": [[0.0, 0.1]]}}
 
 
+REFUSED = {"error": {"type": "BadInput", "message": "inputs.x: found nothing", "field": "inputs.x"}}
+
+
+@pytest.mark.parametrize(
+    ("payload", "error"),
+    [
+        (REFUSED, {"type": "BadInput", "message": "inputs.x: found nothing"}),
+        ({**REFUSED, "outputs": {}}, None),
+        ({"error": "of a user's postprocess"}, None),
+        ({"error": {"type": "Other"}}, None),
+        ([REFUSED], None),
+    ],
+)
+def test_invoke_tells_an_event_that_was_refused(desk: Desk, payload: object, error: object) -> None:
+    app.up(desk.where, desk.tools)
+    answer = Invocation(200, json.dumps(payload).encode(), "", 1.0, None, "1")
+    desk.cloud.invoke = lambda *_: answer  # type: ignore[method-assign]
+    result = invoking.invoke(desk.where, desk.tools, b"{}")
+    assert (result.payload, result.error) == (payload, error)
+
+
 def test_invoke_over_a_url_needs_one(desk: Desk) -> None:
     (desk.root / "slsdeploy.toml").write_text(TOML.replace("http", "sqs"))
     app.up(desk.where, desk.tools)

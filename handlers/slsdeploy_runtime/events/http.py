@@ -70,9 +70,6 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
 @cache
 def _adapter(service: Any) -> Any:
-    from mangum import Mangum
+    from slsdeploy_runtime.gateway import adapter
 
-    from slsdeploy_runtime.asgi import Application
-
-    # "off": ours has nothing to start, and the lifespan protocol would run at every event (130 us instead of 20)
-    return Mangum(Application(service), lifespan="off")
+    return adapter(service)
