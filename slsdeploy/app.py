@@ -245,13 +245,17 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     project = open_project(where, tools)
     cloud = tools.connect(project)
     observed = cloud.observe(project.stack)
-    if observed.stack is None:
-        cloud.delete_objects(observed.bucket, observed.objects)  # an interrupted `up` or `down` left them
-        return Downed(stack=project.stack, removed=False, kept=())
-    data = cloud.data_resources(observed.stack)
-    with tools.reporter.step(f"delete stack {project.stack}"):
-        for event in cloud.delete_stack(project.stack):
-            tools.reporter.resource(event)
-    kept = [physical_id for type, physical_id in data.values() if not cloud.release(type, physical_id, delete_data)]
+    data = record.left(project.work, observed.bucket)
+    if observed.stack is not None:
+        data |= set(cloud.data_resources(observed.stack).values())
+        record.remember_left(project.work, observed.bucket, data)
+        with tools.reporter.step(f"delete stack {project.stack}"):
+            for event in cloud.delete_stack(project.stack):
+                tools.reporter.resource(event)
+    if data:
+        with tools.reporter.step("look into buckets and queues"):
+            data = {each for each in sorted(data) if not cloud.release(*each, delete_data)}
+        record.remember_left(project.work, observed.bucket, data)
     cloud.delete_objects(observed.bucket, observed.objects)
-    return Downed(stack=project.stack, removed=True, kept=kept)
+    kept = sorted(physical_id for _, physical_id in data)
+    return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept)

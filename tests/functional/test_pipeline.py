@@ -152,8 +152,29 @@ def test_down_keeps_a_bucket_with_something_in_it_unless_told_otherwise(desk: De
     app.up(desk.where, desk.tools)
     desk.cloud.data["s3triggerbucket"] = True
     assert app.down(desk.where, desk.tools).kept == ["s3triggerbucket"]
-    app.up(desk.where, desk.tools)
+    again = app.down(desk.where, desk.tools)
+    assert (again.removed, again.kept) == (False, ["s3triggerbucket"])
     assert app.down(desk.where, desk.tools, delete_data=True).kept == []
+    desk.cloud.calls.clear()
+    assert app.down(desk.where, desk.tools, delete_data=True).kept == []
+    assert desk.cloud.calls == ["delete_objects"]
+
+
+def test_a_down_that_was_interrupted_goes_on(desk: Desk) -> None:
+    (desk.root / "slsdeploy.toml").write_text(TOML.replace("http", "s3"))
+    app.up(desk.where, desk.tools)
+    release = desk.cloud.release
+    desk.cloud.release = interrupted  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        app.down(desk.where, desk.tools)
+    desk.cloud.release = release  # type: ignore[method-assign]
+    app.down(desk.where, desk.tools)
+    assert "release s3triggerbucket" in desk.cloud.calls
+    assert desk.cloud.objects == {}
+
+
+def interrupted(type: str, physical_id: str, delete_data: bool) -> bool:
+    raise KeyboardInterrupt
 
 
 def test_the_template_needs_no_account(desk: Desk) -> None:
