@@ -24,7 +24,8 @@ type = "http"
 ```
 
 Everything else has a default. Paths are relative to the project folder and stay inside it; in TOML, keys of the file come before the
-first `[table]`. Every problem is reported at once, with its line. Editors take the JSON Schema that `slsdeploy schema` prints:
+first `[table]`. `slsdeploy.lock` appears beside it: the versions of what ships, used again until the requirements change; commit it,
+delete it to get newer ones. Every problem is reported at once, with its line. Editors take the JSON Schema that `slsdeploy schema` prints:
 begin the file with `#:schema <its path>`.
 """
 

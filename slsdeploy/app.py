@@ -60,9 +60,9 @@ def up(where: Where, tools: Tools) -> Upped:
     began = time.perf_counter()
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
+        cloud = tools.connect(project)
         bundle = make_bundle(project, tools)
         built = time.perf_counter()
-        cloud = tools.connect(project)
         decided = decide(project, bundle, cloud, tools)
         deployment = applying.apply(decided.plan, decided.template, cloud, tools.reporter)
         smoke_test(project, deployment, cloud, tools)
@@ -79,7 +79,8 @@ def up(where: Where, tools: Tools) -> Upped:
 def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
-    decided = decide(project, make_bundle(project, tools), tools.connect(project), tools).plan
+    cloud = tools.connect(project)
+    decided = decide(project, make_bundle(project, tools), cloud, tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],

@@ -14,7 +14,10 @@ from slsdeploy.bundle import model, sample
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.results import Invoked
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Project
+from slsdeploy.types import Project, StackState
+
+# The stack's output that says that there is such a trigger.
+_NEEDED = {"http": "Url", "sqs": "QueueArn"}
 
 
 def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direct", over_url: bool = False) -> Invoked:
@@ -28,8 +31,10 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
             raise ProjectError(
                 "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
             )
-        return _post(f"{url.rstrip('/')}/predict", sample_event(project, "direct") if event is None else event, cloud)
-    return _call(project.stack, sample_event(project, source) if event is None else event, cloud)
+        return _post(
+            f"{url.rstrip('/')}/predict", sample_event(project, "direct", state) if event is None else event, cloud
+        )
+    return _call(project.stack, sample_event(project, source, state) if event is None else _json(event), cloud)
 
 
 def read_event(source: str | None) -> bytes | None:
@@ -51,8 +56,20 @@ def read_event(source: str | None) -> bytes | None:
         ) from error
 
 
-def sample_event(project: Project, source: str) -> bytes:
-    """Return an event of a source ("direct", "http", "sqs") with inputs that fit the first model's signature."""
+def _json(event: bytes) -> bytes:
+    try:
+        json.loads(event)
+    except ValueError as error:
+        hint = "Lambda takes events in JSON; other data goes to the URL (--url), or into the bucket of an s3 trigger"
+        raise ProjectError(f"the event is not JSON: {error}", hint=hint, where="--event") from error
+    return event
+
+
+def sample_event(project: Project, source: str, state: StackState) -> bytes:
+    """Return an event of a source ("direct", "http", "sqs") with inputs that fit the first model's signature.
+
+    Raises ProjectError for a source that the deployed function does not have.
+    """
     body = json.dumps({"inputs": sample.sample_inputs(model.inspect(project.models[0].path))})
     if source == "direct":
         return body.encode()
@@ -78,7 +95,7 @@ def sample_event(project: Project, source: str) -> bytes:
                     "attributes": {},
                     "messageAttributes": {},
                     "eventSource": "aws:sqs",
-                    "eventSourceARN": "arn:aws:sqs:us-east-1:123456789012:sample",
+                    "eventSourceARN": state.outputs.get("QueueArn", ""),
                     "awsRegion": "us-east-1",
                 }
             ]
@@ -88,6 +105,11 @@ def sample_event(project: Project, source: str) -> bytes:
         raise ProjectError(
             f"there is no sample of {source!r}",
             hint=f"one of: direct, {', '.join(events)}; or send an event of your own with --event FILE",
+        )
+    if _NEEDED[source] not in state.outputs:
+        raise ProjectError(
+            f"this project has no {source} trigger",
+            hint=f'add [[trigger]] with type = "{source}" and run `slsdeploy up`',
         )
     return json.dumps(events[source]).encode()
 

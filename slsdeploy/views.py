@@ -111,8 +111,9 @@ def invoked(result: results.Invoked) -> Iterator[RenderableType]:
     else:
         yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
     start = f"cold start, init {result.init_ms:.0f} ms" if result.init_ms is not None else "warm"
-    colour = "red" if result.error else "dim"
-    yield f"[{colour}]{result.status_code} in {result.duration_ms:.1f} ms, {start}[/]"
+    status = f" with {result.status_code}" if result.status_code >= 400 else ""
+    told = f"[red]failed{status}[/]" if result.error else f"[dim]{result.status_code}[/]"
+    yield f"{told} [dim]in {result.duration_ms:.1f} ms, {start}[/]"
 
 
 def stated(result: results.Stated) -> Iterator[RenderableType]:

@@ -107,7 +107,10 @@ def name_inputs(given: Mapping[str, Any], wanted: Sequence[Tensor], field: str) 
     names = [tensor.name for tensor in wanted]
     for name in given:
         if name not in names:
-            raise mismatch(f"{field}.{_clip(name)}", "an input that the model does not have", one_of(names))
+            left = [each for each in names if each not in given]
+            raise mismatch(
+                f"{field}.{_clip(name)}", "an input that the model does not have", _meant(name, left or names)
+            )
     for tensor in wanted:
         if tensor.name not in given:
             raise mismatch(f"{field}.{tensor.name}", "nothing", signature_text(tensor))
@@ -121,6 +124,13 @@ def signature_text(tensor: Tensor) -> str:
 def one_of(names: Sequence[str]) -> str:
     """List names for a message."""
     return " or ".join(repr(_clip(name)) for name in names[:10]) + (" ..." if len(names) > 10 else "")
+
+
+def _meant(name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches  # only needed here, where something is wrong
+
+    close = get_close_matches(name, names, n=1)
+    return f"{close[0]!r} (did you mean that?)" if close else one_of(names)
 
 
 def describe(value: Any) -> str:

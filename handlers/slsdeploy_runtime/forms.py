@@ -77,8 +77,11 @@ def _instances(rows: Any, model: Model) -> dict[str, Array]:
     arrays = {}
     for tensor in model.inputs:
         field = "instances" if len(model.inputs) == 1 else f"instances.{tensor.name}"
-        arrays[tensor.name] = as_array(columns[tensor.name], tensor, field)
-        check_shape(arrays[tensor.name], tensor, field, skip=1)
+        array = as_array(columns[tensor.name], tensor, field)
+        if array.ndim == 1 and tensor.shape[1:] == (1,):  # a table's column: a row may give the value itself
+            array = array.reshape(-1, 1)
+        check_shape(array, tensor, field, skip=1)
+        arrays[tensor.name] = array
     return arrays
 
 

@@ -50,7 +50,10 @@ def _content(description: str, schema: Schema) -> Schema:
 
 
 def _ask(model: Model) -> Schema:
-    row = _nested(model.inputs[0], skip=1) if len(model.inputs) == 1 else _object(model.inputs, skip=1)
+    columns = {tensor.name: _column(tensor) for tensor in model.inputs}
+    row: Schema = {"type": "object", "required": list(columns), "properties": columns}
+    if len(columns) == 1:
+        row = {"oneOf": [row, *columns.values()]}
     return {
         "oneOf": [
             {"type": "object", "required": ["inputs"], "properties": {"inputs": _object(model.inputs)}},
@@ -67,6 +70,12 @@ def _answer(model: Model) -> Schema:
             {"type": "object", "properties": {"predictions": {"type": "array", "items": row}}},
         ]
     }
+
+
+def _column(tensor: Tensor) -> Schema:
+    """Describe what one row gives for an input; for one of length 1 that may be the value itself."""
+    nested = _nested(tensor, skip=1)
+    return {"oneOf": [nested["items"], nested]} if tensor.shape[1:] == (1,) else nested
 
 
 def _object(tensors: Sequence[Tensor], skip: int = 0) -> Schema:

@@ -15,6 +15,7 @@ from hashlib import sha256
 from typing import Any
 
 from botocore.config import Config
+from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
 from slsdeploy.effects import data, stacks
@@ -47,6 +48,9 @@ class Aws:
         self.region: str = region or (LOCAL_REGION if endpoint else self._configured_region())
         if endpoint:
             self._session.set_credentials("local", "local")
+        with translated(self.endpoint):  # before anything is built in vain
+            if self._session.get_credentials() is None:
+                raise NoCredentialsError
         if on_call:
             self._session.register("before-call.*", lambda model, **_: on_call(name_of(model)))
 

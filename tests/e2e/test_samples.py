@@ -63,9 +63,11 @@ def test_digits_from_s3_to_s3(
     assert len(keys(s3, bucket, "")) == 2 * count  # no result was taken for an input
 
 
-def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local_aws: Any) -> None:
+def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local_aws: Any, tmp_path: Path) -> None:
     rows = [[float(value) for value in row.values()] for row in held_out("diabetes")]
     outputs = up("diabetes")["outputs"]
+    sampled = slsdeploy("invoke", str(tmp_path / "diabetes"), "--local", "--sample", "sqs")
+    assert sampled["payload"] == {"batchItemFailures": []}
     sqs = local_aws.client("sqs")
     sent: dict[str, float] = {}
     for start in range(0, len(rows), 10):
@@ -83,6 +85,8 @@ def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local
         assert messages, f"only {len(predicted)} of {len(rows)} answers came"
         for message in messages:
             answer = json.loads(message["Body"])
+            if answer["message_id"] == "sample":
+                continue
             predicted[answer["message_id"]] = float(np.ravel(answer["predictions"][0])[0])
             sqs.delete_message(QueueUrl=outputs["OutputQueueUrl"], ReceiptHandle=message["ReceiptHandle"])
     truth = np.array([sent[message_id] for message_id in predicted])

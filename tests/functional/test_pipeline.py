@@ -187,7 +187,9 @@ def test_invoke_sends_a_sample_made_from_the_signature(desk: Desk) -> None:
     app.up(desk.where, desk.tools)
     result = invoking.invoke(desk.where, desk.tools, None)
     assert (result.payload, result.cold_start, result.init_ms, result.error) == ({"ready": True}, True, 120.0, None)
-    event = json.loads(invoking.sample_event(app.open_project(desk.where, desk.tools), "direct"))
+    event = json.loads(
+        invoking.sample_event(app.open_project(desk.where, desk.tools), "direct", desk.cloud.stacks["iris-dev"])
+    )
     assert event == {"inputs": {"x": [[0.0, 0.1]]}}
 
 
@@ -210,6 +212,22 @@ def test_invoke_tells_an_event_that_was_refused(desk: Desk, payload: object, err
     desk.cloud.invoke = lambda *_: answer  # type: ignore[method-assign]
     result = invoking.invoke(desk.where, desk.tools, b"{}")
     assert (result.payload, result.error) == (payload, error)
+
+
+def test_a_sample_is_of_a_source_that_the_project_has(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    project, state = app.open_project(desk.where, desk.tools), desk.cloud.stacks["iris-dev"]
+    assert json.loads(invoking.sample_event(project, "http", state))["rawPath"] == "/predict"
+    with pytest.raises(ProjectError, match="has no sqs trigger"):
+        invoking.sample_event(project, "sqs", state)
+    with pytest.raises(ProjectError, match="no sample of 'kafka'"):
+        invoking.sample_event(project, "kafka", state)
+
+
+def test_an_event_that_is_not_json_is_refused_here(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    with pytest.raises(ProjectError, match="not JSON"):
+        invoking.invoke(desk.where, desk.tools, b"\x89PNG")
 
 
 def test_invoke_over_a_url_needs_one(desk: Desk) -> None:

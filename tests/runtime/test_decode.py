@@ -117,6 +117,10 @@ def test_unknown_and_missing_inputs_are_named() -> None:
         BadInput, match=r"^inputs\.c: found an input that the model does not have, expected 'a' or 'b'$"
     ):
         name_inputs({"a": [], "b": [], "c": []}, wanted, "inputs")
+    with pytest.raises(BadInput, match=r"expected 'weight' \(did you mean that\?\)$"):
+        name_inputs(
+            {"size": [], "wieght": []}, [Tensor("size", "FP32", (1,)), Tensor("weight", "FP32", (1,))], "inputs"
+        )
     with pytest.raises(BadInput, match=r"^inputs\.b: found nothing, expected INT64 \[1\]$"):
         name_inputs({"a": []}, wanted, "inputs")
 

@@ -24,6 +24,11 @@ def test_instances_of_a_model_with_several_inputs_are_objects(serve: Serve) -> N
     assert answer == {"predictions": [{"quotient": 2.0, "total": 9.0}, {"quotient": 0.5, "total": 3.0}]}
 
 
+@pytest.mark.parametrize("rows", [[6, 1], [[6], [1]], [{"x": 6}, {"x": 1}], [{"x": [6]}, {"x": [1]}]])
+def test_a_column_of_a_table_may_be_given_by_its_values(serve: Serve, rows: list[Any]) -> None:
+    assert serve(bundles.double((-1, 1)))({"instances": rows}) == {"predictions": [[12.0], [2.0]]}
+
+
 def test_the_open_inference_protocols_tensors_are_answered_in_kind(serve: Serve) -> None:
     tensor = {"name": "x", "shape": [2, 2], "datatype": "FP32", "data": [1, 2, 3, 4]}
     assert serve()({"inputs": [tensor]}) == {
