@@ -237,7 +237,7 @@ def test_invoke_shows_what_was_wrong_with_the_event(plain: Site) -> None:
         "message": "instances: found shape [1, 1], expected shape [-1, 4] (-1: any size)",
     }
     done = slsdeploy("invoke", plain.root, "--local", "--event", "-", given="{not json")
-    assert done.code == 5 and "hint: the event must be JSON" in done.err
+    assert done.code == 2 and "error: the event is not JSON" in done.err and "hint: " in done.err
     done = slsdeploy("invoke", plain.root, "--local", "--url", "--event", "-", "--json", given="")
     assert done.document["status_code"] == 400 and "it is empty" in done.document["error"]["message"]
 

@@ -80,7 +80,9 @@ def wait_for(process: subprocess.Popen[str], words: str) -> None:
     said = ""
     while words not in said:
         line = process.stderr.readline()
-        assert line, f"it ended without saying {words!r}:\n{said}"
+        if not line:
+            end(process)
+            raise AssertionError(f"it ended without saying {words!r}:\n{said}")
         said += line
 
 
@@ -117,7 +119,7 @@ def test_ctrl_c_while_it_resolves_makes_and_packs(desk: Desk, tmp_path: Path, mo
 
 def test_ctrl_c_at_each_step_in_turn(desk: Desk) -> None:
     """Each `up` gets a step further than the last; the stack goes on without us."""
-    before = ("pack", "start the local AWS", "create bucket", "upload dependencies")
+    before = ("start the local AWS", "pack", "create bucket", "upload dependencies")
     for step in (*before, "CreateChangeSet", "ExecuteChangeSet", "lambda:Invoke"):
         process = desk.up()
         wait_for(process, step)
@@ -178,7 +180,7 @@ def test_the_local_aws_killed_under_it(desk: Desk) -> None:
 
 
 def test_killed_itself_it_goes_on(desk: Desk) -> None:
-    for step in ("pack", "start the local AWS", "upload dependencies", "FunctionRole"):
+    for step in ("start the local AWS", "pack", "upload dependencies", "FunctionRole"):
         process = desk.up()
         wait_for(process, step)
         os.kill(process.pid, signal.SIGKILL)
