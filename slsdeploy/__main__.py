@@ -25,6 +25,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
         received.append(signum)
+        if _is_importing(frame):
+            _leave(signum, words)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
@@ -49,6 +51,15 @@ def _run(words: list[str]) -> int:
     return code if isinstance(code, int) else 0
 
 
+def _is_importing(frame: FrameType | None) -> bool:
+    """Say whether a module is being imported: an exception on its way through a C extension's start can crash the process."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
+
+
 def _leave(signum: int, words: list[str]) -> NoReturn:
     """Say so and end at once: no thread that still uploads is waited for, and another Ctrl-C changes nothing."""
     for number in _SIGNALS:
@@ -57,7 +68,8 @@ def _leave(signum: int, words: list[str]) -> NoReturn:
     try:
         if "--json" in words:
             print(f'{{"error": {{"type": "Interrupted", "message": "{message}", "hint": "{hint}", "where": ""}}}}')  # noqa: T201
-        sys.stderr.write(f"\n{message}; {hint}\n")
+        show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a spinner may have hidden it
+        sys.stderr.write(f"{show_cursor}\n{message}; {hint}\n")
         sys.stdout.flush()
     except (OSError, ValueError, RuntimeError):
         pass
