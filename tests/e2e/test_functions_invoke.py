@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -310,6 +311,29 @@ def test_logs_land_in_the_group_even_in_a_flood(lab: Lab) -> None:
     lab.ask("logger", {"do": "for n in range(60_000): print(n, 'x' * 60)"})
     eventually(lambda: any(message.startswith("59999 ") for message in lab.log("/aws/lambda/logger")))
     assert lab.ask("logger", {"do": "answer = 1"}) == 1
+
+
+def _is_gone(process: psutil.Process) -> bool:
+    return not process.is_running()
+
+
+def test_a_process_that_leaves_takes_nobodys_log_with_it(lab: Lab) -> None:
+    """Its pipe is closed, and the number of that is soon another file's."""
+    lab.create(
+        "leaver",
+        "import os, threading\ndef handler(event, context):\n    threading.Timer(0.3, os._exit, [3]).start()\n    return os.getpid()\n",
+    )
+    lab.create("stayer", EVAL)
+    for number in range(5):
+        left = psutil.Process(lab.ask("leaver"))
+        eventually(partial(_is_gone, left))
+        lab.ask(
+            "stayer",
+            {"do": f"import time; print('before {number}', flush=True); time.sleep(0.3); print('after {number}')"},
+        )
+    messages = eventually(lambda: "after 4\n" in (found := lab.log("/aws/lambda/stayer")) and found)
+    expected = [f"{when} {number}\n" for number in range(5) for when in ("before", "after")]
+    assert [message for message in messages if message in expected] == expected
 
 
 def test_a_traceback_is_one_event(lab: Lab) -> None:

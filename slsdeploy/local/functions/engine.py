@@ -12,7 +12,7 @@ import math
 import threading
 import time
 import uuid
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from pathlib import Path
 from typing import Any, TypeVar
@@ -194,8 +194,8 @@ class Engine:
         self.loop.run_forever()
 
     async def _begin(self) -> None:
-        self.spawn(self._write_logs())
-        self.spawn(self._trim())
+        self.spawn(self._every(FLUSH_SECONDS, self._write_logs))
+        self.spawn(self._every(_TRIM_SECONDS, self._trim))
         self.spawn(asyncio.to_thread(self.workshop.artifacts.clean))
 
     async def _end(self) -> None:
@@ -206,24 +206,28 @@ class Engine:
         self._pools.clear()
         await asyncio.to_thread(self.logs.flush, self.logs.take())
 
-    async def _write_logs(self) -> None:
+    async def _every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do something again and again; what fails once is tried again, and stops nothing else."""
         while True:
-            await asyncio.sleep(FLUSH_SECONDS)
-            batches = self.logs.take()
-            if batches:
-                await asyncio.to_thread(self.logs.flush, batches)
-            for pool in list(self._pools.values()):
-                for environment in pool.environments:
-                    environment.resume()
+            await asyncio.sleep(seconds)
+            try:
+                await work()
+            except Exception:
+                _log.exception("%s failed", work.__name__)
+
+    async def _write_logs(self) -> None:
+        batches = self.logs.take()
+        if batches:
+            await asyncio.to_thread(self.logs.flush, batches)
+        for pool in [*self._pools.values(), *self._retired]:
+            for environment in pool.environments:
+                environment.resume()
 
     async def _trim(self) -> None:
-        while True:
-            await asyncio.sleep(_TRIM_SECONDS)
-            for pool in list(self._pools.values()):
-                with contextlib.suppress(OSError):
-                    await pool.trim()
-            # A retired pool is kept until its last request is done, so that stopping ends that too.
-            self._retired = [pool for pool in self._retired if pool.environments]
+        for pool in list(self._pools.values()):
+            await pool.trim()
+        # A retired pool is kept until its last request is done, so that stopping ends that too.
+        self._retired = [pool for pool in self._retired if pool.environments]
 
 
 def new_request(spec: FunctionSpec, payload: bytes, qualifier: str | None, **options: Any) -> Request:

@@ -6,6 +6,7 @@ lines are not written yet says `is_full`, and its environment is read no further
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -22,6 +23,7 @@ STREAM_EVENTS = 20_000
 EVENT_BYTES = 262_144 - 26
 TAIL_BYTES = 4096
 
+_log = logging.getLogger(__name__)
 Event = dict[str, Any]
 
 
@@ -112,12 +114,18 @@ class LogWriter:
         return [(stream, events) for stream in streams if (events := stream.take())]
 
     def flush(self, batches: list[tuple[Stream, list[Event]]]) -> None:
-        """Write batches to moto."""
+        """Write batches to moto. A group may be deleted meanwhile: the other streams are written all the same."""
         for stream, events in batches:
-            if events and self._has_group(stream):
-                _put(stream, events)
-                for event in events:
-                    self._on_message(stream.region, event["message"])
+            try:
+                self._write(stream, events)
+            except Exception:
+                _log.exception("%d lines of %s are lost", len(events), stream.group)
+
+    def _write(self, stream: Stream, events: list[Event]) -> None:
+        if self._has_group(stream):
+            _put(stream, events)
+            for event in events:
+                self._on_message(stream.region, event["message"])
 
     def _has_group(self, stream: Stream) -> bool:
         """Lambda makes a missing log group, but one that was deleted since must not come back with a last line."""

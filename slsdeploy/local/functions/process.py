@@ -46,12 +46,13 @@ class Process:
         self.peak = 0
         self._measured: psutil.Process | None = None
         self._is_reading = False
+        self._is_closed = False
         self.resume()
         self.exit: asyncio.Task[int] = loop.create_task(self._wait())
 
     def drain(self) -> None:
         """Read what is there to be read now, so that what was printed before an answer is logged before its END line."""
-        for _ in range(16):
+        for _ in range(0 if self._is_closed else 16):
             try:
                 chunk = os.read(self._reader, _READ)
             except (BlockingIOError, OSError):
@@ -66,8 +67,8 @@ class Process:
             self._pause()
 
     def resume(self) -> None:
-        """Read on after a flood: while the log was being written, the process had to wait."""
-        if not self._is_reading and not self._stream.is_full:
+        """Read on after a flood: while the log was being written, the process had to wait. Nothing, once it has ended."""
+        if not self._is_closed and not self._is_reading and not self._stream.is_full:
             self._loop.add_reader(self._reader, self.drain)
             self._is_reading = True
 
@@ -91,6 +92,8 @@ class Process:
         self.kill()
         self.drain()
         self._pause()
+        # The number may be another file's at once: from here on it is not to be used.
+        self._is_closed = True
         os.close(self._reader)
         if self._start.temporary is not None:
             await asyncio.to_thread(remove_tree, self._start.temporary)
