@@ -52,11 +52,17 @@ memory = 3008
 def configuration() -> str:
     """Return the page."""
     schema = config.json_schema()
-    keys = {key: value for key, value in schema["properties"].items() if key not in ("stages", "trigger")}
-    model = schema["$defs"]["ModelConfig"]
+    tables = ("stages", "trigger", "vpc", "file_system")
+    keys = {key: value for key, value in schema["properties"].items() if key not in tables}
+    defined = schema["$defs"]
+    model = defined["ModelConfig"]
     lines = [HEAD, "## Keys\n", *_table(keys, schema["required"]), PRECEDENCE]
     lines += ["## `[models.NAME]`\n", "Several models in one function, instead of `model`.\n"]
-    lines += [*_table(model["properties"], model["required"]), STAGES, "## `[[trigger]]`\n"]
+    lines += _table(model["properties"], model["required"])
+    for key, name in (("vpc", "Vpc"), ("file_system", "FileSystem")):
+        lines += [f"## `[{key}]`\n", f"{_sentence(defined[name]['description'])}\n"]
+        lines += _table(defined[name]["properties"], defined[name]["required"])
+    lines += [STAGES, "## `[[trigger]]`\n"]
     lines += ["What calls the function; there may be several. Without one it answers `invoke` and the Lambda API.\n"]
     for trigger in schema["properties"]["trigger"]["items"]["oneOf"]:
         lines += _trigger(trigger)
@@ -79,6 +85,11 @@ def _table(properties: Mapping[str, Any], required: object) -> Iterator[str]:
         described = f" {_cell(value.get('description', ''))} |" if is_described else ""
         yield f"| `{key}` | {_cell(expectation(value))} | {default} |{described}"
     yield ""
+
+
+def _sentence(description: str) -> str:
+    text = description.partition(": ")[2]
+    return text[0].upper() + text[1:]
 
 
 def _default(schema: Mapping[str, Any]) -> str:

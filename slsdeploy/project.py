@@ -12,7 +12,7 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slsdeploy.config import FILE, Config
+from slsdeploy.config import FILE, Config, ConstantAnswer, ModelConfig
 from slsdeploy.config.wording import shown
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
@@ -91,10 +91,24 @@ def lambda_platform(config: Config) -> str:
 def _models(config: Config, root: Path) -> tuple[Model, ...]:
     """A single model is served under the project's name."""
     if config.model is not None:
-        return (Model(config.name, inside(root, config.model)),)
+        return (_model(config, root, config.name, ModelConfig.model_validate({"path": config.model})),)
     if not config.models:
         raise ProjectError("the project names no model", 'add `model = "model.onnx"`', FILE)
-    return tuple(Model(name, inside(root, model.path), model.version) for name, model in config.models.items())
+    return tuple(_model(config, root, name, model) for name, model in config.models.items())
+
+
+def _model(config: Config, root: Path, name: str, model: ModelConfig) -> Model:
+    fallback = model.fallback.outputs if isinstance(model.fallback, ConstantAnswer) else model.fallback
+    return Model(
+        name=name,
+        path=inside(root, model.path),
+        version=model.version,
+        load=model.load,
+        timeout=model.timeout,
+        fallback=fallback,
+        optimize=model.optimize or config.optimize,
+        quantize=model.quantize or config.quantize,
+    )
 
 
 def _handler(config: Config, root: Path) -> Handler | None:

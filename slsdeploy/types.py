@@ -58,12 +58,40 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
+class S3Origin:
+    """An object of S3 that a function loads its model from."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class EfsOrigin:
+    """A file on the function's file system, by its absolute path there."""
+
+    path: str
+
+
+Origin = S3Origin | EfsOrigin
+
+
+@dataclass(frozen=True, slots=True)
 class Model:
-    """A model of the project: the name it is served under, its main file and its version."""
+    """A model of the project: the name it is served under, its main file on this machine and its version.
+
+    With an `origin` it lives elsewhere and does not ship: `path` is a copy of it. `fallback` is another model's name, or what a
+    constant answer holds for each output; `timeout` is in seconds.
+    """
 
     name: str
     path: Path
     version: str = "1"
+    origin: Origin | None = None
+    load: Literal["eager", "lazy"] = "eager"
+    timeout: float | None = None
+    fallback: str | Mapping[str, Any] | None = None
+    optimize: Literal["auto", "off", "native"] = "auto"
+    quantize: Literal["int8"] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 FILE = "slsdeploy.json"
-SCHEMA = 1
+SCHEMA = 2
 
 
 class ManifestError(Exception):
@@ -29,14 +29,25 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ModelEntry:
-    """A model in the bundle: the name and version it is served under, its format's module, its file, its signature."""
+    """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
+
+    `bytes` counts all its files; `session` is for the format's module; `timeout` is in seconds. `fallback` says who answers in its
+    place: {"model": name} or {"outputs": {name: one row}}. A `remote` model is fetched first, and `path` is unused.
+    """
 
     name: str
     version: str
     format: str
     path: Path
+    digest: str
+    bytes: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    session: Mapping[str, Any] = field(default_factory=dict)
+    load: str = "eager"
+    timeout: float | None = None
+    fallback: Mapping[str, Any] | None = None
+    remote: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +69,12 @@ class Secret:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What the build decided."""
+    """What the build decided; `model_memory` is in MB."""
 
     name: str
     stage: str
+    model_memory: int | None
+    snap_start: bool
     models: tuple[ModelEntry, ...]
     handler: str | None
     events: tuple[Event, ...]
@@ -91,6 +104,8 @@ def read(task: Path) -> Manifest:
     return Manifest(
         name=document["name"],
         stage=document["stage"],
+        model_memory=document["model_memory"],
+        snap_start=document["snap_start"],
         models=tuple(_model(entry, roots) for entry in document["models"]),
         handler=document["handler"],
         events=tuple(Event(entry["module"], entry["name"], entry["options"]) for entry in document["events"]),
@@ -104,8 +119,15 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, Path]) -> ModelEntry:
         version=entry["version"],
         format=entry["format"],
         path=roots[entry["root"]] / entry["path"],
+        digest=entry["digest"],
+        bytes=entry["bytes"],
         inputs=_tensors(entry["inputs"]),
         outputs=_tensors(entry["outputs"]),
+        session=entry["session"],
+        load=entry["load"],
+        timeout=entry["timeout"],
+        fallback=entry["fallback"],
+        remote=entry["remote"],
     )
 
 

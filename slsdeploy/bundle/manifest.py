@@ -22,6 +22,8 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
         "schema": SCHEMA,
         "name": project.name,
         "stage": project.stage,
+        "model_memory": project.config.model_memory,
+        "snap_start": project.config.snap_start,
         "models": [_model(model, info, place) for model, info in pairs],
         "handler": project.handler.module if project.handler else None,
         "events": [
@@ -38,6 +40,12 @@ def _secret(source: str) -> dict[str, str]:
     return {"service": found.service, "id": found.id}
 
 
+def _fallback(model: Model) -> dict[str, Any] | None:
+    if model.fallback is None:
+        return None
+    return {"model": model.fallback} if isinstance(model.fallback, str) else {"outputs": dict(model.fallback)}
+
+
 def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:
     return {
         "name": model.name,
@@ -47,6 +55,11 @@ def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any
         "path": PurePosixPath(*place.parts[1:], model.name, model.path.name).as_posix(),
         "digest": info.digest,
         "bytes": info.bytes,
+        "session": {},
+        "load": model.load,
+        "timeout": model.timeout,
+        "fallback": _fallback(model),
+        "remote": None,
         "inputs": [asdict(tensor) for tensor in info.inputs],
         "outputs": [asdict(tensor) for tensor in info.outputs],
     }

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from slsdeploy.config import secret
+from slsdeploy.config import origin, secret
 
 NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -17,6 +17,13 @@ MODULE = r"^[A-Za-z_][A-Za-z0-9_]*(\.[A-Za-z_][A-Za-z0-9_]*)*$"
 REGION = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$"
 # botocore's EnvironmentVariableName
 VARIABLE = r"^[A-Za-z][A-Za-z0-9_]+$"
+# botocore's shapes LocalMountPath, FileSystemArn, SubnetId, SecurityGroupId
+MOUNT = r"^/mnt/[a-zA-Z0-9-_.]+$"
+ACCESS_POINT = (
+    r"^arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$"
+)
+SUBNET = r"^subnet-[0-9a-z]+$"
+SECURITY_GROUP = r"^sg-[0-9a-zA-Z]+$"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED_LIST = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
@@ -41,6 +48,14 @@ def _is_inside(path: PurePosixPath) -> PurePosixPath:
     if not path.parts or not str(path).isprintable():
         raise ValueError("expected a file's path")
     return path
+
+
+def _is_model(source: str) -> str:
+    if "://" in source or source.partition(":")[0] in origin.SCHEMES:
+        origin.read(source)
+    else:
+        _is_inside(PurePosixPath(source))
+    return source
 
 
 def _is_module(name: str) -> str:
@@ -74,6 +89,7 @@ def _is_tag(key: str) -> str:
 
 
 ProjectPath = Annotated[PurePosixPath, AfterValidator(_is_inside)]
+ModelSource = Annotated[str, AfterValidator(_is_model), Field(json_schema_extra={"format": "path"})]
 Module = Annotated[str, AfterValidator(_is_module)]
 Variable = Annotated[str, AfterValidator(_is_settable)]
 Secret = Annotated[str, AfterValidator(_is_secret)]
@@ -85,11 +101,56 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Optimize = Literal["auto", "off", "native"]
+
+
+class ConstantAnswer(_Section):
+    """`fallback = { outputs = {...} }`: what is answered in a model's place, for each row."""
+
+    outputs: dict[str, Any] = Field(description="a value for each output: one row, without the batch dimension")
+
+
 class ModelConfig(_Section):
     """`[models.NAME]`: one of several models."""
 
-    path: ProjectPath = Field(description="the model file, relative to the project folder")
+    path: ModelSource = Field(description="where the model is, as for `model`")
     version: ServedName = Field("1", description="the version that the Open Inference Protocol shows")
+    load: Literal["eager", "lazy"] = Field(
+        "eager", description="load it when the function starts, or at its first request"
+    )
+    timeout: Annotated[float, Field(gt=0, le=900)] | None = Field(
+        None, description="seconds that one run may take before its fallback answers"
+    )
+    fallback: ServedName | ConstantAnswer | None = Field(
+        None,
+        description="who answers when it fails to load, fails, or takes too long: another model's name, or `{ outputs = {...} }`",
+    )
+    optimize: Optimize | None = Field(None, description="as `optimize`, for this model")
+    quantize: Literal["int8"] | None = Field(None, description="as `quantize`, for this model")
+
+
+class Vpc(_Section):
+    """`[vpc]`: the network that the function joins."""
+
+    subnets: Annotated[list[Annotated[str, Field(pattern=SUBNET)]], Field(min_length=1, max_length=16)] = Field(
+        description="the subnets' ids"
+    )
+    security_groups: Annotated[
+        list[Annotated[str, Field(pattern=SECURITY_GROUP)]], Field(min_length=1, max_length=5)
+    ] = Field(description="the security groups' ids")
+
+
+class FileSystem(_Section):
+    """`[file_system]`: an EFS access point that the function mounts; it needs `[vpc]`."""
+
+    arn: Annotated[str, Field(pattern=ACCESS_POINT)] = Field(description="the access point's ARN")
+    mount: Annotated[str, Field(pattern=MOUNT, max_length=160)] = Field(
+        "/mnt/models", description="where it is mounted"
+    )
+    local: ProjectPath = Field(
+        PurePosixPath("efs"),
+        description="the project's folder with copies of the models on it: read by `build`, mounted by the local AWS, never shipped",
+    )
 
 
 class Config(_Section):
@@ -98,13 +159,28 @@ class Config(_Section):
     name: Annotated[str, Field(pattern=NAME, max_length=NAME_LENGTH)] = Field(
         description="names the stack and the function, with the stage behind it"
     )
-    model: ProjectPath | None = Field(None, description="the model file, relative to the project folder")
+    model: ModelSource | None = Field(
+        None,
+        description="the model file, relative to the project folder; or s3://BUCKET/KEY, or efs:/mnt/NAME/FILE",
+    )
     models: dict[ServedName, ModelConfig] = Field(
         default_factory=dict, description="several models, by the name they are served under; instead of `model`"
     )
     handler: Module | None = Field(
         None, description='the module with preprocess, predict, postprocess; default: "handler" when there is one'
     )
+    optimize: Optimize = Field(
+        "auto",
+        description="how models are prepared for a fast start: measured at build, safe on any processor of the architecture; "
+        "as they are; or for the very processor that builds",
+    )
+    quantize: Literal["int8"] | None = Field(
+        None, description="int8: weights as 8-bit integers; the outputs differ a little"
+    )
+    model_memory: Annotated[int, Field(ge=1, le=10240)] | None = Field(
+        None, description="MB that loaded models may take together; default: what `memory` leaves"
+    )
+    snap_start: bool = Field(False, description="start from a snapshot of the initialised function (Lambda SnapStart)")
     python: Literal["3.12", "3.13", "3.14"] = Field("3.13", description="the Lambda runtime's Python")
     architecture: Literal["arm64", "x86_64"] = Field("arm64", description="the processor architecture")
     # Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -127,6 +203,8 @@ class Config(_Section):
         description="environment variables whose values are read at start: the ARN of a Secrets Manager secret or of an SSM parameter, "
         "or ssm:/NAME; a key of your own (KMS) must let the function's role decrypt",
     )
+    vpc: Vpc | None = Field(None, description="the network that the function joins: `[vpc]`")
+    file_system: FileSystem | None = Field(None, description="an EFS access point: `[file_system]`")
     region: Annotated[str, Field(pattern=REGION)] | None = Field(
         None, description="the AWS region; default: the AWS configuration's"
     )

@@ -57,8 +57,14 @@ def write(
     handler: str | None = None,
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, Mapping[str, str]] | None = None,
+    settings: Mapping[str, Mapping[str, Any]] | None = None,
+    **more: Any,
 ) -> Path:
-    """Write a bundle as the build lays it out (models in a layer); return its task folder. `handler` is the module's text."""
+    """Write a bundle as the build lays it out (models in a layer); return its task folder.
+
+    `handler` is the module's text, `settings` are further keys of each model's entry, `more` those of the manifest.
+    """
+    settings = settings or {}
     task, opt = root / "task", root / "opt"
     task.mkdir(parents=True)
     entries = []
@@ -68,17 +74,23 @@ def write(
         (opt / path).parent.mkdir(parents=True)
         onnx.save(proto, opt / path)
         where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
-        entries.append({**where, "digest": "", "bytes": 0, "inputs": _entries(inputs), "outputs": _entries(outputs)})
+        size = (opt / path).stat().st_size
+        loading: dict[str, Any] = {"session": {}, "load": "eager", "timeout": None, "fallback": None, "remote": None}
+        signature = {"inputs": _entries(inputs), "outputs": _entries(outputs)}
+        entries.append({**where, "digest": "", "bytes": size, **signature, **loading, **settings.get(name, {})})
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
         "handler": None if handler is None else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
+        "model_memory": None,
+        "snap_start": False,
+        **more,
     }
     (task / "slsdeploy.json").write_text(json.dumps(manifest), encoding="utf-8")
     return task

@@ -142,7 +142,7 @@ def test_a_bad_handler_is_an_init_error_that_says_so(tmp_path: Path, what: str) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ("m['schema'] = 2", "ManifestError: slsdeploy.json has schema 2, this runtime reads 1: build again"),
+        ("m['schema'] = 1", "ManifestError: slsdeploy.json has schema 1, this runtime reads 2: build again"),
         ("m['models'][0]['path'] = 'models/gone.onnx'", "models/gone.onnx"),
         (
             "m['models'][0]['inputs'][0]['datatype'] = 'BF16'",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Literal
 
@@ -87,7 +87,7 @@ def folder(tmp_path: Path) -> Folder:
 def test_the_first_project_needs_a_name_a_model_and_a_trigger(folder: Folder) -> None:
     config, stage = folder.load(FIRST + '[[trigger]]\ntype = "http"\n')
     assert stage == "dev"
-    assert (config.name, config.model, config.trigger) == ("iris", PurePosixPath("iris.onnx"), (Web(),))
+    assert (config.name, config.model, config.trigger) == ("iris", "iris.onnx", (Web(),))
     assert (config.python, config.architecture, config.memory, config.package) == ("3.13", "arm64", 1769, "auto")
 
 
