@@ -284,6 +284,31 @@ def down(
     ui.show(pipeline.down(_where(folder, stage, local, settings), _tools(ui, start_local=False), delete_data))
 
 
+@app.command(epilog=example("slsdeploy bench samples/iris --memory 512,1024,1769"))
+def bench(
+    folder: Folder = HERE,
+    runs: Annotated[int, typer.Option(metavar="N", help="how many cold starts")] = 10,
+    event: Annotated[str | None, typer.Option(metavar="FILE", help="the event; default: a direct one, made up")] = None,
+    memory: Annotated[
+        str | None, typer.Option(metavar="MB,MB,...", help="compare these memory sizes, and prices")
+    ] = None,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="where the waterfall page is written")] = None,
+    stage: Stage = None,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Measure cold and warm start on this machine.
+
+    In fresh processes of the built bundle, phase by phase; writes a page with the waterfall.
+    """
+    from slsdeploy import bench as benching
+
+    ui = _ui(as_json, verbose)
+    asked = benching.check(runs, event, memory, html)
+    ui.show(benching.bench(_where(folder, stage, True, settings), _tools(ui), asked))
+
+
 @app.command(epilog=example("slsdeploy schema > slsdeploy.schema.json"))
 def schema(as_json: Json = False) -> None:
     """Print the JSON Schema of slsdeploy.toml."""

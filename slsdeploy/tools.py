@@ -42,6 +42,9 @@ class Task(Protocol):
 
     def advance(self, amount: int) -> None: ...
 
+    def describe(self, text: str) -> None:
+        """Say what it is at now, behind its title."""
+
 
 class Reporter(Protocol):
     """Tells the user what is going on, on standard error."""

@@ -43,6 +43,11 @@ class RuntimeApi:
         self._pending: _Handed | None = None
         self._current: _Handed | None = None
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client waits for a request."""
+        return self._waiting is not None and self._waiting.is_open
+
     async def open(self) -> None:
         """Listen on a free loopback port."""
         self._listener = await asyncio.get_running_loop().create_server(self._connect, "127.0.0.1", 0)

@@ -54,7 +54,7 @@ class Sandbox:
         inside = Path("/var/runtime") if fenced else runtime
         temporary = None if fenced else Path(tempfile.mkdtemp(prefix="tmp-", dir=self._state))
         environment = {
-            **_lambda_variables(spec, task, opt, inside, interpreter),
+            **lambda_variables(spec, task, opt, inside, interpreter),
             **({} if temporary is None else {"TMPDIR": str(temporary)}),
             **spec.environment,
             **variables,
@@ -135,7 +135,7 @@ def _program(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpret
     return ["/bin/sh", "-c", f'[ -x "{task}/bootstrap" ] && exec "{task}/bootstrap"; exec "{opt}/bootstrap"']
 
 
-def _lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
+def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
     """Return what Lambda defines for every function of this configuration.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
