@@ -29,11 +29,13 @@ def prepare(models: Mapping[str, Model], wanted: Mapping[str, Secret], telemetry
     Hooks run before the snapshot in reverse order and after a restore in order, so ours are the last before the
     one and the first after the other: the user's hooks find secrets and clients that are new already.
     """
-    register_before_snapshot(_warm_up, models)
+    register_before_snapshot(_warm_up, models, telemetry)
     register_after_restore(_renew, wanted, telemetry)
 
 
-def _warm_up(models: Mapping[str, Model]) -> None:
+def _warm_up(models: Mapping[str, Model], telemetry: Telemetry) -> None:
+    """Do once what otherwise every copy would do in its first invocations: a snapshot holds it for nothing."""
+    _ = telemetry.logger
     for model in models.values():
         for _ in range(WARM_UPS):
             model.warm_up()
