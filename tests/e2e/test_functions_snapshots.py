@@ -17,6 +17,7 @@ from tests.e2e.local_lambda import Lab, eventually, local_lambda
 
 pytestmark = pytest.mark.e2e
 
+NUMBERS = itertools.count()
 SNAP_START = {"SnapStart": {"ApplyOn": "PublishedVersions"}}
 HOOKS = """
 import os
@@ -59,12 +60,11 @@ def lab(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 @pytest.fixture
-def publish(lab: Lab, request: pytest.FixtureRequest) -> Callable[..., str]:
+def publish(lab: Lab) -> Callable[..., str]:
     """Create a function with SnapStart and publish it; return its name with the version's number behind it."""
-    numbers = itertools.count()
 
     def create(code: str | Mapping[str, str | bytes], **options: Any) -> str:
-        name = f"{re.sub(r'[^a-z_]+', '-', request.node.name)[:50]}-{next(numbers)}"
+        name = f"snapped-{next(NUMBERS)}"
         lab.create(name, code, **SNAP_START, **options)
         version = lab.client("lambda").publish_version(FunctionName=name)["Version"]
         lab.functions.changed()
@@ -142,6 +142,28 @@ def test_a_hook_that_fails_after_a_restore_fails_the_invoke_and_the_next_one_tri
     assert all("Status: error\tError Type: SnapStartException" in line for line in log)
     described = next(one for one in lab.functions.describe() if one["name"] == name)
     assert described["environments"] == []
+
+
+@pytest.mark.parametrize(
+    ("when", "does", "kind", "message"),
+    [
+        ("before_snapshot", "import sys; sys.exit(3)", "SystemExit", "3 (a before-snapshot hook failed"),
+        ("before_snapshot", "import os; os._exit(3)", "Runtime.ExitError", "exit status 3 (initialising failed"),
+        (
+            "after_restore",
+            "import os; os._exit(3)",
+            "Runtime.ExitError",
+            " Error: Runtime exited with error: exit status 3",
+        ),
+    ],
+)
+def test_a_process_that_ends_in_a_hook_is_an_error_of_its_request(
+    lab: Lab, publish: Callable[..., str], when: str, does: str, kind: str, message: str
+) -> None:
+    result = lab.invoke(publish(FAILING.format(when=when, does=does)))
+    error = json.loads(result.payload)
+    assert (result.function_error, error["errorType"]) == ("Unhandled", kind)
+    assert message in error["errorMessage"]
 
 
 def test_restoring_has_its_own_limit(lab: Lab, publish: Callable[..., str], monkeypatch: pytest.MonkeyPatch) -> None:

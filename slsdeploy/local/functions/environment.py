@@ -103,9 +103,9 @@ class Environment:
         failed = await self._initialise(request)
         if not self.spec.snap_start:
             return failed
-        return await self._restore() if failed is None else snapshots.init_failure(self.spec, failed)
+        return await self._restore(request) if failed is None else snapshots.init_failure(self.spec, failed)
 
-    async def _restore(self) -> Outcome | None:
+    async def _restore(self, request: Request) -> Outcome | None:
         """Let the process go on as if it were restored from a snapshot of what it is now; return how that failed."""
         assert self._api is not None
         self._log("RESTORE_START")
@@ -114,7 +114,8 @@ class Environment:
         done, _ = await asyncio.wait([self._api.ready], timeout=snapshots.RESTORE_SECONDS)
         failed = self._api.ready.result() if done else None
         self._restore_ms = (time.perf_counter() - begun) * 1000
-        failed = None if done and failed is None else snapshots.restore_failure(failed)
+        if not done or failed is not None:
+            failed = snapshots.restore_failure(failed and _named(failed, request))
         self._log(f"RESTORE_REPORT Restore Duration: {self._restore_ms:.2f} ms{_status(failed)}")
         return failed
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import uuid
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from slsdeploy.local.functions.values import FunctionSpec, Outcome, failure
 from slsdeploy.local.functions.wire import Connection, Message
@@ -36,7 +37,7 @@ def init_failure(spec: FunctionSpec, outcome: Outcome) -> Outcome:
     if outcome.kind == "Sandbox.InitTimeout":
         text = f"initialising took longer than {init_seconds(spec):g} seconds"
         return failure(outcome.kind, f"{text}; on AWS, publishing this version fails")
-    told = json.loads(outcome.payload)
+    told = _told(outcome)
     what = "a before-snapshot hook failed" if outcome.kind == _BEFORE else "initialising failed"
     told["errorMessage"] = f"{told.get('errorMessage', '')} ({what}: on AWS, publishing this version fails)"
     return Outcome(json.dumps(told).encode(), outcome.error, outcome.kind)
@@ -49,10 +50,19 @@ def restore_failure(outcome: Outcome | None) -> Outcome:
         return failure("SnapStartTimeoutException", text)
     if outcome.kind != _AFTER:
         return outcome
-    told = json.loads(outcome.payload)
+    told = _told(outcome)
     said = f"{told.get('errorType')}: {told.get('errorMessage')}"
     text = f"The afterRestore() runtime hook encountered an error: {said}. For more information, check the Amazon CloudWatch logs."
     return failure("SnapStartException", text)
+
+
+def _told(outcome: Outcome) -> dict[str, Any]:
+    """Read what a runtime client reported, which may be anything."""
+    try:
+        told = json.loads(outcome.payload)
+    except ValueError:
+        told = None
+    return told if isinstance(told, dict) else {"errorType": outcome.kind, "errorMessage": repr(outcome.payload[:200])}
 
 
 class Credentials:
