@@ -9,8 +9,6 @@ import importlib.util
 import json
 import math
 import shutil
-import subprocess
-import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +34,7 @@ from slsdeploy_runtime.decode import DTYPES
 from slsdeploy_runtime.encode import plain
 from tests.e2e.conftest import REGION, LocalAws
 from tests.e2e.emulator import Emulated, Unavailable, emulator, find_emulator
+from tests.e2e.test_samples import slsdeploy
 
 pytestmark = pytest.mark.e2e
 
@@ -194,11 +193,3 @@ def expect(found: Any, wanted: Any, where: str = "answer") -> None:
             assert math.isclose(found, wanted, rel_tol=1e-4, abs_tol=1e-6), f"{where}: {found} for {wanted}"
         case _:
             assert found == wanted, where
-
-
-def slsdeploy(*words: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", "slsdeploy", *words, "--json"], capture_output=True, text=True, check=False, timeout=300
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return dict(json.loads(done.stdout))
