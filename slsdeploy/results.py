@@ -74,7 +74,7 @@ class Upped:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """`invoke`: the answer. Times in milliseconds; `init_ms` is null when the environment was warm."""
+    """`invoke`: the answer. Times in milliseconds; `init_ms` is what starting (or restoring) took, null when the environment was warm."""
 
     status_code: int
     payload: Any

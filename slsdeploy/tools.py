@@ -75,7 +75,7 @@ class StackEvent:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one invoke answered. Times in milliseconds; `init_ms` is None when the environment was warm."""
+    """What one invoke answered. Times in milliseconds; `init_ms` is for starting or restoring, None when the environment was warm."""
 
     status_code: int
     payload: bytes

@@ -8,7 +8,9 @@ the page cache that gained nothing (587 ms instead of 591; 1,015 instead of 969 
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 
@@ -31,6 +33,9 @@ _started = perf_counter()
 _models = {entry.name: model.load(entry, threads()) for entry in _manifest.models}
 phases.mark("session")
 _telemetry.loaded(perf_counter() - _started)
+
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    import_module("slsdeploy_runtime.snapshot").prepare(_models, _manifest.secrets, _telemetry)
 
 _service = Service(_models, user.load(_manifest.handler), _telemetry, aws.client, _manifest.name)
 _dispatch = Dispatch(_manifest.events, _service)

@@ -43,6 +43,7 @@ PROJECTS = {
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "snap-start": HEAD + "snap_start = true\n",
     "everything": HEAD
     + 'memory = 512\nephemeral_storage = 1024\nenvironment = {GREETING = "hello"}\nlog_retention = 7\n'
     + 'secrets = {KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-abc", PARAMETER = "ssm:/a/b"}\n'

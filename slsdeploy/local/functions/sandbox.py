@@ -142,18 +142,14 @@ def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, i
     """
     libraries = [f"{_prefix(interpreter)}/lib", "/lib64", "/usr/lib64", f"{runtime}", f"{runtime}/lib"]
     return {
+        **_starting_variables(spec),
         "_HANDLER": spec.handler,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "AWS_DEFAULT_REGION": spec.region,
         "AWS_REGION": spec.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LAMBDA_RUNTIME_DIR": str(runtime),
         "LAMBDA_TASK_ROOT": str(task),
@@ -161,6 +157,22 @@ def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, i
         "LD_LIBRARY_PATH": ":".join([*libraries, f"{task}", f"{task}/lib", f"{opt}/lib"]),
         "PATH": f"{interpreter.parent}:/usr/local/bin:/usr/bin:/bin:{opt}/bin",
         "TZ": ":UTC",
+    }
+
+
+def _starting_variables(spec: FunctionSpec) -> dict[str, str]:
+    """Return those that a snapshot could not have: it has no log stream yet, and credentials would run out.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+    """
+    if spec.snap_start:
+        return {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    return {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
     }
 
 
