@@ -26,7 +26,7 @@ _telemetry = Telemetry(_manifest.name)
 secrets.load(_manifest.secrets, aws.client)
 
 _started = perf_counter()
-_models = {entry.name: model.load(entry, threads()) for entry in _manifest.models}
+_models = {entry.name: model.load(entry, threads(), _telemetry) for entry in _manifest.models}
 _telemetry.loaded(perf_counter() - _started)
 
 _service = Service(_models, user.load(_manifest.handler), _telemetry, aws.client, _manifest.name)
