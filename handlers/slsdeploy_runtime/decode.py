@@ -36,6 +36,8 @@ def _refuse_constant(text: str) -> float:
     raise _Constant(text)
 
 
+BOM = b"\xef\xbb\xbf"  # Windows editors begin UTF-8 with it
+
 _decode = json.JSONDecoder(parse_constant=_refuse_constant).decode
 
 
@@ -45,7 +47,7 @@ def from_json(body: bytes | str, what: str = "body") -> Any:
         raise mismatch(what, "nothing (it is empty)", "JSON")
     text = ""
     try:
-        text = body if isinstance(body, str) else body.decode("utf-8-sig")
+        text = body if isinstance(body, str) else body.removeprefix(BOM).decode()
         return _decode(text)
     except _Constant as constant:
         raise mismatch(_place_of_constant(text) or what, str(constant), "a finite number, as JSON has them") from None

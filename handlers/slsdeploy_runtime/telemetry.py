@@ -3,33 +3,44 @@
 Metrics, by service: ColdStart, ModelLoadTime (ms, once per environment), ModelDownloadTime (ms, for each model that is fetched from S3;
 it is a part of the time to load), InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that
 got no prediction) and BadInputs (those of them that are the caller's mistake).
-There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together.
+There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
+with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
 
 from __future__ import annotations
 
-import os
+import sys
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aws_lambda_powertools.logging import Logger
-from aws_lambda_powertools.metrics import Metrics
-
+from slsdeploy_runtime.metrics import Metrics
 from slsdeploy_runtime.request import BadInput
 
-NAMESPACE = "slsdeploy"
+if TYPE_CHECKING:
+    from aws_lambda_powertools.logging import Logger
 
 
 class Telemetry:
     """The logger and the metrics of this function, and what an execution environment knows of its own start."""
 
     def __init__(self, service: str) -> None:
-        self.logger = Logger(service=service)
-        self._metrics = Metrics(service=service, namespace=os.environ.get("POWERTOOLS_METRICS_NAMESPACE", NAMESPACE))
+        self._service = service
+        self._logger: Logger | None = None
+        self._metrics = Metrics(service)
         self._load_ms: float | None = None
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
         self._download_ms: list[float] = []
+
+    @property
+    def logger(self) -> Logger:
+        """Return the logger, made when first needed."""
+        if self._logger is None:
+            from aws_lambda_powertools.logging import Logger
+
+            self._logger = Logger(service=self._service)
+            self._logger.append_keys(function_request_id=self._metrics.request_id)
+        return self._logger
 
     def initialised(self, seconds: float) -> None:
         """Note how long the environment took to start; `cold_start_ms` says so during its first invocation, and is None after it."""
@@ -42,25 +53,24 @@ class Telemetry:
     def begin(self, context: Any) -> None:
         """Start an invocation: its request id goes into every log line, also those of the user's own Logger."""
         self.cold_start_ms, self._init_ms = self._init_ms, None
-        request_id = getattr(context, "aws_request_id", "")
-        self.logger.append_keys(function_request_id=request_id)
-        self._metrics.add_metadata("function_request_id", request_id)
+        self._metrics.request_id = request_id = getattr(context, "aws_request_id", "")
+        if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:
+            self.logger.append_keys(function_request_id=request_id)
         if self._load_ms is not None:
-            self._metrics.add_metric("ColdStart", "Count", 1)
-            self._metrics.add_metric("ModelLoadTime", "Milliseconds", self._load_ms)
+            self._metrics.add("ColdStart", 1)
+            self._metrics.add("ModelLoadTime", self._load_ms)
             self._load_ms = None
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""
         while self._download_ms:
-            self._metrics.add_metric("ModelDownloadTime", "Milliseconds", self._download_ms.pop())
-        if self._metrics.metric_set:
-            self._metrics.flush_metrics()
+            self._metrics.add("ModelDownloadTime", self._download_ms.pop())
+        self._metrics.flush()
 
     def inference(self, started: float, rows: int) -> None:
         """Note one run of a model that began at `started` (`perf_counter`) over so many rows."""
-        self._metrics.add_metric("InferenceTime", "Milliseconds", (perf_counter() - started) * 1000)
-        self._metrics.add_metric("BatchSize", "Count", rows)
+        self._metrics.add("InferenceTime", (perf_counter() - started) * 1000)
+        self._metrics.add("BatchSize", rows)
 
     def note(self, message: str, **facts: Any) -> None:
         """Log something that happens seldom and takes long."""
@@ -76,9 +86,9 @@ class Telemetry:
 
     def failure(self, error: BaseException, where: str) -> None:
         """Note a request or record without a prediction: the caller's mistake in one line, ours with its traceback."""
-        self._metrics.add_metric("Errors", "Count", 1)
+        self._metrics.add("Errors", 1)
         if isinstance(error, BadInput):
-            self._metrics.add_metric("BadInputs", "Count", 1)
+            self._metrics.add("BadInputs", 1)
             self.logger.warning("bad input", where=where, problem=error.message)
         else:
             self.logger.error("failed", where=where, exc_info=error)
