@@ -21,10 +21,10 @@ from slsdeploy import failure, rules, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
-from slsdeploy.bundle import model, origins, place
+from slsdeploy.bundle import locking, model, origins, place
 from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError
-from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
+from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
 from slsdeploy.rules import model_memory
 from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
@@ -97,6 +97,11 @@ def plan(where: Where, tools: Tools) -> Planned:
 def build(where: Where, tools: Tools) -> Built:
     """Make the bundle on disk."""
     return building.describe(make_bundle(origins.settle(open_project(where, tools), tools), tools))
+
+
+def lock(where: Where, tools: Tools, models: bool, requirements: bool) -> Locked:
+    """Complete slsdeploy.lock; say anew what the models or the requirements are when told so."""
+    return locking.complete(open_project(where, tools), tools, models=models, requirements=requirements)
 
 
 def make_bundle(project: Project, tools: Tools) -> Bundle:

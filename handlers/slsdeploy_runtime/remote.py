@@ -65,12 +65,11 @@ def _from_s3(entry: ModelEntry, sources: Mapping[str, Source], watch: Watch, sec
     from slsdeploy_runtime import s3_download  # not needed by who finds it here
 
     size = sum(source.bytes for source in sources.values())
-    watch.note("model download", model=entry.name, bytes=size, source=str(sources[main]))
     began = perf_counter()
     try:
         with model_cache.draft(entry.digest, wanted, watch) as draft:
             pairs = [(source, str(draft / name)) for name, source in sources.items()]
-            retries = s3_download.download(pairs, watch, seconds)
+            retries = s3_download.download(entry.name, pairs, watch, seconds)
             folder = model_cache.keep(entry.digest, draft, wanted, watch)
     except (s3_download.DiskFull, model_cache.NoRoom) as error:
         raise FetchError(f"model {entry.name!r} needs {size:,} bytes of /tmp: {error}; {_larger(size)}") from error

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass
 from http.client import HTTPResponse
 
-_ANEW = "(`slsdeploy lock --upgrade`) and deploy"
+_ANEW = "(`slsdeploy lock --models`) and deploy"
 CHANGED = f"the object was replaced since it was pinned; pin what is there now {_ANEW}"
 _GONE = f"it was deleted; put it back, or pin what is there now {_ANEW}"
 _FORBIDDEN = (

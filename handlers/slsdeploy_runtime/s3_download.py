@@ -56,8 +56,8 @@ class _Part:
         return self.at >= self.end
 
 
-def download(wanted: Sequence[tuple[Source, str]], watch: Watch, seconds: float) -> int:
-    """Write each object to its path, where nothing may be yet; return how often something was tried again.
+def download(model: str, wanted: Sequence[tuple[Source, str]], watch: Watch, seconds: float) -> int:
+    """Write each object of a model to its path, where nothing may be yet; return how often something was tried again.
 
     Raises FetchError when S3 refuses, an object is not the pinned one, or `seconds` pass; DiskFull.
     """
@@ -66,7 +66,7 @@ def download(wanted: Sequence[tuple[Source, str]], watch: Watch, seconds: float)
         for source, path in wanted:
             place = s3_request.address(source.bucket, source.key, source.version, source.region)
             files.append(_File(source, place, _reserve(path, source.bytes)))
-        return _Download(files, watch, monotonic() + seconds).run()
+        return _Download(files, watch, monotonic() + seconds).run(model)
     finally:
         for file in files:
             os.close(file.descriptor)
@@ -107,12 +107,15 @@ class _Download:
         self._tls = s3_request.tls_context(files[0].address)
         self._credentials = s3_request.credentials()
 
-    def run(self) -> int:
+    def run(self, model: str) -> int:
         count = min(CONNECTIONS, len(self._parts))
         threads = [threading.Thread(target=self._work, name=f"download-{i}", daemon=True) for i in range(count)]
         for thread in threads:
             thread.start()
         try:
+            # the first line that is logged takes a while: said while something is on its way
+            size = sum(file.source.bytes for file in self._files)
+            self._watch.note("model download", model=model, bytes=size, source=str(self._files[0].source))
             self._verify()
         finally:
             self._end(threads)

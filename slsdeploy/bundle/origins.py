@@ -31,7 +31,7 @@ def find(project: Project) -> Project:
     """
     if not any(isinstance(each.origin, S3Origin) for each in project.models):
         return project
-    pins = {pin.uri: pin for pin in lock.read_pins(_folder(project))}
+    pins = {pin.uri: pin for pin in lock.read_pins(folder(project))}
     return replace(project, models=tuple(_placed(each, pins) for each in project.models))
 
 
@@ -52,12 +52,13 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
     for origin in _origins(found):
         pin = origin if origin.files else _pin(origin, tools, connect, project)
         if cloud is not None and origin.files:
-            pin = _still_there(pin, tools, cloud)
+            pin = _still_there(pin, project, tools, cloud)
         if not _is_here(pin):
-            _fetch(pin, tools, connect)
+            pin = _fetch(pin, project, tools, connect())
         pins[pin.uri] = pin
-    if set(pins.values()) != set(lock.read_pins(_folder(project))):
-        lock.write_pins(_folder(project), pins.values())
+    before = {pin.uri: pin for pin in lock.read_pins(folder(project))}
+    if before | pins != before:  # what else is pinned, other stages have
+        lock.write_pins(folder(project), (before | pins).values())
     return replace(found, models=tuple(_placed(each, pins) for each in found.models))
 
 
@@ -69,7 +70,8 @@ def check(of: Model, info: ModelInfo) -> None:
         raise ProjectError(message, "run the command again: it is fetched anew", str(of.path))
 
 
-def _folder(project: Project) -> Path:
+def folder(project: Project) -> Path:
+    """Return the folder of the lock file that says what the project's models are."""
     return project.work if project.local else project.root
 
 
@@ -123,17 +125,17 @@ def _is_beside(name: str) -> bool:
     return bool(name) and not path.is_absolute() and ".." not in path.parts
 
 
-def _fetch(pin: S3Origin, tools: Tools, connect: Connect) -> None:
+def _fetch(pin: S3Origin, project: Project, tools: Tools, cloud: Cloud) -> S3Origin:
     """Fetch what is pinned."""
-    cloud = connect()
-    pin = _still_there(pin, tools, cloud)
+    pin = _still_there(pin, project, tools, cloud)
     with _draft() as draft:
         for file in pin.files:
             _download(file.object, draft / file.name, tools, cloud)
             found = digests.of_file(draft / file.name)
             if found != file.digest:
-                raise _changed(file, f"its content has the sha256 {found}, pinned is {file.digest}")
+                raise _changed(file, f"its content has the sha256 {found}, pinned is {file.digest}", project)
         _keep(draft, pin)
+    return pin
 
 
 def _download(wanted: S3Object, path: Path, tools: Tools, cloud: Cloud) -> None:
@@ -147,11 +149,11 @@ def _draft() -> Iterator[Path]:
     """Give a folder to fetch into; what was fetched gets its place only when it is whole."""
     _shelf().mkdir(parents=True, exist_ok=True)
     parts.sweep(_shelf())
-    folder = Path(tempfile.mkdtemp(prefix=".draft-", dir=_shelf()))
+    made = Path(tempfile.mkdtemp(prefix=".draft-", dir=_shelf()))
     try:
-        yield folder
+        yield made
     finally:
-        tree.remove(folder)
+        tree.remove(made)
 
 
 def _keep(draft: Path, pin: S3Origin) -> None:
@@ -161,7 +163,7 @@ def _keep(draft: Path, pin: S3Origin) -> None:
     draft.rename(_copy(pin))
 
 
-def _still_there(pin: S3Origin, tools: Tools, cloud: Cloud) -> S3Origin:
+def _still_there(pin: S3Origin, project: Project, tools: Tools, cloud: Cloud) -> S3Origin:
     """Return the pin; with another version in it where the same content was put there again. Raises ProjectError when it is gone."""
     files = []
     for file in pin.files:
@@ -170,20 +172,21 @@ def _still_there(pin: S3Origin, tools: Tools, cloud: Cloud) -> S3Origin:
         if there is None and wanted.version:
             there = cloud.find_object(wanted.bucket, wanted.key)
         if there is None:
-            raise _changed(file, "it was deleted")
+            raise _changed(file, "it was deleted", project)
         if (there.etag, there.bytes) != (wanted.etag, wanted.bytes):
-            raise _changed(file, "another has taken its place")
+            raise _changed(file, "another has taken its place", project)
         if there.version != wanted.version:
             tools.reporter.note(f"s3://{wanted.bucket}/{wanted.key} is the same in version {there.version}: pinned")
         files.append(replace(file, object=there))
     return replace(pin, files=tuple(files))
 
 
-def _changed(file: PinnedFile, why: str) -> ProjectError:
+def _changed(file: PinnedFile, why: str, project: Project) -> ProjectError:
     where = file.object
     version = f" (version {where.version})" if where.version else ""
     message = f"s3://{where.bucket}/{where.key}{version} is not what {lock.FILE} pins any more: {why}"
-    return ProjectError(message, "`slsdeploy lock --upgrade` pins what is there now; or put the former object back")
+    anew = f"`slsdeploy lock --models{' --local' if project.local else ''}` pins what is there now"
+    return ProjectError(message, f"{anew}; or put the former object back")
 
 
 def _absent(origin: S3Origin, key: str, cloud: Cloud, project: Project) -> ProjectError:
