@@ -127,6 +127,29 @@ def build(
     ui.show(pipeline.build(_where(folder, stage, local, settings), _tools(ui)))
 
 
+@app.command(epilog=example("slsdeploy lock --models"))
+def lock(
+    folder: Folder = HERE,
+    models: Annotated[bool, typer.Option("--models", help="pin the models in S3 anew: what is there now")] = False,
+    requirements: Annotated[
+        bool, typer.Option("--requirements", help="resolve the requirements anew: the newest that fit")
+    ] = False,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Complete slsdeploy.lock, or move what it pins.
+
+    It is written by every build too; nothing in it changes by itself.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = _ui(as_json, verbose)
+    ui.show(pipeline.lock(_where(folder, stage, local, settings), _tools(ui), models, requirements))
+
+
 @app.command(epilog=example("slsdeploy template --format cloudformation > stack.yaml"))
 def template(
     folder: Folder = HERE,

@@ -41,6 +41,15 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements."""
+
+    path: str
+    models: Sequence[Mapping[str, Any]]
+    requirements: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """`plan`: what `up` would do."""
 

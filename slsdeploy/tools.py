@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from slsdeploy.types import Object, Observed, Project, StackState, Template
+from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,14 @@ class Cloud(Protocol):
     def release(self, type: str, physical_id: str, delete_data: bool) -> bool: ...
 
     def delete_objects(self, bucket: str, keys: frozenset[str]) -> None: ...
+
+    def find_object(self, bucket: str, key: str, version: str = "") -> S3Object | None:
+        """Return an object of S3, the newest or a version of it; None when there is none."""
+
+    def download(self, wanted: S3Object, path: Path, task: Task) -> None:
+        """Write that very object to a path, which is not there yet."""
+
+    def bucket_region(self, bucket: str) -> str: ...
 
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation: ...
 

@@ -75,6 +75,14 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     yield f"[dim]in[/] {escape(result.path)}"
 
 
+def locked(result: results.Locked) -> Iterator[RenderableType]:
+    """Show what is pinned."""
+    for model in result.models:
+        version = f", version {model['version']}" if model["version"] else ""
+        yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
+    yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
+
+
 def planned(result: results.Planned) -> Iterator[RenderableType]:
     """Show what would change."""
     if not result.changed:
@@ -190,6 +198,7 @@ VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
     results.Inspected: inspected,
     results.Checked: checked,
     results.Built: built,
+    results.Locked: locked,
     results.Planned: planned,
     results.Upped: upped,
     results.Invoked: invoked,

@@ -30,7 +30,7 @@ secrets.load(_manifest.secrets, aws.client)
 phases.mark("settings")
 
 _started = perf_counter()
-_models = {entry.name: model.load(entry, threads()) for entry in _manifest.models}
+_models = {entry.name: model.load(entry, threads(), _telemetry) for entry in _manifest.models}
 phases.mark("session")
 _telemetry.loaded(perf_counter() - _started)
 

@@ -12,6 +12,7 @@ import numpy as np
 from slsdeploy_runtime.decode import DTYPES, Array
 from slsdeploy_runtime.formats import Session
 from slsdeploy_runtime.manifest import ModelEntry, Tensor
+from slsdeploy_runtime.watch import Watch
 
 # a leading dimension with one of these in its name runs along one record, not over records
 _NOT_A_BATCH = ("seq", "time", "len", "token", "frame")
@@ -57,9 +58,14 @@ class Model:
 _loaded: dict[str, Model] = {}
 
 
-def load(entry: ModelEntry, threads: int) -> Model:
-    """Load a model with its format's module and keep it."""
-    session = import_module(entry.format).load(entry.path, threads)
+def load(entry: ModelEntry, threads: int, watch: Watch | None = None) -> Model:
+    """Load a model with its format's module and keep it; one that does not ship is fetched first, of which `watch` is told."""
+    path = entry.path
+    if entry.remote is not None:
+        from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
+
+        path = remote.fetch(entry, watch)
+    session = import_module(entry.format).load(path, threads)
     model = _loaded[entry.name] = Model(entry, session)
     return model
 

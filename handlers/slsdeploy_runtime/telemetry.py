@@ -1,8 +1,9 @@
 """What a function tells of itself: one log line per thing that went wrong, and one line of metrics (EMF) per invocation.
 
 Metrics, by service: ColdStart, ModelLoadTime (ms, once per environment; in one that was restored from a snapshot instead RestoreTime, what
-renewing took), InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that got no
-prediction) and BadInputs (those of them that are the caller's mistake).
+renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load), InferenceTime (ms, per
+run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction) and BadInputs (those of them that are
+the caller's mistake).
 There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
 with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
@@ -30,6 +31,7 @@ class Telemetry:
         self._start: tuple[str, float] | None = None
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
+        self._download_ms: list[float] = []
 
     @property
     def logger(self) -> Logger:
@@ -67,12 +69,26 @@ class Telemetry:
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""
+        while self._download_ms:
+            self._metrics.add("ModelDownloadTime", self._download_ms.pop())
         self._metrics.flush()
 
     def inference(self, started: float, rows: int) -> None:
         """Note one run of a model that began at `started` (`perf_counter`) over so many rows."""
         self._metrics.add("InferenceTime", (perf_counter() - started) * 1000)
         self._metrics.add("BatchSize", rows)
+
+    def note(self, message: str, **facts: Any) -> None:
+        """Log something that happens seldom and takes long."""
+        self.logger.info(message, stacklevel=3, **facts)
+
+    def warning(self, message: str, **facts: Any) -> None:
+        """Log something that went wrong and is mended."""
+        self.logger.warning(message, stacklevel=3, **facts)
+
+    def downloaded(self, seconds: float) -> None:
+        """Note how long a model took to be fetched, in whatever thread; the invocation that ends next reports it."""
+        self._download_ms.append(seconds * 1000)
 
     def failure(self, error: BaseException, where: str) -> None:
         """Note a request or record without a prediction: the caller's mistake in one line, ours with its traceback."""

@@ -20,6 +20,7 @@ from slsdeploy.bundle import (
     layout,
     manifest,
     onnxruntime_wheel,
+    origins,
     parts,
     place,
     prune,
@@ -36,7 +37,7 @@ from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Tools
-from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
+from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
@@ -73,6 +74,7 @@ def build(project: Project, tools: Tools) -> Bundle:
     uv, the package index or the target's Python fails, or the disk is full.
     """
     try:
+        project = origins.settle(project, tools)
         inputs = gather(project, lambda: resolution.settle(project, tools))
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
@@ -104,7 +106,7 @@ def last(project: Project) -> Bundle | None:
 def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
     """Read what the bundle is made from; `settle` says which packages, once everything else is found good."""
     packaging, choice = targets.choose(project.config.package)
-    models = tuple(inspection.inspect(model.path) for model in project.models)
+    models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
     requirements, section = needs.read(project), settle()
@@ -118,13 +120,21 @@ def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
         "dependencies": [section.text, uses_tools],
         "runtime": layout.fingerprint(runtime, layout.runtime_files()),
         "model": [
-            (model.name, model.path.name, info.digest) for model, info in zip(project.models, models, strict=True)
+            (model.name, model.path.name, info.digest)
+            for model, info in zip(project.models, models, strict=True)
+            if model.origin is None
         ],
         "code": [code, document.decode()],
     }
     keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
     notes = tuple(note for note in stated if note)
     return Inputs(packaging, requirements, section, models, files, uses_tools, document, keys, notes)
+
+
+def _inspect(model: Model) -> ModelInfo:
+    info = inspection.inspect(model.path)
+    origins.check(model, info)
+    return info
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
@@ -138,10 +148,15 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         if verify.can_run(project) and acceptance.older(inputs.section):
             with tools.reporter.step("load the model"):
                 place_of = draft / inputs.packaging.PLACES["model"]
-                verify.load_models(project, (place_of / m.name / m.path.name for m in project.models), draft, tools)
+                files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
+                verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
             (draft / "archives").mkdir()
-            archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)
+            archives = tuple(
+                _pack(name, kept, inputs.packaging, draft, folder)
+                for name, wanted in inputs.packaging.ARCHIVES.items()
+                if any(part.files for part in kept if part.name in wanted)  # Lambda refuses an empty layer
+            )
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,

@@ -42,7 +42,7 @@ class _Rules:
         return cls(
             code=_spec("*.py" if project.handler else ""),
             include=_spec(*config.include),
-            never=_spec(*NEVER, *config.exclude),
+            never=_spec(*NEVER, *config.exclude, *_copies(project)),
             unasked=_spec(*UNASKED),
             is_searched=bool(project.handler or config.include),
         )
@@ -63,6 +63,12 @@ def code_files(project: Project, model_files: frozenset[Path] = frozenset()) -> 
     selected = [path for path in found if (project.root / path).resolve() not in model_files]
     _check_handler(project, selected)
     return sorted(selected, key=lambda path: path.as_posix())
+
+
+def _copies(project: Project) -> list[str]:
+    """Return the pattern of the folder that stands for the file system: what is there does not ship."""
+    system = project.config.file_system
+    return [f"/{system.local.as_posix()}/"] if system else []
 
 
 def _search(root: Path, rules: _Rules) -> Iterator[str]:

@@ -19,6 +19,7 @@ REGION = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$"
 VARIABLE = r"^[A-Za-z][A-Za-z0-9_]+$"
 # botocore's shapes LocalMountPath, FileSystemArn, SubnetId, SecurityGroupId
 MOUNT = r"^/mnt/[a-zA-Z0-9-_.]+$"
+MOUNT_POINT = "/mnt/models"
 ACCESS_POINT = (
     r"^arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$"
 )
@@ -144,9 +145,7 @@ class FileSystem(_Section):
     """`[file_system]`: an EFS access point that the function mounts; it needs `[vpc]`."""
 
     arn: Annotated[str, Field(pattern=ACCESS_POINT)] = Field(description="the access point's ARN")
-    mount: Annotated[str, Field(pattern=MOUNT, max_length=160)] = Field(
-        "/mnt/models", description="where it is mounted"
-    )
+    mount: Annotated[str, Field(pattern=MOUNT, max_length=160)] = Field(MOUNT_POINT, description="where it is mounted")
     local: ProjectPath = Field(
         PurePosixPath("efs"),
         description="the project's folder with copies of the models on it: read by `build`, mounted by the local AWS, never shipped",

@@ -59,6 +59,7 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
         layers=tuple(_layer(layer["Arn"], region) for layer in function.layers),
         log_group=(kept.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function.function_name}",
         dead_letter=(kept.get("DeadLetterConfig") or {}).get("TargetArn") or None,
+        mounts=tuple(each["LocalMountPath"] for each in kept.get("FileSystemConfigs") or ()),
         concurrency=None if concurrency is None else int(concurrency),
         snap_start=version != "$LATEST" and (kept.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions",
     )

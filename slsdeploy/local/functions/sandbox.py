@@ -17,11 +17,13 @@ from pathlib import Path
 from slsdeploy.interpreters import host_interpreter
 from slsdeploy.local.functions.artifacts import Mounts
 from slsdeploy.local.functions.values import FunctionSpec
+from slsdeploy.reach import LOCAL_FOLDER
 from slsdeploy.tools import Shell
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MOUNTS = "SLSDEPLOY_LOCAL_MOUNTS"  # "off": never use mount namespaces
 LEVELS = ("mounts", "user-mounts")
+_NO_NAMESPACES = "mount namespaces are not available here"
 
 # Any access key works against the local AWS; functions get these, so that a signature of theirs can be verified.
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "ASIALOCALFUNCTION000", "local", "local"
@@ -69,12 +71,31 @@ class Sandbox:
             "opt": str(mounts.opt),
             "runtime": str(runtime),
             "storage": spec.storage,
+            "file_systems": self._file_systems(spec),
             "keep": [str(_prefix(interpreter))],
             "argv": argv,
             "env": environment,
             "cwd": str(task),
         }
         return Start(_launch(interpreter, launch), temporary)
+
+    def _file_systems(self, spec: FunctionSpec) -> dict[str, str]:
+        """Return the folder to show at each place where a file system is mounted. Raises ValueError when that cannot be done."""
+        folder = spec.environment.get(LOCAL_FOLDER, "")
+        if not spec.mounts:
+            return {}
+        if self.level == "none":
+            raise ValueError(
+                f"{spec.mounts[0]} cannot be mounted: {_NO_NAMESPACES}, so the local AWS has no file systems"
+            )
+        if not Path(folder).is_dir():
+            what = (
+                f"the folder {folder} does not exist"
+                if folder
+                else f"no {LOCAL_FOLDER} says which folder stands for it"
+            )
+            raise ValueError(f"{spec.mounts[0]} cannot be mounted: {what}")
+        return dict.fromkeys(spec.mounts, folder)
 
     def limits(self) -> list[str]:
         """Say what this host cannot enforce."""
@@ -84,8 +105,9 @@ class Sandbox:
         ]
         if self.level != "none":
             return ["/tmp of a function is kept in memory, at most as much as configured.", *always]
-        why = "Mount namespaces are not available here"
+        why = _NO_NAMESPACES.capitalize()
         return [
+            f"{why}: functions with a file system (FileSystemConfigs) do not start.",
             f"{why}: /var/task and /opt are ordinary folders (LAMBDA_TASK_ROOT says where), guarded by permissions only.",
             f"{why}: /tmp is the host's; TMPDIR is a folder of the function's own, but its size is not limited.",
             f"{why}: the rest of the file system is as writable as it is for you.",
@@ -101,6 +123,7 @@ class Sandbox:
         empty.mkdir(parents=True, exist_ok=True)
         for level in LEVELS:
             spec = {"level": level, "root": str(root), "storage": 1, "keep": [], "argv": [], "env": {}, "cwd": "/"}
+            spec |= {"file_systems": {}}
             spec |= dict.fromkeys(("task", "opt", "runtime"), str(empty))
             if shell.run(_launch(host_interpreter(), spec)).code == 0:
                 self.level, self._root = level, root

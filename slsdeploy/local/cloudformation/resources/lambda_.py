@@ -28,6 +28,8 @@ _DEFAULTS: Mapping[str, Any] = {
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
     "DeadLetterConfig": {},
+    "FileSystemConfigs": [],
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
 }
 
 
