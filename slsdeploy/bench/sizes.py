@@ -85,7 +85,7 @@ def notes(sizes: Sequence[Size]) -> list[str]:
     found = [HOW[sizes[0].how]]
     beyond = [f"{size.memory} MB ({size.vcpus:.1f})" for size in sizes if size.vcpus > size.simulated]
     if beyond:
-        found.append(f"this machine has {_processors()} CPUs, fewer than {', '.join(beyond)} would buy on Lambda")
+        found.append(f"*: this machine has {_processors()} CPUs, fewer than {', '.join(beyond)} would buy on Lambda")
     price = f"on demand, {sizes[0].architecture}, {prices.REGION}, as of {prices.DATE}: {prices.PAGE}"
     return [*found, f"prices: {price}; durations are this machine's, rounded up to 1 ms, init included"]
 
