@@ -16,6 +16,7 @@ from rich.table import Table
 from slsdeploy import failure, results, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
+_IMPORTS = 6
 SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
@@ -170,14 +171,24 @@ def benched(result: results.Benched) -> Iterator[RenderableType]:
         table.add_row(label, *(f"{phase[key]:.1f}" for key in ("median_ms", "min_ms", "max_ms")))
     table.add_row("[bold]to the first answer[/]", *(f"[bold]{first[key]:.1f}[/]" for key in ("median", "min", "max")))
     yield table
-    slowest = [f"{package['package']} {package['self_ms']:.0f}" for package in result.imports[:8]]
-    yield f"[dim]imports[/]  {escape(', '.join(slowest))} ms each by itself"
+    yield ""
+    yield _imports(result.imports[:_IMPORTS])
+    if result.sizes:
+        yield ""
+        yield _sizes(result.sizes)
+    yield ""
     yield f"[dim]warm[/]     p50 {warm['p50']:.2f}, p90 {warm['p90']:.2f}, p99 {warm['p99']:.2f} ms [dim]({warm['requests']} requests)[/]"
     yield f"[dim]memory[/]   {size(int(memory['first_answer']))} resident after the first answer, {size(int(memory['peak']))} at most"
-    if result.sizes:
-        yield _sizes(result.sizes)
     yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
     yield f"[dim]waterfall[/] {escape(result.html)}"
+
+
+def _imports(packages: Iterable[Mapping[str, Any]]) -> Table:
+    """Show the costliest imports."""
+    table = _table("import", "itself ms", "with its own imports", right=(1, 2))
+    for package in packages:
+        table.add_row(escape(package["package"]), f"{package['self_ms']:.1f}", f"{package['cumulative_ms']:.1f}")
+    return table
 
 
 def _sizes(rows: Iterable[Mapping[str, Any]]) -> Table:
