@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from slsdeploy import local_cli
+from slsdeploy.options import HERE, Folder, Json, Local, Settings, Stage, Verbose, example
+from slsdeploy.options import open_ui as _ui
+
 if TYPE_CHECKING:
     from slsdeploy.app import Where
     from slsdeploy.tools import Tools
@@ -25,19 +29,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-local_app = typer.Typer(help="Start, stop, show the embedded AWS.", no_args_is_help=True)
-app.add_typer(local_app, name="local")
+app.add_typer(local_cli.app, name="local")
 
-Folder = Annotated[Path, typer.Argument(metavar="DIR", help="the project folder", show_default=False)]
-Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="which stage; default: dev")]
-Local = Annotated[bool, typer.Option("--local", help="on the embedded AWS of this machine")]
-Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
-Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="say more: every resource, every AWS call")]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
-]
-HERE = Path()
 UsageError: Any = typer.BadParameter.__bases__[0]  # wherever this Typer keeps its Click
 
 
@@ -56,11 +49,6 @@ def common(
     ] = False,
 ) -> None:
     """From a trained model to AWS Lambda."""
-
-
-def example(text: str) -> str:
-    """Return what stands at the end of a command's help."""
-    return f"Example: {text}"
 
 
 @app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
@@ -340,43 +328,6 @@ def schema(as_json: Json = False) -> None:
     _ui(as_json).document(config.json_schema())
 
 
-@local_app.command("start", epilog=example("slsdeploy local start --port 4600"))
-def local_start(
-    port: Annotated[
-        int | None, typer.Option(min=1, max=65_535, help="the port of its endpoint; default: a free one")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Start it, if it is not running."""
-    from slsdeploy.local import daemon
-
-    ui = _ui(as_json)
-    with ui.waiting("start the local AWS"):
-        daemon.start(port)
-    ui.show(_local_status())
-
-
-@local_app.command("stop", epilog=example("slsdeploy local stop"))
-def local_stop(as_json: Json = False) -> None:
-    """Stop it, and all that was deployed to it.
-
-    It keeps nothing: the next `up --local` deploys again, from what is built already.
-    """
-    from slsdeploy.local import daemon
-
-    daemon.stop()
-    _ui(as_json).show(_local_status())
-
-
-@local_app.command("status", epilog=example("slsdeploy local status --json"))
-def local_status(as_json: Json = False) -> None:
-    """Say whether it runs, where, and what is in it.
-
-    And what it cannot enforce or does not emulate on this machine.
-    """
-    _ui(as_json).show(_local_status())
-
-
 def _where(folder: Path, stage: str | None, local: bool, settings: list[str] | None) -> Where:
     from slsdeploy.app import Where
 
@@ -389,12 +340,6 @@ def _setting(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise typer.BadParameter(f"{text!r} is not KEY=VALUE", param_hint="--set")
     return key.strip(), value
-
-
-def _ui(as_json: bool, verbose: bool = False) -> Ui:
-    from slsdeploy.ui import Ui
-
-    return Ui(as_json=as_json, verbose=verbose)
 
 
 def _tools(ui: Ui, start_local: bool = True) -> Tools:
@@ -412,11 +357,3 @@ def _tools(ui: Ui, start_local: bool = True) -> Tools:
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
     return Tools(shell=SystemShell(), reporter=ui, connect=connect)
-
-
-def _local_status() -> Any:
-    from slsdeploy.local import daemon
-    from slsdeploy.results import LocalStatus
-
-    found = daemon.status()
-    return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.regions, found.limits)
