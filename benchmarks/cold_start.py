@@ -116,7 +116,7 @@ def floor_settings(bundle: Path, model: str) -> dict[str, Any]:
         for tensor in entry["inputs"]
     }
     file = bundle / entry["root"] / entry["path"]
-    return {"model": str(file), "level": session.get("level"), "entries": session.get("entries", {}), "feed": feed}
+    return {"model": str(file), "level": session.get("level", "all"), "feed": feed}
 
 
 def compile_all(interpreter: Path, folder: Path) -> None:
