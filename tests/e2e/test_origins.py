@@ -217,11 +217,11 @@ def test_a_folder_that_is_not_there_is_said_to_be(tmp_path: Path) -> None:
         if Sandbox(tmp_path / "probe", SystemShell()).level == "none":
             pytest.skip("nothing can be mounted here")
         system = [{"Arn": ARN, "LocalMountPath": "/mnt/models"}]
-        variables = {"Variables": {"SLSDEPLOY_LOCAL_FILE_SYSTEM": "/nonexistent"}}
+        variables = {"Variables": {"SLSDEPLOY_LOCAL_FILE_SYSTEM": str(tmp_path / "none")}}
         lab.create("one", "def handler(*_): pass\n", FileSystemConfigs=system, Environment=variables)
         lab.create("other", "def handler(*_): pass\n", FileSystemConfigs=system)
         messages = [json.loads(lab.invoke(name).payload)["errorMessage"] for name in ("one", "other")]
     assert messages == [
-        "/mnt/models cannot be mounted: the folder /nonexistent does not exist",
+        f"/mnt/models cannot be mounted: the folder {tmp_path / 'none'} does not exist",
         "/mnt/models cannot be mounted: no SLSDEPLOY_LOCAL_FILE_SYSTEM says which folder stands for it",
     ]
