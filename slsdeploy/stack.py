@@ -110,6 +110,8 @@ def _settings(project: Project) -> dict[str, Any]:
     }
     if config.ephemeral_storage != 512:  # Lambda's default
         settings["EphemeralStorage"] = {"Size": config.ephemeral_storage}
+    if config.snap_start:
+        settings["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     return settings
 
 

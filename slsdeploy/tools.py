@@ -42,6 +42,9 @@ class Task(Protocol):
 
     def advance(self, amount: int) -> None: ...
 
+    def describe(self, text: str) -> None:
+        """Say what it is at now, behind its title."""
+
 
 class Reporter(Protocol):
     """Tells the user what is going on, on standard error."""
@@ -72,7 +75,7 @@ class StackEvent:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one invoke answered. Times in milliseconds; `init_ms` is None when the environment was warm."""
+    """What one invoke answered. Times in milliseconds; `init_ms` is for starting or restoring, None when the environment was warm."""
 
     status_code: int
     payload: bytes
@@ -133,7 +136,7 @@ class Cloud(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Every seam in one value, made once in `cli.py`."""
+    """Every seam in one value, made once in `cli/options.py`."""
 
     shell: Shell
     reporter: Reporter

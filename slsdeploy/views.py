@@ -159,6 +159,15 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
         yield f"[dim]·[/] {escape(limit)}"
 
 
+def benched(result: results.Benched) -> Iterator[RenderableType]:
+    """Show the phases of a cold start as a table, then what is warm, and what the memory sizes give."""
+    table = _table("phase", "median ms", "least", "most", right=(1, 2, 3))
+    for phase in result.phases:
+        label = f"  [dim]of it: {phase['label']}[/]" if phase["part_of"] else phase["label"]
+        table.add_row(label, *(f"{phase[key]:.1f}" for key in ("median_ms", "min_ms", "max_ms")))
+    yield table
+
+
 def initialised(result: results.Initialised) -> Iterator[RenderableType]:
     """Show which files were written and what comes next."""
     yield f"[green]✓[/] wrote {escape(', '.join(result.files))} in {escape(result.path)}"
@@ -197,4 +206,5 @@ VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
     results.Downed: downed,
     results.LocalStatus: local_status,
     results.Initialised: initialised,
+    results.Benched: benched,
 }

@@ -153,6 +153,9 @@ class FakeTask:
     def advance(self, amount: int) -> None:
         self.amount += amount
 
+    def describe(self, text: str) -> None:
+        """Nobody looks."""
+
 
 class FakeReporter:
     """Keeps what would have been shown."""

@@ -1,8 +1,9 @@
 """What a function tells of itself: one log line per thing that went wrong, and one line of metrics (EMF) per invocation.
 
-Metrics, by service: ColdStart, ModelLoadTime (ms, once per environment), ModelDownloadTime (ms, for each model that is fetched from S3;
-it is a part of the time to load), InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that
-got no prediction) and BadInputs (those of them that are the caller's mistake).
+Metrics, by service: ColdStart, ModelLoadTime (ms, once per environment; in one that was restored from a snapshot instead RestoreTime, what
+renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load), InferenceTime (ms, per
+run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction) and BadInputs (those of them that are
+the caller's mistake).
 There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
 with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
@@ -27,7 +28,7 @@ class Telemetry:
         self._service = service
         self._logger: Logger | None = None
         self._metrics = Metrics(service)
-        self._load_ms: float | None = None
+        self._start: tuple[str, float] | None = None
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
         self._download_ms: list[float] = []
@@ -48,7 +49,12 @@ class Telemetry:
 
     def loaded(self, seconds: float) -> None:
         """Note how long the models took to load; the first invocation reports it."""
-        self._load_ms = seconds * 1000
+        self._start = ("ModelLoadTime", seconds * 1000)
+
+    def restored(self, seconds: float) -> None:
+        """Note that this is a copy of an environment that loaded its models long ago, and how long renewing it took."""
+        self._start = ("RestoreTime", seconds * 1000)
+        self.initialised(seconds)
 
     def begin(self, context: Any) -> None:
         """Start an invocation: its request id goes into every log line, also those of the user's own Logger."""
@@ -56,10 +62,10 @@ class Telemetry:
         self._metrics.request_id = request_id = getattr(context, "aws_request_id", "")
         if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:
             self.logger.append_keys(function_request_id=request_id)
-        if self._load_ms is not None:
+        if self._start is not None:
             self._metrics.add("ColdStart", 1)
-            self._metrics.add("ModelLoadTime", self._load_ms)
-            self._load_ms = None
+            self._metrics.add(*self._start)
+            self._start = None
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""

@@ -179,7 +179,9 @@ class Config(_Section):
     model_memory: Annotated[int, Field(ge=1, le=10240)] | None = Field(
         None, description="MB that loaded models may take together; default: what `memory` leaves"
     )
-    snap_start: bool = Field(False, description="start from a snapshot of the initialised function (Lambda SnapStart)")
+    snap_start: bool = Field(
+        False, description="start from a snapshot of the initialised function: Lambda SnapStart (docs/snapstart.md)"
+    )
     python: Literal["3.12", "3.13", "3.14"] = Field("3.13", description="the Lambda runtime's Python")
     architecture: Literal["arm64", "x86_64"] = Field("arm64", description="the processor architecture")
     # Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

@@ -188,7 +188,7 @@ class Aws:
             payload=answer["Payload"].read(),
             function_error=answer.get("FunctionError", ""),
             duration_ms=_reported(r"\tDuration: ([\d.]+) ms", report) or took,
-            init_ms=_reported(r"\tInit Duration: ([\d.]+) ms", report),
+            init_ms=_reported(r"\t(?:Init|Restore) Duration: ([\d.]+) ms", report),
             version=answer.get("ExecutedVersion", ""),
         )
 

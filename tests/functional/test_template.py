@@ -45,6 +45,7 @@ PROJECTS = {
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "snap-start": HEAD + "snap_start = true\n",
     "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
     "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
     '[vpc]\nsubnets = ["subnet-0123abcd", "subnet-4567abcd"]\nsecurity_groups = ["sg-89abcdef"]\n'

@@ -94,6 +94,18 @@ def much_environment(root: Path) -> Subject:
     return rules.subject(make_project(root, environment={"SMALL": "1", "WORDS": "x" * 4000}))
 
 
+FILE_SYSTEM = {"arn": "arn:aws:elasticfilesystem:eu-central-1:123456789012:access-point/fsap-0123456789abcdef0"}
+VPC = {"subnets": ["subnet-1"], "security_groups": ["sg-1"]}
+
+
+def snap_start_with_storage(root: Path) -> Subject:
+    return rules.subject(make_project(root, snap_start=True, ephemeral_storage=513))
+
+
+def snap_start_with_file_system(root: Path) -> Subject:
+    return rules.subject(make_project(root, snap_start=True, file_system=FILE_SYSTEM, vpc=VPC))
+
+
 def little_memory(root: Path) -> Subject:
     return enlarged(rules.subject(make_project(root, memory=256)), 100 * 1024**2)
 
@@ -137,6 +149,14 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
+    (
+        "snap-start",
+        "error",
+        snap_start_with_storage,
+        "ephemeral_storage = 513: Lambda takes at most 512",
+        "slsdeploy.toml",
+    ),
+    ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
 
@@ -211,6 +231,14 @@ def test_what_the_triggers_set_counts(tmp_path: Path) -> None:
     (finding,) = rules.run(rules.subject(wired))
     assert (finding.rule, finding.severity) == ("environment-size", "error")
     assert "the largest is WORDS" in finding.hint
+
+
+def test_snap_start_alone_is_fine_and_so_is_what_it_does_not_go_with(tmp_path: Path) -> None:
+    for config in ({"snap_start": True}, {"ephemeral_storage": 513}, {"file_system": FILE_SYSTEM, "vpc": VPC}):
+        assert rules.run(rules.subject(make_project(tmp_path, **config))) == []
+    both = make_project(tmp_path, snap_start=True, ephemeral_storage=1024, file_system=FILE_SYSTEM, vpc=VPC)
+    with pytest.raises(ProjectError, match="2 things are wrong"):
+        rules.enforce(rules.subject(both))
 
 
 def test_errors_are_refused_all_at_once(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ class Sandbox:
         inside = Path("/var/runtime") if fenced else runtime
         temporary = None if fenced else Path(tempfile.mkdtemp(prefix="tmp-", dir=self._state))
         environment = {
-            **_lambda_variables(spec, task, opt, inside, interpreter),
+            **lambda_variables(spec, task, opt, inside, interpreter),
             **({} if temporary is None else {"TMPDIR": str(temporary)}),
             **spec.environment,
             **variables,
@@ -158,25 +158,21 @@ def _program(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpret
     return ["/bin/sh", "-c", f'[ -x "{task}/bootstrap" ] && exec "{task}/bootstrap"; exec "{opt}/bootstrap"']
 
 
-def _lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
+def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
     """Return what Lambda defines for every function of this configuration.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """
     libraries = [f"{_prefix(interpreter)}/lib", "/lib64", "/usr/lib64", f"{runtime}", f"{runtime}/lib"]
     return {
+        **_starting_variables(spec),
         "_HANDLER": spec.handler,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "AWS_DEFAULT_REGION": spec.region,
         "AWS_REGION": spec.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LAMBDA_RUNTIME_DIR": str(runtime),
         "LAMBDA_TASK_ROOT": str(task),
@@ -184,6 +180,22 @@ def _lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, 
         "LD_LIBRARY_PATH": ":".join([*libraries, f"{task}", f"{task}/lib", f"{opt}/lib"]),
         "PATH": f"{interpreter.parent}:/usr/local/bin:/usr/bin:/bin:{opt}/bin",
         "TZ": ":UTC",
+    }
+
+
+def _starting_variables(spec: FunctionSpec) -> dict[str, str]:
+    """Return those that a snapshot could not have: it has no log stream yet, and credentials would run out.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+    """
+    if spec.snap_start:
+        return {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    return {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
     }
 
 

@@ -24,6 +24,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "EphemeralStorage": {"Size": 512},
     "Layers": [],
     "MemorySize": 128,
+    "SnapStart": {"ApplyOn": "None"},
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
     "DeadLetterConfig": {},
