@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_shape, describe, name_inputs, one_of
+from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_sizes, describe, name_inputs, one_of
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.manifest import Tensor
 from slsdeploy_runtime.model import Model
@@ -46,7 +46,10 @@ def read(body: Any, model: Model, tail: Tail | None = None) -> Asked:
         tail.finish()
     name_inputs(arrays, model.inputs, "inputs")
     wanted = _wanted(body, model, is_binary_possible=tail is not None)
-    return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, body.get("id")))
+    request_id = body.get("id")
+    if not isinstance(request_id, str | None):
+        raise mismatch("id", describe(request_id), "a text")
+    return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, request_id))
 
 
 def metadata(model: Model) -> dict[str, Any]:
@@ -75,12 +78,11 @@ def _read_tensor(entry: Any, model: Model, field: str, tail: Tail | None) -> tup
     if entry.get("datatype") != tensor.datatype:
         raise mismatch(f"{field}.datatype", describe(entry.get("datatype")), tensor.datatype)
     shape = _read_shape(entry.get("shape"), f"{field}.shape")
+    check_sizes(shape, tensor, f"{field}.shape")
     array = _read_data(entry, tensor, field, tail)
     if array.size != math.prod(shape):
         raise mismatch(f"{field}.data", f"{array.size} elements", f"{math.prod(shape)}, as shape {list(shape)} says")
-    array = array.reshape(shape)
-    check_shape(array, tensor, f"{field}.shape")
-    return name, array
+    return name, array.reshape(shape)
 
 
 def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail | None) -> Array:
@@ -93,7 +95,7 @@ def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail 
 
 
 def _read_shape(shape: Any, field: str) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
         raise mismatch(field, describe(shape), "a list of sizes")
     return tuple(shape)
 
@@ -124,9 +126,9 @@ def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) 
     return wanted
 
 
-def _answer(model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: Any) -> dict[str, Any]:
+def _answer(model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: str | None) -> dict[str, Any]:
     answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-    if isinstance(request_id, str):
+    if request_id is not None:
         answer["id"] = request_id
     # a user's `predict` may answer with names of its own
     names = [name for name in wanted if name in outputs] or list(outputs)
