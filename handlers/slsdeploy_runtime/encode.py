@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -10,9 +9,6 @@ from typing import Any
 import numpy as np
 
 Array = np.ndarray[Any, Any]
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
-_encode_ascii = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode
 
 
 class NotJson(TypeError):
@@ -39,14 +35,6 @@ def plain(value: Any, where: str = "the answer") -> Any:
             raise NotJson(
                 f"{where} is a {type(value).__name__}, which JSON cannot hold: make it numbers, texts or lists"
             )
-
-
-def to_json(value: Any) -> bytes:
-    """Encode plain values (see `plain`) as UTF-8; where a text is not Unicode (half of a surrogate pair), as ASCII with escapes."""
-    try:
-        return _encode(value).encode()
-    except UnicodeEncodeError:
-        return _encode_ascii(value).encode()
 
 
 def _array(array: Array, where: str) -> Any:
