@@ -23,7 +23,7 @@ Action = Literal["add", "modify", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
+    """A model's input or output: `datatype` as the Open Inference Protocol (or slsdeploy_runtime/structures.py) names it; -1: any size."""
 
     name: str
     datatype: str

@@ -67,7 +67,9 @@ def _inflate(body: bytes, bits: int) -> bytes:
         body = stream.unconsumed_tail
         size += len(part)
         if size > most:
-            raise TooLarge(f"the body unpacks to more than {most} bytes", field="body", expected=f"{most} bytes at most")
+            raise TooLarge(
+                f"the body unpacks to more than {most} bytes", field="body", expected=f"{most} bytes at most"
+            )
         parts.append(part)
         if not body:
             parts.append(stream.flush())

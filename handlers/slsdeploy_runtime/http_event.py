@@ -16,13 +16,14 @@ HTML = "text/html; charset=utf-8"
 
 
 class Call(NamedTuple):
-    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body."""
+    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body; whether AWS checked its signature."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     query: str
     body: bytes
+    is_signed: bool = False
 
 
 class Reply(NamedTuple):
@@ -49,7 +50,7 @@ def read(event: Mapping[str, Any]) -> Call:
             method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
         else:
             method, path, query = event["httpMethod"], event["path"], _query(event)
-        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event))
+        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), "authorizer" in context)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"
         raise mismatch("event", found, "an event of a Function URL, API Gateway or a load balancer") from error

@@ -11,7 +11,7 @@ import numpy as np
 
 from slsdeploy_runtime.decode import DTYPES, Array
 from slsdeploy_runtime.formats import Session
-from slsdeploy_runtime.manifest import ModelEntry, Tensor
+from slsdeploy_runtime.manifest import ModelEntry, Tensor, is_structured
 from slsdeploy_runtime.watch import Watch
 
 # a leading dimension with one of these in its name runs along one record, not over records
@@ -31,7 +31,7 @@ class Model:
 
     def __init__(self, entry: ModelEntry, session: Session) -> None:
         for tensor in (*entry.inputs, *entry.outputs):
-            if tensor.datatype not in DTYPES:
+            if tensor.datatype not in DTYPES and (tensor in entry.inputs or not is_structured(tensor.datatype)):
                 raise ModelError(f"model {entry.name!r}: {tensor.name} has datatype {tensor.datatype}, not served")
         self.name = entry.name
         self.version = entry.version

@@ -11,12 +11,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_sizes, describe, name_inputs, one_of
+from slsdeploy_runtime.decode import DATATYPES, DTYPES, Array, as_array, check_sizes, describe, name_inputs, one_of
 from slsdeploy_runtime.encode import plain
-from slsdeploy_runtime.manifest import Tensor
+from slsdeploy_runtime.manifest import Tensor, is_structured
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.oip_binary import Tail, pack, unpack
 from slsdeploy_runtime.request import mismatch
+
+# Triton's extensions whose data or answers would be others: https://github.com/triton-inference-server/server/tree/main/docs/protocol
+_NOT_SERVED = ("shared_memory_region", "classification")
 
 
 class Asked(NamedTuple):
@@ -59,8 +62,34 @@ def metadata(model: Model) -> dict[str, Any]:
         "versions": [model.version],
         "platform": model.platform,
         "inputs": [_describe_tensor(tensor) for tensor in model.inputs],
-        "outputs": [_describe_tensor(tensor) for tensor in model.outputs],
+        "outputs": [_describe_tensor(tensor) for tensor in outputs_of(model)],
     }
+
+
+def outputs_of(model: Model) -> list[Tensor]:
+    """Return the model's outputs as the protocol has them: tensors, which a list of maps becomes two of."""
+    found: list[Tensor] = []
+    for tensor in model.outputs:
+        if is_structured(tensor.datatype):
+            from slsdeploy_runtime import structures  # only for a model that has such an output
+
+            found += structures.tensors(tensor)
+        else:
+            found.append(tensor)
+    return found
+
+
+def _flattened(model: Model, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the outputs as arrays of numbers and texts."""
+    structured = [tensor for tensor in model.outputs if is_structured(tensor.datatype) and tensor.name in outputs]
+    if not structured:
+        return outputs
+    from slsdeploy_runtime import structures
+
+    found = dict(outputs)
+    for tensor in structured:
+        found |= structures.flattened(tensor, found.pop(tensor.name), DTYPES)
+    return found
 
 
 def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
@@ -87,6 +116,7 @@ def _read_tensor(entry: Any, model: Model, field: str, tail: Tail | None) -> tup
 
 def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail | None) -> Array:
     parameters = _parameters(entry, field)
+    _refuse(parameters, f"{field}.parameters", _NOT_SERVED)
     if tail is not None and "binary_data_size" in parameters:
         return unpack(tail.take(parameters["binary_data_size"], field), tensor, field)
     if "data" not in entry:
@@ -107,12 +137,21 @@ def _parameters(entry: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return parameters
 
 
+def _refuse(parameters: Mapping[str, Any], field: str, names: Sequence[str]) -> None:
+    """Refuse what would change the answer and is not done here; parameters that nobody knows are allowed by the protocol."""
+    for name in names:
+        if name in parameters:
+            raise mismatch(
+                f"{field}.{name}", "an extension that this server does not have", "one of those that GET /v2 lists"
+            )
+
+
 def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) -> dict[str, bool]:
     """Return the outputs that the caller asks for, and whether as raw bytes; all of them when it does not say."""
-    known = [tensor.name for tensor in model.outputs]
+    known = [tensor.name for tensor in outputs_of(model)]
     is_binary = is_binary_possible and _parameters(body, "body").get("binary_data_output") is True
     outputs = body.get("outputs")
-    if not outputs:
+    if outputs is None or outputs == []:
         return dict.fromkeys(known, is_binary)
     if not isinstance(outputs, Sequence) or isinstance(outputs, str):
         raise mismatch("outputs", describe(outputs), "a list of {name}")
@@ -121,15 +160,19 @@ def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) 
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if name not in known:
             raise mismatch(f"outputs[{index}].name", describe(name), one_of(known))
-        asked = _parameters(entry, f"outputs[{index}]").get("binary_data", is_binary)
-        wanted[name] = is_binary_possible and asked is True
+        parameters = _parameters(entry, f"outputs[{index}]")
+        _refuse(parameters, f"outputs[{index}].parameters", _NOT_SERVED)
+        wanted[name] = is_binary_possible and parameters.get("binary_data", is_binary) is True
     return wanted
 
 
-def _answer(model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: str | None) -> dict[str, Any]:
+def _answer(
+    model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: str | None
+) -> dict[str, Any]:
     answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
     if request_id is not None:
         answer["id"] = request_id
+    outputs = _flattened(model, outputs)
     # a user's `predict` may answer with names of its own
     names = [name for name in wanted if name in outputs] or list(outputs)
     answer["outputs"] = [_write_tensor(name, np.asarray(outputs[name]), wanted.get(name, False)) for name in names]

@@ -11,7 +11,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
-from slsdeploy_runtime.http_event import JSON, Call, Reply
+from slsdeploy_runtime.http_event import HTML, JSON, Call, Reply
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
@@ -139,7 +139,23 @@ def _predict(service: Service, asked: Asked) -> Reply:
 def _openapi(service: Service, asked: Asked) -> Reply:
     from slsdeploy_runtime import openapi
 
-    return _json(200, openapi.document(service.name, list(service.models.values())))
+    return _json(200, openapi.document(service.name, list(service.models.values()), service.handler))
+
+
+def _index(service: Service, asked: Asked) -> Reply:
+    """Say what there is; a browser, which says that it wants HTML, is sent to the page beside it (there may be a stage in front)."""
+    listed = {"name": service.name, "models": list(service.models), "routes": _routes()}
+    if "text/html" in asked.call.headers.get("accept", ""):
+        return Reply(302, to_json(listed), headers=(("location", "docs"),))
+    return _json(200, listed)
+
+
+def _docs(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import docs_page
+
+    page = docs_page.render(service, is_signed=asked.call.is_signed)
+    headers = (("content-security-policy", docs_page.POLICY), ("cache-control", "no-cache"))
+    return Reply(200, page, HTML, headers)
 
 
 Route = Callable[[Service, Asked], Reply]
@@ -156,7 +172,15 @@ ROUTES: tuple[tuple[str, Mapping[str, Route]], ...] = (
     ("/v2/health/ready", {"GET": _ready}),
     ("/v2", {"GET": _server}),
     ("/openapi.json", {"GET": _openapi}),
+    ("/docs", {"GET": _docs}),
+    ("/", {"GET": _index}),
 )
+
+
+def _routes() -> list[str]:
+    return [f"{method} {path}" for path, functions in ROUTES for method in functions]
+
+
 _TABLE = [(path.strip("/").split("/"), functions) for path, functions in ROUTES]
 
 
@@ -172,8 +196,7 @@ def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
             if function is None:
                 raise _no_such_method(method, path, functions)
             return function, {want[1:-1]: got for want, got in pairs if want[:1] == "{"}
-    known = ", ".join(f"{next(iter(functions))} {path}" for path, functions in ROUTES)
-    raise Refused(404, f"there is no {path}; there is {known}")
+    raise Refused(404, f"there is no {path}; there is {', '.join(_routes())}")
 
 
 def _no_such_method(method: str, path: str, functions: Mapping[str, Route]) -> Refused:

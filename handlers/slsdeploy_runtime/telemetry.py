@@ -32,7 +32,9 @@ class Telemetry:
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
         self.caller_id = ""
-        self._runs: tuple[float, float, float] | None = None  # when the first began and the last ended, how long they took together
+        self._runs: tuple[float, float, float] | None = (
+            None  # when the first began and the last ended, how long they took together
+        )
         self._download_ms: list[float] = []
 
     @property
@@ -90,7 +92,10 @@ class Telemetry:
         return f"{init}{phases}, {total}"
 
     def _keys(self) -> dict[str, str]:
-        return {"function_request_id": self._metrics.request_id, **({"request_id": self.caller_id} if self.caller_id else {})}
+        return {
+            "function_request_id": self._metrics.request_id,
+            **({"request_id": self.caller_id} if self.caller_id else {}),
+        }
 
     def _renew_keys(self) -> None:
         if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:

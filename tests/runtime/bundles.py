@@ -123,3 +123,46 @@ def _values(tensors: Tensors) -> list[Any]:
 
 def _entries(tensors: Tensors) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": kind, "shape": list(shape)} for name, (kind, shape) in tensors.items()]
+
+
+def zipmap(keys: Sequence[int] | Sequence[str] = (0, 1)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """label = the larger of x's columns, probabilities = x as a list of maps: what scikit-learn's export makes."""
+    texts = isinstance(keys[0], str)
+    attribute = {"classlabels_strings" if texts else "classlabels_int64s": list(keys)}
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["label"], axis=1, keepdims=0),
+        helper.make_node("ZipMap", ["x"], ["probabilities"], domain="ai.onnx.ml", **attribute),
+    ]
+    inner = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    kind = helper.make_map_type_proto(TensorProto.STRING if texts else TensorProto.INT64, inner)
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+        helper.make_value_info("probabilities", helper.make_sequence_type_proto(kind)),
+    ]
+    return _listed(
+        "zipmap",
+        nodes,
+        outputs,
+        {"label": ("INT64", (-1,)), "probabilities": (f"MAP<{'BYTES' if texts else 'INT64'},FP32>", (-1,))},
+    )
+
+
+def split(even: bool = True) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """parts = a list of x's rows; or of its first row and all others."""
+    given = ["x"] if even else ["x", "sizes"]
+    nodes = [
+        helper.make_node("Constant", [], ["sizes"], value=helper.make_tensor("c", TensorProto.INT64, [2], [1, 2])),
+        helper.make_node("SplitToSequence", given, ["parts"], axis=0),
+    ]
+    inner = helper.make_tensor_type_proto(TensorProto.FLOAT, [None, 2])
+    outputs = [helper.make_value_info("parts", helper.make_sequence_type_proto(inner))]
+    return _listed("split", nodes if not even else nodes[1:], outputs, {"parts": ("TENSOR<FP32>", (-1,))})
+
+
+def _listed(
+    name: str, nodes: Sequence[Any], outputs: Sequence[Any], signature: Tensors
+) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    inputs: Tensors = {"x": ("FP32", (-1, 2))}
+    graph = helper.make_graph(nodes, name, _values(inputs), outputs)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9), inputs, signature
