@@ -119,8 +119,9 @@ def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail 
     _refuse(parameters, f"{field}.parameters", _NOT_SERVED)
     if tail is not None and "binary_data_size" in parameters:
         return unpack(tail.take(parameters["binary_data_size"], field), tensor, field)
-    if "data" not in entry:
-        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
+    if not isinstance(entry.get("data"), list):
+        found = describe(entry["data"]) if "data" in entry else "nothing"
+        raise mismatch(f"{field}.data", found, f"a list of {tensor.datatype}")
     return as_array(entry["data"], tensor, f"{field}.data")
 
 

@@ -81,8 +81,8 @@ _PARAMETERS: Schema = {
     "RequestId": {
         "name": "x-request-id",
         "in": "header",
-        "description": "comes back in the answer, and is in every line of the log",
-        "schema": {"type": "string", "maxLength": 128},
+        "description": "comes back in the answer, and is in every line of the log; Lambda's own does for one of over 128 characters",
+        "schema": _TEXT,
     },
     "JsonLength": {
         "name": oip_binary.HEADER,

@@ -45,12 +45,16 @@ def element(datatype: str, *, is_answer: bool = False) -> Schema:
     if dtype.kind == "O":
         return {"type": "string"}
     if dtype.kind in "iu":
-        limits = np.iinfo(dtype)
-        return {"type": "integer", "minimum": int(limits.min), "maximum": int(limits.max)}
+        whole = np.iinfo(dtype)
+        return {"type": "integer", "minimum": int(whole.min), "maximum": int(whole.max)}
     if is_answer:
         return {"type": ["number", "null"]}
-    most = float(np.finfo(dtype).max)
-    return {"type": "number", "minimum": -most, "maximum": most}
+    limits = np.finfo(dtype)
+    most = float(limits.max)
+    if dtype.itemsize == 8:
+        return {"type": "number", "minimum": -most, "maximum": most}
+    past = most + float(np.spacing(limits.max)) / 2  # what lies between the two is rounded down
+    return {"type": "number", "exclusiveMinimum": -past, "exclusiveMaximum": past}
 
 
 def nested(tensor: Tensor, skip: int = 0, *, is_answer: bool = False) -> Schema:
@@ -135,6 +139,7 @@ def _entry(tensor: Tensor) -> Schema:
             "data": {
                 "description": "flat, or nested as its shape",
                 "type": "array",
+                "minItems": 1,
                 "items": {"anyOf": [element(tensor.datatype), {"type": "array"}]},
             },
         },

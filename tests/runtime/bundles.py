@@ -12,7 +12,15 @@ from onnx import TensorProto, helper
 
 FORMAT = "slsdeploy_runtime.formats.onnx"
 DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
-TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING, "UINT8": TensorProto.UINT8}
+TYPES = {
+    "BOOL": TensorProto.BOOL,
+    **{f"INT{bits}": getattr(TensorProto, f"INT{bits}") for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": getattr(TensorProto, f"UINT{bits}") for bits in (8, 16, 32, 64)},
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
 
 Shape = Sequence[int]
 Tensors = Mapping[str, tuple[str, Shape]]

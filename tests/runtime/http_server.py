@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
 from typing import Any
 
 from slsdeploy.local.functions.url_event import HttpRequest, Site, make_event, read_response
@@ -16,15 +16,19 @@ from slsdeploy.local.functions.url_event import HttpRequest, Site, make_event, r
 def listening(function: Any) -> Iterator[str]:
     """Serve a function (see `conftest.Function`) on a free port of loopback; return its URL."""
 
+    one_at_a_time = Lock()
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # headers and body in one packet
 
         def answer(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
             path, _, query = self.path.partition("?")
             asked = HttpRequest(self.command, path, query, list(self.headers.items()), body, "127.0.0.1")
             event = json.loads(json.dumps(make_event(asked, Site("local", "us-east-1", 0), None)))
-            reply = read_response(json.dumps(function(event), ensure_ascii=False).encode())
+            with one_at_a_time:  # as an execution environment has them
+                reply = read_response(json.dumps(function(event), ensure_ascii=False).encode())
             self.send_response(reply.status)
             for name, value in reply.headers:
                 self.send_header(name, value)
@@ -40,7 +44,7 @@ def listening(function: Any) -> Iterator[str]:
         def log_message(self, format: str, *args: Any) -> None:
             """Say nothing."""
 
-    server = HTTPServer(("127.0.0.1", 0), Handler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
