@@ -133,7 +133,9 @@ def _predict(models: Sequence[Model], handler: Handler) -> Schema:
         request = {_JSON: {"schema": _ANY}, "*/*": {"schema": _ANY}}
     if handler.predict is not None or handler.postprocess is not None:
         answer = _ANY
-    return _post("Predict", request, {_JSON: {"schema": answer}}, "Error")
+    operation = _post("Predict", request, {_JSON: {"schema": answer}}, "Error")
+    operation["requestBody"]["required"] = handler.preprocess is None
+    return operation
 
 
 def _forms(model: Model, models: Sequence[Model]) -> list[Schema]:

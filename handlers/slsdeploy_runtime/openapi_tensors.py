@@ -53,7 +53,7 @@ def element(datatype: str, *, is_answer: bool = False) -> Schema:
     most = float(limits.max)
     if dtype.itemsize == 8:
         return {"type": "number", "minimum": -most, "maximum": most}
-    past = most + float(np.spacing(limits.max)) / 2  # what lies between the two is rounded down
+    past = most + 2.0 ** (limits.maxexp - limits.nmant - 2)  # half a step: what lies between is rounded down
     return {"type": "number", "exclusiveMinimum": -past, "exclusiveMaximum": past}
 
 
@@ -92,11 +92,17 @@ def named(tensors: Sequence[Tensor], *, is_answer: bool = False) -> Schema:
 
 def row(tensors: Sequence[Tensor], *, is_answer: bool = False) -> Schema:
     """Describe one row: an object with every tensor, or for a single one its value."""
-    columns = {tensor.name: nested(tensor, 1, is_answer=is_answer) for tensor in tensors}
+    columns = {tensor.name: _column(tensor, is_answer) for tensor in tensors}
     whole: Schema = {"type": "object", "required": list(columns), "properties": columns}
     if is_answer:
         return next(iter(columns.values())) if len(columns) == 1 else whole
     return {**whole, "additionalProperties": False}
+
+
+def _column(tensor: Tensor, is_answer: bool) -> Schema:
+    """Describe what a row has of a tensor; of a table's column (one value a row) a caller may give the value itself."""
+    schema = nested(tensor, 1, is_answer=is_answer)
+    return {"anyOf": [schema, schema["items"]]} if tensor.shape[1:] == (1,) and not is_answer else schema
 
 
 def rows(tensors: Sequence[Tensor]) -> Schema:
@@ -104,7 +110,7 @@ def rows(tensors: Sequence[Tensor]) -> Schema:
     forms = [row(tensors)]
     for tensor in tensors if len(tensors) == 1 else ():
         forms.append(nested(tensor, 1))
-        if tensor.shape[1:] == (1,):  # a table's column: a row may give the value itself
+        if tensor.shape[1:] == (1,):
             forms.append(element(tensor.datatype))
     return {"anyOf": [{"type": "array", "minItems": 1, "items": form} for form in forms]}
 

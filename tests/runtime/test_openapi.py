@@ -89,6 +89,8 @@ BODIES: list[tuple[str, list[int], str, Any]] = [
     ("INT8", [2, 3], "/v2/models/same/infer", {**infer("INT8", [2, 3], [1, 2, 3, 4, 5, 6]), "id": 5}),
     ("BYTES", [-1, 1], "/predict", {"instances": ["a", "b"]}),
     ("BYTES", [-1, 1], "/predict", {"instances": [["a"], ["b"]]}),
+    ("BYTES", [-1, 1], "/predict", {"instances": [{"in": "a"}, {"in": "b"}]}),
+    ("BYTES", [-1, 1], "/predict", {"instances": [{"in": ["a"]}]}),
     ("BYTES", [-1, 1], "/predict", {"instances": [1]}),
     ("UINT64", [1], "/predict", {"inputs": {"in": [2**64 - 1]}}),
     ("UINT64", [1], "/predict", {"inputs": {"in": [2**64]}}),

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -25,6 +25,15 @@ class Trigger:
     auth: Literal["iam", "none"] = option(
         "iam", "who may call it: signed requests of those who are allowed to, or anybody"
     )
+    cors: Mapping[str, Any] | None = option(
+        None,
+        "which web pages may call it: { allow_origins, allow_methods, allow_headers, expose_headers, max_age, allow_credentials }",
+        schema="slsdeploy_runtime.cors",
+    )
+
+    def __post_init__(self) -> None:
+        if self.cors is not None:
+            import_module("slsdeploy_runtime.cors").check(self.cors)
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
@@ -44,8 +53,9 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     the URL only): https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     """
     auth = "AWS_IAM" if trigger.auth == "iam" else "NONE"
+    cors = {} if trigger.cors is None else {"Cors": import_module("slsdeploy_runtime.cors").to_aws(trigger.cors)}
     return Wiring(
-        properties={"FunctionUrlConfig": {"AuthType": auth}},
+        properties={"FunctionUrlConfig": {"AuthType": auth, **cors}},
         outputs={"Url": {"Fn::GetAtt": [f"{site.function}Url", "FunctionUrl"]}},
     )
 
