@@ -132,10 +132,11 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """The user's module: its dotted name and its file."""
+    """The user's module: its dotted name and its file; with `app`, what answers is that ASGI application in it."""
 
     module: str
     path: Path
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)

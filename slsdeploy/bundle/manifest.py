@@ -25,7 +25,7 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
         "model_memory": project.config.model_memory,
         "snap_start": project.config.snap_start,
         "models": [_model(model, info, place) for model, info in pairs],
-        "handler": project.handler.module if project.handler else None,
+        "handler": _handler(project),
         "events": [
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
             _DIRECT,
@@ -33,6 +33,12 @@ def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) 
         "secrets": {variable: _secret(source) for variable, source in project.config.secrets.items()},
     }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _handler(project: Project) -> str | None:
+    if project.handler is None:
+        return None
+    return f"{project.handler.module}:{project.handler.app}" if project.handler.app else project.handler.module
 
 
 def _secret(source: str) -> dict[str, str]:

@@ -63,6 +63,7 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
+    application: str = "",
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -70,7 +71,7 @@ def write(
 ) -> Path:
     """Write a bundle as the build lays it out (models in a layer); return its task folder.
 
-    `handler` is the module's text, `settings` are further keys of each model's entry, `more` those of the manifest.
+    `handler` is the module's text, `application` the ASGI application in it, `settings` are further keys of each model's entry, `more` those of the manifest.
     """
     settings = settings or {}
     task, opt = root / "task", root / "opt"
@@ -93,7 +94,7 @@ def write(
         "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else "handler",
+        "handler": None if handler is None else f"handler:{application}" if application else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
         "model_memory": None,

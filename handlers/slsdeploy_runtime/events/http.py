@@ -61,7 +61,10 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
 
 
 def start(service: Any, source: Source) -> None:
-    """Import the routes while the environment initialises."""
+    """Import the routes, or start the project's own application, while the environment initialises."""
+    if service.handler.app is not None:
+        import_module("slsdeploy_runtime.asgi").start(service)
+        return
     import_module("slsdeploy_runtime.routes")
 
 
@@ -75,6 +78,10 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer in the form that the event's sender wants."""
+    if service.handler.app is not None:
+        from slsdeploy_runtime import asgi
+
+        return asgi.handle(event, context, service)
     from slsdeploy_runtime import http_event, routes
     from slsdeploy_runtime.request import BadInput
 
