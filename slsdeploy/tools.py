@@ -136,7 +136,7 @@ class Cloud(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Every seam in one value, made once in `cli.py`."""
+    """Every seam in one value, made once in `cli/options.py`."""
 
     shell: Shell
     reporter: Reporter

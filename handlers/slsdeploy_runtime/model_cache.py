@@ -106,12 +106,26 @@ def _make_room(shelf: Path, wanted: int, watch: Watch) -> None:
     _sweep(shelf)
     if _free(shelf) >= wanted:
         return
-    for folder in sorted((each for each in shelf.iterdir() if _is_idle(each)), key=lambda each: each.stat().st_mtime):
+    idle = sorted((each for each in shelf.iterdir() if _is_idle(each)), key=lambda each: each.stat().st_mtime)
+    if _free(shelf) + sum(_size(folder) for folder in idle) < wanted:
+        raise NoRoom(f"{_free(shelf):,} bytes are free")  # nothing is removed in vain
+    for folder in idle:
         watch.warning("no room in /tmp: a model that was not used for longest is removed", folder=str(folder))
         _discard(folder)
         if _free(shelf) >= wanted:
             return
     raise NoRoom(f"{_free(shelf):,} bytes are free")
+
+
+def enough(size: int) -> int:
+    """Return how many MB of /tmp there would have to be for a model of so many bytes, beside what is there."""
+    found = os.statvfs(root())
+    taken = (found.f_blocks - found.f_bavail) * found.f_frsize
+    return min(max(512, (taken + size) * 11 // 10 // 1024**2 + 1), 10240)
+
+
+def _size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _free(shelf: Path) -> int:

@@ -72,16 +72,13 @@ def _from_s3(entry: ModelEntry, sources: Mapping[str, Source], watch: Watch, sec
             retries = s3_download.download(entry.name, pairs, watch, seconds)
             folder = model_cache.keep(entry.digest, draft, wanted, watch)
     except (s3_download.DiskFull, model_cache.NoRoom) as error:
-        raise FetchError(f"model {entry.name!r} needs {size:,} bytes of /tmp: {error}; {_larger(size)}") from error
+        more = f"set ephemeral_storage to {model_cache.enough(size)} or more in slsdeploy.toml"
+        raise FetchError(f"model {entry.name!r} needs {size:,} bytes of /tmp: {error}; {more}") from error
     took = perf_counter() - began
     watch.downloaded(took)
     speed = round(size / took / 1e6, 1)
     watch.note("model downloaded", model=entry.name, seconds=round(took, 3), mb_per_second=speed, retries=retries)
     return folder / main
-
-
-def _larger(size: int) -> str:
-    return f"set ephemeral_storage to {min(max(512, size * 5 // 4 // 1024**2 + 64), 10240)} or more in slsdeploy.toml"
 
 
 def _on_file_system(entry: ModelEntry, files: Sequence[Mapping[str, Any]]) -> Path:

@@ -1,4 +1,4 @@
-"""The commands of `slsdeploy local`: the embedded AWS as a process of its own. Everything heavy is imported inside."""
+"""Commands of the embedded AWS."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from typing import Annotated, Any
 
 import typer
 
-from slsdeploy.options import Json, example, open_ui
+from slsdeploy.cli.options import Json, app, example, make_ui
 
-app = typer.Typer(help="Start, stop, show the embedded AWS.", no_args_is_help=True)
+local_app = typer.Typer(help="Start, stop, show the embedded AWS.", no_args_is_help=True)
+app.add_typer(local_app, name="local")
 
 
-@app.command("start", epilog=example("slsdeploy local start --port 4600"))
+@local_app.command("start", epilog=example("slsdeploy local start --port 4600"))
 def local_start(
     port: Annotated[
         int | None, typer.Option(min=1, max=65_535, help="the port of its endpoint; default: a free one")
@@ -21,13 +22,13 @@ def local_start(
     """Start it, if it is not running."""
     from slsdeploy.local import daemon
 
-    ui = open_ui(as_json)
+    ui = make_ui(as_json)
     with ui.waiting("start the local AWS"):
         daemon.start(port)
     ui.show(_local_status())
 
 
-@app.command("stop", epilog=example("slsdeploy local stop"))
+@local_app.command("stop", epilog=example("slsdeploy local stop"))
 def local_stop(as_json: Json = False) -> None:
     """Stop it, and all that was deployed to it.
 
@@ -36,16 +37,16 @@ def local_stop(as_json: Json = False) -> None:
     from slsdeploy.local import daemon
 
     daemon.stop()
-    open_ui(as_json).show(_local_status())
+    make_ui(as_json).show(_local_status())
 
 
-@app.command("status", epilog=example("slsdeploy local status --json"))
+@local_app.command("status", epilog=example("slsdeploy local status --json"))
 def local_status(as_json: Json = False) -> None:
     """Say whether it runs, where, and what is in it.
 
     And what it cannot enforce or does not emulate on this machine.
     """
-    open_ui(as_json).show(_local_status())
+    make_ui(as_json).show(_local_status())
 
 
 def _local_status() -> Any:
