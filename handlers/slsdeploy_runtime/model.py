@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slsdeploy_runtime import phases
 from slsdeploy_runtime.decode import DTYPES, Array
 from slsdeploy_runtime.formats import Session
 from slsdeploy_runtime.manifest import ModelEntry, Tensor
@@ -65,6 +66,7 @@ def load(entry: ModelEntry, threads: int, watch: Watch | None = None) -> Model:
         from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
 
         path = remote.fetch(entry, watch)
+        phases.mark("fetch")
     session = import_module(entry.format).load(path, threads)
     model = _loaded[entry.name] = Model(entry, session)
     return model
