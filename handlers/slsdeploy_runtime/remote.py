@@ -1,7 +1,8 @@
 """A model that does not ship with the function -> its file, here and whole: fetched from S3 into /tmp, or found on the file system.
 
 What is fetched lies in a folder of its own, named after the model's digest, for whoever comes next in this execution environment. It gets
-that name only when all of it is there and is what was pinned; what is found there later is hashed once per process.
+that name only when all of it is there and is what was pinned; what is found there later is hashed once per process, which takes 270 ms for
+100 MB on a processor without SHA instructions (2026-11-21).
 When /tmp is short, what was not used for longest goes; nothing but our own folder is ever removed.
 """
 
