@@ -96,7 +96,7 @@ def versions(opt: Path) -> list[str]:
 
 def usual_packages(interpreter: Path, opt: Path) -> Path:
     """Install what the usual functions need as pip does: everything, and no bytecode. Once per set of versions; return the folder."""
-    wanted = [*versions(opt), "fastapi"]
+    wanted = [*versions(opt), "fastapi", "mangum"]
     key = hashlib.sha256(" ".join([str(interpreter), *wanted]).encode()).hexdigest()[:16]
     folder = cache_dir() / "benchmarks" / f"usual-{key}"
     if not folder.is_dir():
@@ -116,7 +116,7 @@ def floor_settings(bundle: Path, model: str) -> dict[str, Any]:
         for tensor in entry["inputs"]
     }
     file = bundle / entry["root"] / entry["path"]
-    return {"model": str(file), "level": session.get("level"), "entries": session.get("entries", {}), "feed": feed}
+    return {"model": str(file), "level": session.get("level", "all"), "feed": feed}
 
 
 def compile_all(interpreter: Path, folder: Path) -> None:

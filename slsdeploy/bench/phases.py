@@ -75,7 +75,7 @@ def durations(trial: Trial) -> dict[str, float]:
     return took
 
 
-def phases(trials: Sequence[Trial], weights: Sequence[float] = ()) -> list[Phase]:
+def make_phases(trials: Sequence[Trial], weights: Sequence[float] = ()) -> list[Phase]:
     """Return the phases of at least one trial; `weights` are the times it took to read the model's files."""
     each = [durations(trial) for trial in trials]
     found: list[Phase] = []
