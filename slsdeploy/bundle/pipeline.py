@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -36,7 +37,7 @@ from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Tools
+from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
@@ -73,20 +74,36 @@ def build(project: Project, tools: Tools) -> Bundle:
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
-    try:
+    with _disk_is_ours(project):
         project = origins.settle(project, tools)
         inputs = gather(project, lambda: resolution.settle(project, tools))
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    for note in bundle.notes:
+        tools.reporter.note(note)
+    return bundle
+
+
+def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
+    """Return the project with its models that live in S3 pinned and here (see `origins.settle`).
+
+    Raises ToolError when the disk is full or may not be written to, too.
+    """
+    with _disk_is_ours(project):
+        return origins.settle(project, tools, cloud)
+
+
+@contextmanager
+def _disk_is_ours(project: Project) -> Iterator[None]:
+    """Turn what is wrong with the disk into an error that says where we write."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK:
             raise
         hint = f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)"
         raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error
-    for note in bundle.notes:
-        tools.reporter.note(note)
-    return bundle
 
 
 def last(project: Project) -> Bundle | None:
