@@ -59,7 +59,7 @@ _loaded: dict[str, Model] = {}
 
 def load(entry: ModelEntry, threads: int) -> Model:
     """Load a model with its format's module and keep it."""
-    session = import_module(entry.format).load(entry.path, threads)
+    session = import_module(entry.format).load(entry.path, threads, entry.session)
     model = _loaded[entry.name] = Model(entry, session)
     return model
 

@@ -1,4 +1,5 @@
-"""A lock file: what was resolved, with hashes, one section for each target; used again until the requirements change.
+"""A lock file: what was resolved, with hashes, one section for each target, used again until the requirements change. What else is
+kept in it, others read and write here.
 
 It names no index: whoever builds takes the same files from the index that is configured there.
 """
@@ -6,16 +7,18 @@ It names no index: whoever builds takes the same files from the index that is co
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from slsdeploy import assets
+from slsdeploy.bundle import toml
 from slsdeploy.errors import ProjectError
 
 FILE = "slsdeploy.lock"
 _VERSION = 1
+T = TypeVar("T")
 _HEADER = "# What slsdeploy resolved the requirements to, for each target. Commit it. Deleted, it is resolved anew.\n"
 
 
@@ -48,13 +51,17 @@ def read(folder: Path) -> tuple[Section, ...]:
 
     Raises ProjectError when the file is damaged, as by a merge.
     """
-    path = folder / FILE
+    return read_tables(folder, "target", _section)
+
+
+def read_tables(folder: Path, name: str, understand: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """Return the lock file's tables of that name, as `understand` makes them of each. Raises ProjectError as `read` does."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
         if document["version"] != _VERSION:
             hint = "use the slsdeploy that wrote it, or delete it to resolve anew"
             raise ProjectError(f"{FILE} has version {document['version']}, this slsdeploy reads {_VERSION}", hint, FILE)
-        return tuple(_section(table) for table in document.get("target", ()))
+        return tuple(understand(table) for table in document.get(name, ()))
     except FileNotFoundError:
         return ()
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
@@ -70,8 +77,17 @@ def write(folder: Path, section: Section) -> None:
     """Put a section into the lock file, in place of the one of its target."""
     others = [item for item in read(folder) if (item.python, item.platform) != (section.python, section.platform)]
     sections = sorted([*others, section], key=lambda item: (item.python, item.platform))
-    text = f"{_HEADER}version = {_VERSION}\n" + "".join(_toml(item) for item in sections)
-    assets.write_atomically(folder / FILE, text.encode())
+    put(folder, "target", [_section_table(item) for item in sections])
+
+
+def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
+    """Put an array of tables into the lock file in place of the one of that name, and leave everything else in it as it is."""
+    path = folder / FILE
+    before = tomllib.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    others = {key: value for key, value in before.items() if key not in ("version", name)}
+    arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != "target", item[0]))
+    document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
+    assets.write_atomically(path, f"{_HEADER}{toml.dump(document)}".encode())
 
 
 def parse(text: str) -> tuple[Package, ...]:
@@ -95,21 +111,7 @@ def _section(table: Mapping[str, Any]) -> Section:
     return Section(table["python"], table["platform"], table["requirements"], packages)
 
 
-def _toml(section: Section) -> str:
-    lines = [
-        "\n[[target]]\n",
-        f'python = "{section.python}"\n',
-        f'platform = "{section.platform}"\n',
-        f'requirements = "{section.requirements}"\n',
-    ]
-    for package in section.packages:
-        lines += ["\n[[target.package]]\n", f"requirement = {_string(package.requirement)}\n", "hashes = [\n"]
-        lines += [*(f'  "{item}",\n' for item in package.hashes), "]\n"]
-    return "".join(lines)
-
-
-def _string(text: str) -> str:
-    """Quote a requirement, whose markers may have either quote in them."""
-    return (
-        f"'{text}'" if '"' in text and "'" not in text else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+def _section_table(section: Section) -> dict[str, Any]:
+    said = {"python": section.python, "platform": section.platform, "requirements": section.requirements}
+    packages = [{"requirement": item.requirement, "hashes": list(item.hashes)} for item in section.packages]
+    return {**said, "package": packages} if packages else said
