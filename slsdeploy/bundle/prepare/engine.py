@@ -31,11 +31,21 @@ from slsdeploy.types import Project
 # SYSTEMROOT: nothing starts on Windows without it
 _OF_THIS_MACHINE = ("PATH", "SYSTEMROOT", "TMPDIR", "TEMP", "TMP")
 
+# What a system without memory ends a process with, and what is said without memory or room.
+_SIGKILL = 9
+_SCARCE = ("No space left", "Disk quota", "bad_alloc", "bad allocation", "MemoryError", "Failed to allocate")
 OURS = (sys.executable, "-P", "-s")
 
 
 class EngineError(Exception):
-    """onnxruntime did not do what it was asked to; says in one line why."""
+    """onnxruntime did not do what it was asked to; says in one line why.
+
+    `is_passing`: for want of memory or room on the disk, which says nothing about the model.
+    """
+
+    def __init__(self, reason: str, *, is_passing: bool = False) -> None:
+        super().__init__(reason)
+        self.is_passing = is_passing
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +81,7 @@ class Engine:
             except ToolError as error:
                 raise EngineError(error.message) from error
             if done.code != 0 or not answer.is_file():
-                raise EngineError(_reason(done.code, done.stderr))
+                raise _failure(done.code, done.stderr)
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))
         return said
 
@@ -123,8 +133,9 @@ def processor() -> str:
     return sha256("\n".join([platform.processor(), *dict.fromkeys(said)]).encode()).hexdigest()
 
 
-def _reason(code: int, stderr: str) -> str:
+def _failure(code: int, stderr: str) -> EngineError:
     if code < 0:
-        return f"the process was killed by signal {-code}"
+        return EngineError(f"the process was killed by signal {-code}", is_passing=-code == _SIGKILL)
     lines = [line for line in stderr.strip().splitlines() if line.strip()]
-    return " ".join(lines[-1].split())[:300] if lines else f"the process ended with code {code}"
+    reason = " ".join(lines[-1].split())[:300] if lines else f"the process ended with code {code}"
+    return EngineError(reason, is_passing=any(words in stderr for words in _SCARCE))
