@@ -42,8 +42,8 @@ class Graph:
         return path
 
 
-def value(name: str, element: int, shape: Sequence[int | str | None]) -> Any:
-    return helper.make_tensor_value_info(name, element, list(shape))
+def value(name: str, element: int, shape: Sequence[int | str | None] | None) -> Any:
+    return helper.make_tensor_value_info(name, element, shape)
 
 
 def transformer(path: Path, *, layers: int = 4, hidden: int = 256, heads: int = 4, vocabulary: int = 8000) -> Path:
@@ -111,3 +111,85 @@ def linear(path: Path, *, width: int = 1500, element: int = TensorProto.FLOAT, l
         location = {"all_tensors_to_one_file": True, "location": f"{path.stem}.data", "size_threshold": 0}
         onnx.save_model(model, path, save_as_external_data=True, **location)
     return path
+
+
+def branches(path: Path) -> Path:
+    """Write a model with both kinds of inner graphs: y is x times a matrix if x is large, else x doubled three times; 100 kB of weights."""
+    graph = Graph()
+    limit, count, true = (graph.constant(item) for item in (np.float32(1), np.int64(3), np.bool_(True)))
+    matrix = graph.weight(160, 160)
+    large = graph.add("Greater", graph.add("ReduceMax", "x", keepdims=0), limit)
+    plain = [160]
+    then = helper.make_graph(
+        [helper.make_node("MatMul", ["x", matrix], ["then_y"])],
+        "then",
+        [],
+        [value("then_y", TensorProto.FLOAT, ["n", *plain])],
+    )
+    body = helper.make_graph(
+        [helper.make_node("Add", ["before", "before"], ["after"]), helper.make_node("Identity", ["go"], ["goes"])],
+        "body",
+        [
+            value("i", TensorProto.INT64, []),
+            value("go", TensorProto.BOOL, []),
+            value("before", TensorProto.FLOAT, None),
+        ],
+        [value("goes", TensorProto.BOOL, []), value("after", TensorProto.FLOAT, None)],
+    )
+    other = helper.make_graph(
+        [helper.make_node("Loop", [count, true, "x"], ["else_y"], body=body)],
+        "else",
+        [],
+        [value("else_y", TensorProto.FLOAT, ["n", *plain])],
+    )
+    graph.nodes.append(helper.make_node("If", [large], ["y"], then_branch=then, else_branch=other))
+    return graph.save(path, [value("x", TensorProto.FLOAT, ["n", 160])], [value("y", TensorProto.FLOAT, ["n", 160])])
+
+
+def kinds(path: Path) -> Path:
+    """Write a model that takes a string, a truth and a number without dimensions, and gives them back; 100 kB of weights."""
+    graph = Graph()
+    graph.nodes += [
+        helper.make_node("Identity", ["text"], ["said"]),
+        helper.make_node("Not", ["truth"], ["lie"]),
+        helper.make_node("Add", ["number", graph.add("ReduceSum", graph.weight(160, 160), keepdims=0)], ["sum"]),
+    ]
+    inputs = [
+        value("text", TensorProto.STRING, ["n"]),
+        value("truth", TensorProto.BOOL, ["n"]),
+        value("number", TensorProto.FLOAT, []),
+    ]
+    outputs = [
+        value("said", TensorProto.STRING, ["n"]),
+        value("lie", TensorProto.BOOL, ["n"]),
+        value("sum", TensorProto.FLOAT, []),
+    ]
+    return graph.save(path, inputs, outputs)
+
+
+def dice(path: Path) -> Path:
+    """Write a model whose answer is another each time; 9 MB of weights."""
+    graph = Graph()
+    noise = graph.add("RandomNormalLike", "x")
+    graph.nodes.append(helper.make_node("MatMul", [noise, graph.weight(1500, 1500)], ["y"]))
+    return graph.save(path, [value("x", TensorProto.FLOAT, ["n", 1500])], [value("y", TensorProto.FLOAT, ["n", 1500])])
+
+
+def picky(path: Path) -> Path:
+    """Write a model that refuses every number but 7; 9 MB of weights."""
+    graph = Graph()
+    numbers, seven = graph.constant(np.arange(1, dtype=np.float32)), graph.constant(np.int64(-7))
+    picked = graph.add("Gather", numbers, graph.add("Add", "x", seven), axis=0)
+    graph.add("MatMul", graph.weight(1500, 1500), graph.weight(1500, 1))
+    graph.nodes.append(helper.make_node("Identity", [picked], ["y"]))
+    return graph.save(path, [value("x", TensorProto.INT64, ["n"])], [value("y", TensorProto.FLOAT, ["n"])])
+
+
+def pairs(path: Path) -> Path:
+    """Write a quantized model, a QuantizeLinear and a DequantizeLinear around its product; 2 MB of weights."""
+    graph = Graph()
+    scale, zero, matrix = graph.constant(np.float32(0.02)), graph.constant(np.int8(0)), graph.weight(1500, 1500)
+    weights = graph.add("DequantizeLinear", graph.add("QuantizeLinear", matrix, scale, zero), scale, zero)
+    x = graph.add("DequantizeLinear", graph.add("QuantizeLinear", "x", scale, zero), scale, zero)
+    graph.nodes.append(helper.make_node("MatMul", [x, weights], ["y"]))
+    return graph.save(path, [value("x", TensorProto.FLOAT, ["n", 1500])], [value("y", TensorProto.FLOAT, ["n", 1500])])

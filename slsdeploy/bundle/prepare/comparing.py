@@ -76,6 +76,5 @@ def _apart(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> tuple[floa
     with np.errstate(all="ignore"):
         apart = np.where((left == right) | (np.isnan(left) & np.isnan(right)), 0.0, np.abs(left - right))
         largest = float(np.max(apart, initial=0.0, where=np.isfinite(apart)))
-        beyond = ~(apart <= atol + rtol * np.abs(left))  # NaN is beyond, too
-        beyond |= ~np.isfinite(apart)
-    return largest, f"differs by up to {largest:.2g}" if bool(np.any(beyond)) else ""
+        within = (apart == 0) | (apart <= atol + rtol * np.abs(left)) & np.isfinite(apart)
+    return largest, f"differs by up to {largest:.2g}" if not bool(np.all(within)) else ""

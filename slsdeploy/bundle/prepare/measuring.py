@@ -20,14 +20,14 @@ from slsdeploy.errors import BuildError
 from slsdeploy.tools import Tools
 from slsdeploy.types import Measured, Model, ModelInfo, Preparation
 
-_ROUNDS = 4
+_ROUNDS = 3
 _ENOUGH_SECONDS = 15.0
 # A model that looks slow may only have been interrupted; one of so few bytes is loaded in a millisecond or two.
 _TRIES, _DOUBTFUL_MS = 3, 4 * CLEARLY_MS
 _SMALL_BYTES = 64 * 1024
 _WARM_SECONDS = 0.1
 # After one turn, what is so far behind the best does not catch up, not even on a busy machine.
-_HOPELESS = 2.0
+_HOPELESS = 1.6
 ORIGINAL = "original"  # the row of a model that is quantized
 
 
