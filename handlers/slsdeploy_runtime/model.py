@@ -68,14 +68,14 @@ def load(entry: ModelEntry, threads: int, watch: Watch | None = None) -> Model:
 def _open(entry: ModelEntry, threads: int, watch: Watch | None) -> Session:
     form = import_module(entry.format)
     if entry.remote is None:
-        session: Session = form.load(entry.path, threads)
+        session: Session = form.load(entry.path, threads, entry.session)
         return session
     from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
 
     try:
         path = remote.fetch(entry, watch)
         phases.mark("fetch")
-        session = form.load(path, threads)
+        session = form.load(path, threads, entry.session)
     finally:
         remote.release(entry)
     return session
