@@ -8,31 +8,41 @@ the page cache that gained nothing (587 ms instead of 591; 1,015 instead of 969 
 
 from __future__ import annotations
 
+import os
 import sys
+from importlib import import_module
 from time import perf_counter
 from typing import Any
 
-from slsdeploy_runtime import STARTED, aws, manifest, model, secrets, user
+from slsdeploy_runtime import STARTED, aws, manifest, model, phases, secrets, user
 from slsdeploy_runtime.dispatch import Dispatch
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.telemetry import Telemetry
 from slsdeploy_runtime.threads import threads
 
+phases.mark("imports")
 _root = manifest.task_root()
 if str(_root) not in sys.path:
     sys.path.insert(0, str(_root))
 _manifest = manifest.read(_root)
 _telemetry = Telemetry(_manifest.name)
 secrets.load(_manifest.secrets, aws.client)
+phases.mark("settings")
 
 _started = perf_counter()
-_models = {entry.name: model.load(entry, threads()) for entry in _manifest.models}
+_models = {entry.name: model.load(entry, threads(), _telemetry) for entry in _manifest.models}
+phases.mark("session")
 _telemetry.loaded(perf_counter() - _started)
+
+if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+    import_module("slsdeploy_runtime.snapshot").prepare(_models, _manifest.secrets, _telemetry)
 
 _service = Service(_models, user.load(_manifest.handler), _telemetry, aws.client, _manifest.name)
 _dispatch = Dispatch(_manifest.events, _service)
+phases.mark("events")
 for _model in _models.values():
     _model.warm_up()
+phases.mark("warm_up")
 _telemetry.initialised(perf_counter() - STARTED)
 
 

@@ -8,10 +8,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from slsdeploy_runtime import oip
 from slsdeploy_runtime.decode import Array, as_array, check_shape, describe, name_inputs, one_of
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.model import Model
@@ -20,8 +18,7 @@ from slsdeploy_runtime.request import BadInput, mismatch
 EXPECTED = '{"inputs": {name: values}} or {"instances": [rows]}'
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """A request understood: the model, its input arrays, and what makes the answer of its outputs."""
 
     model: Model
@@ -41,6 +38,8 @@ def read(data: Any, model: Model) -> Ask:
         raise mismatch("body", describe(data), EXPECTED)
     given = data["inputs"]
     if isinstance(given, list):
+        from slsdeploy_runtime import oip  # only for who speaks it
+
         asked = oip.read(data, model)
         return Ask(model, asked.inputs, asked.reply)
     if not isinstance(given, Mapping):

@@ -6,9 +6,8 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 FILE = "slsdeploy.json"
 SCHEMA = 2
@@ -18,8 +17,7 @@ class ManifestError(Exception):
     """The bundle's slsdeploy.json is missing, or not one that this runtime can read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(NamedTuple):
     """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
 
     name: str
@@ -27,12 +25,13 @@ class Tensor:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelEntry:
+class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
     `bytes` counts all its files; `session` is for the format's module; `timeout` is in seconds. `fallback` says who answers in its
-    place: {"model": name} or {"outputs": {name: one row}}. A `remote` model is fetched first, and `path` is unused.
+    place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see remote.py): its files are objects of S3
+    ({"bucket", "region", "files": [{"name", "key", "version", "etag", "bytes", "digest"}]}; `path` is unused), or lie on the file system
+    ({"files": [{"name", "bytes"}]}). The first file is the model itself.
     """
 
     name: str
@@ -43,15 +42,14 @@ class ModelEntry:
     bytes: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
-    session: Mapping[str, Any] = field(default_factory=dict)
+    session: Mapping[str, Any] = {}
     load: str = "eager"
     timeout: float | None = None
     fallback: Mapping[str, Any] | None = None
     remote: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """An event source of this function: its module, the trigger's name in the stack, its options."""
 
     module: str
@@ -59,16 +57,14 @@ class Event:
     options: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(NamedTuple):
     """Where a variable's value is kept: `service` is "secretsmanager" or "ssm", `id` what that service calls it."""
 
     service: str
     id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Manifest:
+class Manifest(NamedTuple):
     """What the build decided; `model_memory` is in MB."""
 
     name: str
@@ -100,7 +96,7 @@ def read(task: Path) -> Manifest:
     document = json.loads((task / FILE).read_bytes())
     if document.get("schema") != SCHEMA:
         raise ManifestError(f"{FILE} has schema {document.get('schema')!r}, this runtime reads {SCHEMA}: build again")
-    roots = {"task": task, "opt": opt_root(task)}
+    roots = {"task": task, "opt": opt_root(task), "": Path("/")}  # "": on the file system that is mounted
     return Manifest(
         name=document["name"],
         stage=document["stage"],

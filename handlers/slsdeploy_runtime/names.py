@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Protocol, runtime_checkable
+from typing import Any, Literal, NamedTuple, Protocol, runtime_checkable
 
 from slsdeploy_runtime.events import Problem
 
@@ -17,8 +16,7 @@ _NOT_BEFORE = ("xn--", "sthree-", "amzn-s3-demo-")
 _NOT_BEHIND = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """A queue or bucket that a trigger creates under a name, and the option that says so."""
 
     kind: Literal["queue", "bucket"]

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One request, whatever event it came in.
 
     `data` is decoded JSON, or bytes for anything else; `source` the event source's word ("http", "s3", "sqs", "direct");
@@ -18,7 +16,7 @@ class Request:
     data: Any
     content_type: str = "application/json"
     source: str = "direct"
-    meta: Mapping[str, Any] = field(default_factory=dict)
+    meta: Mapping[str, Any] = {}
 
 
 class BadInput(Exception):

@@ -7,9 +7,8 @@ Each request gets its own rows, and fails alone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import perf_counter
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -23,15 +22,13 @@ from slsdeploy_runtime.telemetry import Telemetry
 from slsdeploy_runtime.user import Handler, HandlerError
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a request gets: plain JSON values."""
 
     value: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Why a request gets nothing: BadInput is the caller's mistake, anything else ours."""
 
     error: Exception

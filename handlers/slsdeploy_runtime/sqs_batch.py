@@ -7,12 +7,10 @@ https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-errorhandling.html
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
-from slsdeploy_runtime.decode import from_json
-from slsdeploy_runtime.encode import to_json
 from slsdeploy_runtime.http_body import JSON
+from slsdeploy_runtime.json_text import from_json, to_json
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
 
@@ -32,8 +30,7 @@ class AfterFailure(Exception):
     """Not answered, so that its message group keeps its order: an earlier message of the group failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """An answer on its way, with the message that it answers and the group within which it must not be overtaken."""
 
     record: Record
@@ -45,8 +42,7 @@ class Outgoing:
         return str(self.record["messageId"])
 
 
-@dataclass(frozen=True, slots=True)
-class Outlet:
+class Outlet(NamedTuple):
     """Where answers go: a queue, a bucket, or nowhere ("" for what there is not)."""
 
     client: Callable[[str], Any]

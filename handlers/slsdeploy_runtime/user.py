@@ -8,10 +8,9 @@ postprocess(outputs) -> anything JSON can hold       default: {"outputs": ...}
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from slsdeploy_runtime.decode import Array
 from slsdeploy_runtime.functions import ARGUMENTS
@@ -23,8 +22,7 @@ class HandlerError(Exception):
     """The user's module does not import, has none of the functions, or one of them answered what cannot be used."""
 
 
-@dataclass(frozen=True, slots=True)
-class Handler:
+class Handler(NamedTuple):
     """The user's functions; None where the default applies."""
 
     preprocess: Callable[[Request], Mapping[str, Array]] | None = None

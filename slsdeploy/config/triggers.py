@@ -35,7 +35,7 @@ def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:
     """Complain of what is wrong with triggers only because of the others, as their event sources say."""
     for source in sources.values():
         for problem in source.check(found) if hasattr(source, "check") else ():
-            path = ("trigger", problem.index, *([problem.option] if problem.option else []))
+            path = ("trigger", problem.at, *([problem.option] if problem.option else []))
             yield Complaint(path, problem.message, problem.hint)
 
 

@@ -287,7 +287,7 @@ def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]
     """Return what the event sources say of triggers side by side."""
     made = [SOURCES[name].Trigger(**options) for name, options in triggers]
     found = [problem for source in SOURCES.values() for problem in source.check(made)]
-    return [(problem.index, problem.option, problem.message) for problem in found]
+    return [(problem.at, problem.option, problem.message) for problem in found]
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,6 @@ def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
     assert "opt/models/iris/iris.onnx" in found
     assert "opt/python/numpy/__init__.py" in found
     assert "opt/python/slsdeploy_runtime/app.py" in found
-    assert not [path for path in found if "mangum" in path]  # no http trigger
     assert not [path for path in found if path.endswith((".whl", ".lock", "RECORD"))]
     assert [part.name for part in bundle.parts] == ["dependencies", "runtime", "model", "code"]
     assert bundle.unzipped_bytes == sum(
@@ -51,11 +50,6 @@ def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
         for path in wheelhouse.files_below(bundle.path)
         if path.startswith(("task/", "opt/"))
     )
-
-
-def test_http_brings_mangum(house: House) -> None:
-    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n[[trigger]]\ntype = "http"\n')
-    assert "opt/python/mangum/__init__.py" in contents(house.build())
 
 
 @pytest.mark.parametrize("package", ["layer", "zip"])

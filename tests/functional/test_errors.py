@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ import onnx
 import pytest
 
 from slsdeploy import __main__
+from slsdeploy.local import daemon
 from tests import wheelhouse
 from tests.building import House, save_model
 
@@ -48,8 +49,8 @@ def root(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    """Run a command in this process; whatever comes of it, it is no traceback."""
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Run]:
+    """Run a command in this process; whatever comes of it, it is no traceback. A local AWS that it started is stopped."""
     monkeypatch.setenv("SLSDEPLOY_STATE_DIR", str(tmp_path / "state"))
 
     def run(*words: str | Path) -> Said:
@@ -59,7 +60,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureF
         assert "Traceback" not in captured.out + captured.err
         return Said(int(ended.value.code or 0), captured.out, captured.err)
 
-    return run
+    yield run
+    daemon.stop()
 
 
 @pytest.mark.parametrize(

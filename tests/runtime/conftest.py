@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import sys
@@ -63,16 +62,6 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     yield start
     sys.modules.pop("handler", None)
     model.forget()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _event_loop() -> Iterator[None]:
-    """Give Mangum a loop to find, and close it in the end."""
-    loop = asyncio.new_event_loop()
-    asyncio.set_event_loop(loop)
-    yield
-    asyncio.set_event_loop(None)
-    loop.close()
 
 
 @pytest.fixture

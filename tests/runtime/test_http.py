@@ -36,7 +36,7 @@ def send(function: Function, *args: Any, **headers: str) -> tuple[int, Any]:
     [
         ("function_url", {"headers": {"content-type": "application/json"}}),
         ("api_gateway_http", {"headers": {"content-type": "application/json"}}),
-        ("api_gateway_rest", {"headers": {"content-type": "application/json"}, "multiValueHeaders": {}}),
+        ("api_gateway_rest", {"headers": {"content-type": "application/json"}}),
         ("alb", {"headers": {"content-type": "application/json"}}),
         ("alb_multi_value", {"multiValueHeaders": {"content-type": ["application/json"]}}),
     ],

@@ -16,23 +16,27 @@ from tests.runtime import bundles
 
 RUNTIME = Path(__file__).parents[2] / "handlers"
 
-# of what is installed here, and of the standard library's slow ones
+# What a cold start has no time for, whatever the trigger: of what is installed here, and of the standard library's slow ones.
 NEVER = {
-    "slsdeploy",
-    "boto3",
-    "typer",
-    "pydantic",
-    "yaml",
-    "rich",
-    "moto",
-    "onnx",
-    "samtranslator",
-    "aws_xray_sdk",
-    "unittest",
+    *("slsdeploy", "typer", "pydantic", "yaml", "rich", "moto", "onnx", "samtranslator"),
+    *("aws_xray_sdk", "aws_lambda_powertools", "jmespath", "typing_extensions", "mangum", "starlette", "fastapi"),
+    *(
+        "asyncio",
+        "ssl",
+        "concurrent.futures",
+        "multiprocessing",
+        "unittest",
+        "importlib.metadata",
+        "email",
+        "subprocess",
+        "tempfile",
+    ),
 }
-# Mangum asks for an event loop before there is one, which Python 3.12 and 3.13 do not like to be asked
-_LOOP = "ignore::DeprecationWarning:mangum.adapter"
-ONLY_HTTP = {"mangum", "asyncio", "ssl"}
+# What only a trigger that talks to AWS by itself may bring.
+AWS = {"boto3", "botocore", "urllib3", "http.client", "socket"}
+ROUTES = {"slsdeploy_runtime.routes", "slsdeploy_runtime.http_event"}
+# What only a caller that asks for it brings.
+SELDOM = {f"slsdeploy_runtime.{name}" for name in ("oip", "oip_binary", "oip_http", "openapi")}
 EVENTS = {
     "direct": [],
     "http": [bundles.event("http")],
@@ -45,7 +49,7 @@ def run(task: Path, script: str, environment: Mapping[str, str] | None = None) -
     """Run Python as Lambda does: the task root known, the runtime on the path, nothing of this test's."""
     variables = {"PATH": os.environ["PATH"], "LAMBDA_TASK_ROOT": str(task), "PYTHONPATH": str(RUNTIME)}
     return subprocess.run(
-        [sys.executable, "-W", "error", "-W", _LOOP, "-c", script],
+        [sys.executable, "-W", "error", "-c", script],
         env={**variables, **(environment or {})},
         cwd=task.parent,
         capture_output=True,
@@ -58,25 +62,38 @@ def run(task: Path, script: str, environment: Mapping[str, str] | None = None) -
 def modules(task: Path, script: str) -> set[str]:
     done = run(task, f"{script}\nimport sys, json; print(json.dumps(sorted(sys.modules)))")
     assert done.returncode == 0, done.stderr
-    return set(json.loads(done.stdout))
+    return set(json.loads(done.stdout.splitlines()[-1]))
 
 
 @pytest.mark.parametrize("source", EVENTS)
 def test_a_function_imports_just_what_its_triggers_need(tmp_path: Path, source: str) -> None:
-    script = "import slsdeploy_runtime.events.s3 as s3, slsdeploy_runtime.aws as aws\n"
+    script = "import slsdeploy_runtime.aws as aws\n"
     script += "aws._clients['s3'] = None\nimport slsdeploy_runtime.app"  # its client would be the import of boto3
     found = modules(bundles.write(tmp_path / "bundle", events=EVENTS[source]), script)
-    assert not found & NEVER
-    assert bool(found & ONLY_HTTP) == (source == "http")
+    assert not found & (NEVER | AWS | SELDOM)
+    assert bool(found & ROUTES) == (source == "http")
     mine = {name.rpartition(".")[2] for name in found if name.startswith("slsdeploy_runtime.events.")}
-    assert mine == {"direct", "s3", source}
+    assert mine == {"direct", source}
+
+
+@pytest.mark.parametrize("source", ["direct", "http"])
+def test_the_first_answer_imports_nothing_more(tmp_path: Path, source: str) -> None:
+    event = {"inputs": {"x": [[1.0, 2.0]]}}
+    if source == "http":
+        event = json.loads((Path(__file__).parents[1] / "events" / "function_url.json").read_text())
+    task = bundles.write(tmp_path / "bundle", events=EVENTS[source])
+    started = modules(task, "import slsdeploy_runtime.app")
+    answered = modules(
+        task, f"from slsdeploy_runtime.app import handler\nassert 'error' not in handler({event!r}, None)"
+    )
+    assert answered == started
 
 
 def test_the_wiring_half_costs_the_deployer_nothing_of_the_runtime(tmp_path: Path) -> None:
     names = sorted(path.stem for path in (RUNTIME / "slsdeploy_runtime" / "events").glob("[a-z]*.py"))
     script = "\n".join(f"import slsdeploy_runtime.events.{name}" for name in names)
     found = modules(bundles.write(tmp_path / "bundle"), script)
-    assert not found & (NEVER | ONLY_HTTP | {"numpy", "onnxruntime", "aws_lambda_powertools"})
+    assert not found & (NEVER | AWS | ROUTES | {"numpy", "onnxruntime"})
 
 
 def test_a_trigger_with_a_client_makes_it_at_start(tmp_path: Path) -> None:
@@ -161,3 +178,14 @@ def test_a_bundle_that_cannot_be_served_is_an_init_error(tmp_path: Path, change:
     done = run(task, "import slsdeploy_runtime.app")
     assert done.returncode == 1
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_each_phase_of_the_start_leaves_its_mark_in_order(tmp_path: Path) -> None:
+    script = "import slsdeploy_runtime.app as app, json; print(json.dumps(app.handler({'slsdeploy': 'phases'}, None)))"
+    done = run(bundles.write(tmp_path / "bundle"), script)
+    assert done.returncode == 0, done.stderr
+    report = next(json.loads(line) for line in done.stdout.splitlines() if "marks" in line)
+    names = ["imports", "settings", "engine", "session", "events", "warm_up"]
+    assert [name for name, _ in report["marks"]] == names
+    moments = [report["started"], *(moment for _, moment in report["marks"])]
+    assert moments == sorted(moments)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from slsdeploy.bundle import requirements
-from slsdeploy.bundle.requirements import ARM64, HTTP, RUNTIME, Requirements
+from slsdeploy.bundle.requirements import ARM64, RUNTIME, Requirements
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Project, Target, Trigger
@@ -27,16 +27,11 @@ def project(
 
 def test_the_runtimes_needs_are_those_that_it_is_tested_with() -> None:
     pyproject = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
-    assert {*RUNTIME, *HTTP} <= set(pyproject["project"]["dependencies"])
+    assert set(RUNTIME) <= set(pyproject["project"]["dependencies"])
 
 
 def test_without_any_file_the_runtime_is_all(tmp_path: Path) -> None:
     assert read(tmp_path).lines == RUNTIME
-
-
-def test_an_http_trigger_needs_mangum(tmp_path: Path) -> None:
-    trigger = Trigger("slsdeploy_runtime.events.http", None, "HttpTrigger")
-    assert read(tmp_path, triggers=(trigger,)).lines == (*RUNTIME, *HTTP)
 
 
 def test_lambdas_arm_needs_an_onnxruntime_that_starts_there(tmp_path: Path) -> None:

@@ -11,15 +11,15 @@ A module here named `sqs` is the event source that `[[trigger]] type = "sqs"` me
                                   answer it; runs inside Lambda
 
 `direct` has no Trigger and no wire: every function answers it. No module here imports more than the standard library
-at its top level: the deployer imports them for `wire`, and a function that is never called over HTTP has no Mangum.
+at its top level: the deployer imports them for `wire`, and a function that is never called over HTTP has no routes.
 """
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import field
+from typing import Any, NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -30,18 +30,16 @@ def option(default: T, description: str) -> T:
     return made
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
+class Problem(NamedTuple):
     """What is wrong with a trigger beside the others: its place among them, the option ("": all of it), what to say and do."""
 
-    index: int
+    at: int
     option: str
     message: str
     hint: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Site:
+class Site(NamedTuple):
     """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name."""
 
     function: str
@@ -49,8 +47,7 @@ class Site:
     trigger: str
 
 
-@dataclass(frozen=True, slots=True)
-class Wiring:
+class Wiring(NamedTuple):
     """What a trigger adds to the stack, in SAM's words.
 
     `properties` are merged into the function's; `events` are its SAM Events; `statements` go into its role's policy;
@@ -58,17 +55,16 @@ class Wiring:
     `outputs` are values by name.
     """
 
-    properties: Mapping[str, Any] = field(default_factory=dict)
-    events: Mapping[str, Any] = field(default_factory=dict)
-    resources: Mapping[str, Any] = field(default_factory=dict)
+    properties: Mapping[str, Any] = {}
+    events: Mapping[str, Any] = {}
+    resources: Mapping[str, Any] = {}
     statements: Sequence[Mapping[str, Any]] = ()
     late_statements: Sequence[Mapping[str, Any]] = ()
-    environment: Mapping[str, Any] = field(default_factory=dict)
-    outputs: Mapping[str, Any] = field(default_factory=dict)
+    environment: Mapping[str, Any] = {}
+    outputs: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(NamedTuple):
     """A trigger of this function as it runs: its name in the stack (`SqsTrigger2`) and its options (that module's Trigger)."""
 
     name: str

@@ -1,13 +1,13 @@
 """HTTP: a Function URL of its own; events of API Gateway (REST and HTTP APIs) and load balancers are answered as well.
 
-Mangum turns the event into ASGI and the answer back; `asgi.py` has the routes.
+`http_event.py` reads the event and writes the answer; `routes.py` has what lies between.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from importlib import import_module
 from typing import Any, Literal
 
 from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option
@@ -51,8 +51,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
 
 
 def start(service: Any, source: Source) -> None:
-    """Import Mangum and asyncio, and make the event loop that every request runs in."""
-    _adapter(service)
+    """Import the routes while the environment initialises."""
+    import_module("slsdeploy_runtime.routes")
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -65,14 +65,11 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer in the form that the event's sender wants."""
-    return _adapter(service)(event, context)
+    from slsdeploy_runtime import http_event, routes
+    from slsdeploy_runtime.request import BadInput
 
-
-@cache
-def _adapter(service: Any) -> Any:
-    from mangum import Mangum
-
-    from slsdeploy_runtime.asgi import Application
-
-    # "off": ours has nothing to start, and the lifespan protocol would run at every event (130 us instead of 20)
-    return Mangum(Application(service), lifespan="off")
+    try:
+        reply = routes.answer(service, http_event.read(event))
+    except BadInput as error:
+        reply = routes.bad_input(service, error, "the event")
+    return http_event.write(event, reply)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slsdeploy_runtime import phases
 from slsdeploy_runtime.request import BadInput
 from slsdeploy_runtime.threads import can_spin
 
@@ -59,6 +60,7 @@ def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSessi
     onnxruntime = engine()
     from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+    phases.mark("engine")
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = level(onnxruntime, session.get("level", "all"))
     # never left to onnxruntime, which asks /sys for processors: Lambda's arm64 machines have none there

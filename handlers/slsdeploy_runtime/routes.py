@@ -1,0 +1,179 @@
+"""The HTTP side: a routing table, and one function per route from a Call to what is answered.
+
+The caller's mistakes are 4xx with a JSON body that names the field; ours a 500 with a JSON body, and the traceback in the log.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from slsdeploy_runtime import http_body
+from slsdeploy_runtime.http_event import JSON, Call, Reply
+from slsdeploy_runtime.json_text import to_json
+from slsdeploy_runtime.model import Model
+from slsdeploy_runtime.request import BadInput, Request
+from slsdeploy_runtime.service import Service
+
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, request and response)
+MAX_BYTES = 6 * 1024 * 1024
+ENVELOPE_BYTES = 1024  # status and headers around a body
+
+
+class Asked(NamedTuple):
+    """A call and the variable parts of its path, by name."""
+
+    call: Call
+    parts: Mapping[str, str]
+
+
+def wrapped_size(content: bytes, content_type: str) -> int:
+    """Return how many bytes Lambda counts for an answer: the body is put into JSON, as a string or in base64.
+
+    Our JSON has no control characters, and the managed runtimes leave other characters as they are (3.12 and later).
+    """
+    if content_type == JSON:
+        return ENVELOPE_BYTES + len(content) + content.count(b'"') + content.count(b"\\")
+    return ENVELOPE_BYTES + 4 * -(-len(content) // 3)
+
+
+class Refused(Exception):
+    """A request that is answered with a 4xx other than 400: its status, and the message for the body."""
+
+    def __init__(self, status: int, message: str, *headers: tuple[str, str]) -> None:
+        super().__init__(message)
+        self.reply = Reply(status, to_json({"error": message}), headers=headers)
+
+
+def answer(service: Service, call: Call) -> Reply:
+    """Answer one request; whatever goes wrong, it is an answer."""
+    reply = _attempt(service, call)
+    size = wrapped_size(reply.body, reply.content_type)
+    if size > MAX_BYTES:
+        reply = _too_large(f"the answer has {size} bytes as Lambda wraps it", "ask for fewer rows")
+    init = service.telemetry.cold_start_ms
+    if init is None:
+        return reply
+    # tell the caller of a cold start how long it took (ms): https://www.w3.org/TR/server-timing/
+    return reply._replace(headers=(*reply.headers, ("server-timing", f"init;dur={init:.1f}")))
+
+
+def _attempt(service: Service, call: Call) -> Reply:
+    try:
+        if len(call.body) > MAX_BYTES:
+            return _too_large(f"the body has {len(call.body)} bytes", "send fewer rows")
+        function, parts = _route(call.method, call.path)
+        return function(service, Asked(call, parts))
+    except Refused as refused:
+        return refused.reply
+    except BadInput as error:
+        return bad_input(service, error, f"{call.method} {call.path}")
+    except Exception as error:
+        service.telemetry.failure(error, f"{call.method} {call.path}")
+        return _json(500, {"error": "the function failed; its log says why"})
+
+
+def bad_input(service: Service, error: BadInput, where: str) -> Reply:
+    """Answer the caller's mistake."""
+    service.telemetry.failure(error, where)
+    status = 415 if isinstance(error, http_body.NotJson) else 400
+    return _json(status, {"error": error.message, **error.details})
+
+
+def _json(status: int, value: Any) -> Reply:
+    return Reply(status, to_json(value))
+
+
+def _live(service: Service, asked: Asked) -> Reply:
+    return _json(200, {"live": True})
+
+
+def _ready(service: Service, asked: Asked) -> Reply:
+    return _json(200, {"ready": True})  # a function that answers has loaded its models
+
+
+def _server(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import oip_binary
+
+    return _json(200, {"name": service.name, "version": "1", "extensions": [oip_binary.NAME]})
+
+
+def _model_metadata(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import oip
+
+    return _json(200, oip.metadata(_model(service, asked)))
+
+
+def _model_ready(service: Service, asked: Asked) -> Reply:
+    return _json(200, {"name": _model(service, asked).name, "ready": True})
+
+
+def _infer(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import oip_http
+
+    return oip_http.infer(service, _model(service, asked), asked.call)
+
+
+def _predict(service: Service, asked: Asked) -> Reply:
+    call = asked.call
+    if service.handler.preprocess is None:
+        data, content_type = http_body.read_json(call.body, call.headers), JSON
+    else:
+        data, content_type = http_body.read_any(call.body, call.headers)
+    meta = {"method": call.method, "path": call.path, "query": call.query, "headers": call.headers}
+    return _json(200, service.answer(Request(data, content_type, "http", meta)))
+
+
+def _openapi(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import openapi
+
+    return _json(200, openapi.document(service.name, list(service.models.values())))
+
+
+Route = Callable[[Service, Asked], Reply]
+
+ROUTES: tuple[tuple[str, Mapping[str, Route]], ...] = (
+    ("/predict", {"POST": _predict}),
+    ("/v2/models/{model}/infer", {"POST": _infer}),
+    ("/v2/models/{model}/versions/{version}/infer", {"POST": _infer}),
+    ("/v2/models/{model}", {"GET": _model_metadata}),
+    ("/v2/models/{model}/versions/{version}", {"GET": _model_metadata}),
+    ("/v2/models/{model}/ready", {"GET": _model_ready}),
+    ("/v2/models/{model}/versions/{version}/ready", {"GET": _model_ready}),
+    ("/v2/health/live", {"GET": _live}),
+    ("/v2/health/ready", {"GET": _ready}),
+    ("/v2", {"GET": _server}),
+    ("/openapi.json", {"GET": _openapi}),
+)
+_TABLE = [(path.strip("/").split("/"), functions) for path, functions in ROUTES]
+
+
+def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
+    """Return the function for a request, and the path's variable parts. Raises Refused."""
+    segments = path.strip("/").split("/")
+    for pattern, functions in _TABLE:
+        if len(pattern) != len(segments):
+            continue
+        pairs = list(zip(pattern, segments, strict=True))
+        if all(want == got or want[:1] == "{" for want, got in pairs):
+            if method not in functions:
+                allowed = ", ".join(functions)
+                message = f"{path} does not take {method}: use {allowed}"
+                raise Refused(405, message, ("allow", allowed))
+            return functions[method], {want[1:-1]: got for want, got in pairs if want[:1] == "{"}
+    known = ", ".join(f"{next(iter(functions))} {path}" for path, functions in ROUTES)
+    raise Refused(404, f"there is no {path}; there is {known}")
+
+
+def _model(service: Service, asked: Asked) -> Model:
+    name, version = asked.parts["model"], asked.parts.get("version")
+    if name not in service.models:
+        raise Refused(404, f"there is no model {name!r}; there is {', '.join(map(repr, service.models))}")
+    model = service.models[name]
+    if version not in (None, model.version):
+        raise Refused(404, f"model {name!r} has no version {version!r}; it has {model.version!r}")
+    return model
+
+
+def _too_large(what: str, advice: str) -> Reply:
+    return _json(413, {"error": f"{what}, Lambda takes {MAX_BYTES}: {advice}"})
