@@ -78,14 +78,6 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     yield f"[dim]in[/] {escape(result.path)}"
 
 
-def locked(result: results.Locked) -> Iterator[RenderableType]:
-    """Show what is pinned."""
-    for model in result.models:
-        version = f", version {model['version']}" if model["version"] else ""
-        yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
-    yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
-
-
 def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Show how a model ships, among which candidates it was chosen."""
     quantized = f", {model['quantize']}" if model["quantized_difference"] is not None else ""
@@ -102,6 +94,14 @@ def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
         memory = f"{row['resident_mb']:.0f} MB" if row["resident_mb"] else "-"
         table.add_row(mark, row["candidate"], *times, memory, size(row["bytes"]), f"{row['difference']:.1g}")
     yield Padding(table, (0, 0, 0, 2))
+
+
+def locked(result: results.Locked) -> Iterator[RenderableType]:
+    """Show what is pinned."""
+    for model in result.models:
+        version = f", version {model['version']}" if model["version"] else ""
+        yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
+    yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
 
 
 def planned(result: results.Planned) -> Iterator[RenderableType]:

@@ -51,14 +51,14 @@ def copy_files(root: Path, files: Iterable[Path], folder: Path) -> None:
 
 
 def copy_models(project: Project, models: tuple[ModelInfo, ...], prepared: Mapping[str, Path], folder: Path) -> None:
-    """Copy each model that ships into a folder of the name that it is served under: what was made of it, or itself and its weights."""
+    """Copy each model that ships into a folder of its served name: what was made of it, or itself and its external data."""
     for model, info in zip(project.models, models, strict=True):
-        made = prepared.get(model.name)
-        if made is not None:
-            copy_files(made, [Path(file.path) for file in tree.walk(made)], folder / model.name)
-        elif model.origin is None:
-            files = [file.relative_to(model.path.parent) for file in info.files]
-            copy_files(model.path.parent, files, folder / model.name)
+        root, files = model.path.parent, [file.relative_to(model.path.parent) for file in info.files]
+        if model.name in prepared:
+            root = prepared[model.name]
+            files = [Path(file.path) for file in tree.walk(root)]
+        if model.origin is None:
+            copy_files(root, files, folder / model.name)
 
 
 def write_code(project: Project, files: Iterable[Path], document: bytes, folder: Path) -> None:

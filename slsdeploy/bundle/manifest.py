@@ -52,6 +52,18 @@ def _fallback(model: Model) -> dict[str, Any] | None:
     return {"model": model.fallback} if isinstance(model.fallback, str) else {"outputs": dict(model.fallback)}
 
 
+def _preparation(info: ModelInfo, preparation: Preparation) -> dict[str, Any]:
+    """Say what was done to a model, by which onnxruntime, and what that does to its outputs; no times: they differ at every build."""
+    return {
+        "choice": preparation.choice,
+        "onnxruntime": preparation.onnxruntime,
+        "quantize": preparation.quantize if preparation.digest else None,
+        "difference": preparation.difference,
+        "quantized_difference": preparation.quantized_difference,
+        "tolerance": comparing.tolerances(info),
+    }
+
+
 def _place(model: Model, place: PurePosixPath) -> dict[str, str]:
     """Say where a model's file is: in the bundle, or on the file system by its absolute path."""
     if isinstance(model.origin, EfsOrigin):
@@ -85,18 +97,6 @@ def _remote(model: Model, info: ModelInfo) -> dict[str, Any] | None:
             ]
         }
     return None
-
-
-def _preparation(info: ModelInfo, preparation: Preparation) -> dict[str, Any]:
-    """Say what was done to a model, by which onnxruntime, and what that does to its outputs; no times: they differ at every build."""
-    return {
-        "choice": preparation.choice,
-        "onnxruntime": preparation.onnxruntime,
-        "quantize": preparation.quantize if preparation.digest else None,
-        "difference": preparation.difference,
-        "quantized_difference": preparation.quantized_difference,
-        "tolerance": comparing.tolerances(info),
-    }
 
 
 def _model(model: Model, info: ModelInfo, preparation: Preparation, place: PurePosixPath) -> dict[str, Any]:
