@@ -28,8 +28,9 @@ class Tensor(NamedTuple):
 class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
-    `bytes` counts all its files; `session` is for the format's module; `timeout` is in seconds. `fallback` says who answers in its
-    place: {"model": name} or {"outputs": {name: one row}}. A `remote` model is fetched first, and `path` is unused.
+    `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
+    `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A `remote` model is fetched first, and
+    `path` is unused.
     """
 
     name: str
@@ -40,6 +41,7 @@ class ModelEntry(NamedTuple):
     bytes: int
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
+    batch: int = 0
     session: Mapping[str, Any] = {}
     load: str = "eager"
     timeout: float | None = None
@@ -117,6 +119,7 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, Path]) -> ModelEntry:
         bytes=entry["bytes"],
         inputs=_tensors(entry["inputs"]),
         outputs=_tensors(entry["outputs"]),
+        batch=entry["batch"],
         session=entry["session"],
         load=entry["load"],
         timeout=entry["timeout"],

@@ -55,6 +55,7 @@ def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any
         "path": PurePosixPath(*place.parts[1:], model.name, model.path.name).as_posix(),
         "digest": info.digest,
         "bytes": info.bytes,
+        "batch": info.batch,
         "session": {},
         "load": model.load,
         "timeout": model.timeout,

@@ -98,6 +98,11 @@ def little_memory(root: Path) -> Subject:
     return enlarged(rules.subject(make_project(root, memory=256)), 100 * 1024**2)
 
 
+def misfit_fallback(root: Path) -> Subject:
+    project = make_project(root)
+    return rules.subject(replace(project, models=(replace(project.models[0], fallback={"label": "setosa"}),)))
+
+
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
     ("model-corrupt", "error", bad_model, "cut short", "iris.onnx"),
@@ -107,6 +112,7 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
+    ("fallback-signature", "error", misfit_fallback, 'output "probabilities" is missing', "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
 

@@ -22,7 +22,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import BadInput, Request
 
     if event == READY:
-        return {"ready": True, "models": list(service.models)}
+        return service.ready()
     try:
         return service.answer(Request(event, source="direct"))
     except BadInput as error:

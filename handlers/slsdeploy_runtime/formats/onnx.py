@@ -12,23 +12,29 @@ from slsdeploy_runtime.request import BadInput
 if TYPE_CHECKING:
     import numpy as np
 
+    from slsdeploy_runtime.formats import Options
+
+
+PLATFORM = "onnxruntime_onnx"
+
 
 class OnnxSession:
     """A model in onnxruntime."""
 
-    platform = "onnxruntime_onnx"
-
-    def __init__(self, session: Any, refusal: type[Exception]) -> None:
+    def __init__(self, session: Any, refusal: type[Exception], options: type[Options]) -> None:
         self._run = session.run
+        self.options = options
         self._names = [output.name for output in session.get_outputs()]
         self._refusal = refusal
         self.dims: Mapping[str, Sequence[int | str | None]] = {
             tensor.name: tuple(tensor.shape) for tensor in (*session.get_inputs(), *session.get_outputs())
         }
 
-    def run(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    def run(
+        self, inputs: Mapping[str, np.ndarray[Any, Any]], options: Options | None = None
+    ) -> dict[str, np.ndarray[Any, Any]]:
         try:
-            return dict(zip(self._names, self._run(self._names, inputs), strict=True))
+            return dict(zip(self._names, self._run(self._names, inputs, options), strict=True))
         except (
             self._refusal
         ) as error:  # values that the signature allows and an operator does not: an index out of range
@@ -52,7 +58,8 @@ def load(path: Path, threads: int) -> OnnxSession:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)
     options.log_severity_level = 3  # errors: warnings at load are about the build, not about this request
-    return OnnxSession(onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"]), InvalidArgument)
+    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    return OnnxSession(session, InvalidArgument, onnxruntime.RunOptions)
 
 
 def _reason(error: Exception) -> str:
