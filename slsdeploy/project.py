@@ -12,12 +12,13 @@ from collections import Counter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slsdeploy.config import FILE, Config, ConstantAnswer, ModelConfig
+from slsdeploy import assets
+from slsdeploy.config import FILE, Config, ConstantAnswer, ModelConfig, origin
 from slsdeploy.config.wording import shown
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
 from slsdeploy.tools import Shell
-from slsdeploy.types import Architecture, Handler, Model, Project, Target, Trigger
+from slsdeploy.types import Architecture, Handler, Model, Origin, Project, S3Origin, Target, Trigger
 
 DEFAULT_HANDLER = "handler"
 
@@ -99,9 +100,11 @@ def _models(config: Config, root: Path) -> tuple[Model, ...]:
 
 def _model(config: Config, root: Path, name: str, model: ModelConfig) -> Model:
     fallback = model.fallback.outputs if isinstance(model.fallback, ConstantAnswer) else model.fallback
+    found = origin.read(model.path)
     return Model(
         name=name,
-        path=inside(root, model.path),
+        path=_copy(config, root, found) if found else inside(root, model.path),
+        origin=found,
         version=model.version,
         load=model.load,
         timeout=model.timeout,
@@ -109,6 +112,14 @@ def _model(config: Config, root: Path, name: str, model: ModelConfig) -> Model:
         optimize=model.optimize or config.optimize,
         quantize=model.quantize or config.quantize,
     )
+
+
+def _copy(config: Config, root: Path, of: Origin) -> Path:
+    """Return where this machine has the model: in the folder that stands for the file system; of S3, in the cache once it is pinned."""
+    if isinstance(of, S3Origin):
+        return assets.cache_dir() / "objects" / "not-pinned" / PurePosixPath(of.key).name
+    assert config.file_system is not None, "the configuration makes sure"
+    return inside(root, config.file_system.local / PurePosixPath(of.path).relative_to(config.file_system.mount))
 
 
 def _handler(config: Config, root: Path) -> Handler | None:

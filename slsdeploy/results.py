@@ -41,6 +41,15 @@ class Built:
 
 
 @dataclass(frozen=True, slots=True)
+class Locked:
+    """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements."""
+
+    path: str
+    models: Sequence[Mapping[str, Any]]
+    requirements: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
 class Planned:
     """`plan`: what `up` would do."""
 
@@ -74,7 +83,7 @@ class Upped:
 
 @dataclass(frozen=True, slots=True)
 class Invoked:
-    """`invoke`: the answer. Times in milliseconds; `init_ms` is null when the environment was warm."""
+    """`invoke`: the answer. Times in milliseconds; `init_ms` is what starting (or restoring) took, null when the environment was warm."""
 
     status_code: int
     payload: Any
@@ -127,3 +136,30 @@ class Initialised:
 
     path: str
     files: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Benched:
+    """`bench`: cold and warm start of the bundle on this machine. Times in milliseconds, memory in bytes (`memory` and sizes in MB).
+
+    `phases` follow one another and add up to `first_answer_ms`, but for those that are `part_of` another. `samples` are the
+    single runs. `sizes` has a row per `--memory`.
+    """
+
+    name: str
+    stage: str
+    python: str
+    architecture: str
+    client: str
+    runs: int
+    memory: int
+    phases: Sequence[Mapping[str, Any]]
+    imports: Sequence[Mapping[str, Any]]
+    init_ms: Mapping[str, float]
+    first_answer_ms: Mapping[str, float]
+    warm_ms: Mapping[str, float]
+    memory_bytes: Mapping[str, float]
+    sizes: Sequence[Mapping[str, Any]]
+    samples: Sequence[Mapping[str, Any]]
+    html: str
+    notes: Sequence[str] = ()

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from slsdeploy import assets
+from slsdeploy import assets, reach
 from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
@@ -52,6 +52,7 @@ def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
     for trigger in project.triggers:
         _add(sam, trigger, wire(project, trigger))
     _allow(sam, _secret_statements(project.config.secrets))
+    _allow(sam, reach.statements(project))
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
 
@@ -94,12 +95,14 @@ def variables(project: Project) -> dict[str, Any]:
         "POWERTOOLS_LOG_LEVEL": project.config.log_level,
         **project.config.environment,
         **{name: value for environment in wired for name, value in environment.items()},
+        **reach.variables(project),
     }
 
 
 def _settings(project: Project) -> dict[str, Any]:
     config = project.config
     settings: dict[str, Any] = {
+        **reach.properties(project),
         "Architectures": [project.target.architecture],
         "MemorySize": config.memory,
         "Timeout": config.timeout,
@@ -107,6 +110,8 @@ def _settings(project: Project) -> dict[str, Any]:
     }
     if config.ephemeral_storage != 512:  # Lambda's default
         settings["EphemeralStorage"] = {"Size": config.ephemeral_storage}
+    if config.snap_start:
+        settings["SnapStart"] = {"ApplyOn": "PublishedVersions"}
     return settings
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from slsdeploy.types import Object, Observed, Project, StackState, Template
+from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +42,9 @@ class Task(Protocol):
 
     def advance(self, amount: int) -> None: ...
 
+    def describe(self, text: str) -> None:
+        """Say what it is at now, behind its title."""
+
 
 class Reporter(Protocol):
     """Tells the user what is going on, on standard error."""
@@ -72,7 +75,7 @@ class StackEvent:
 
 @dataclass(frozen=True, slots=True)
 class Invocation:
-    """What one invoke answered. Times in milliseconds; `init_ms` is None when the environment was warm."""
+    """What one invoke answered. Times in milliseconds; `init_ms` is for starting or restoring, None when the environment was warm."""
 
     status_code: int
     payload: bytes
@@ -116,6 +119,14 @@ class Cloud(Protocol):
 
     def delete_objects(self, bucket: str, keys: frozenset[str]) -> None: ...
 
+    def find_object(self, bucket: str, key: str, version: str = "") -> S3Object | None:
+        """Return an object of S3, the newest or a version of it; None when there is none."""
+
+    def download(self, wanted: S3Object, path: Path, task: Task) -> None:
+        """Write that very object to a path, which is not there yet."""
+
+    def bucket_region(self, bucket: str) -> str: ...
+
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation: ...
 
     def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]: ...
@@ -125,7 +136,7 @@ class Cloud(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Tools:
-    """Every seam in one value, made once in `cli.py`."""
+    """Every seam in one value, made once in `cli/options.py`."""
 
     shell: Shell
     reporter: Reporter

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from slsdeploy_runtime.digests import of_files
+
 if TYPE_CHECKING:
     from slsdeploy.config import Config
 
@@ -62,11 +64,45 @@ class Target:
 
 
 @dataclass(frozen=True, slots=True)
-class S3Origin:
-    """An object of S3 that a function loads its model from."""
+class S3Object:
+    """An object of S3 as it is: `version` is "" in a bucket without versions."""
 
     bucket: str
     key: str
+    version: str
+    etag: str
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedFile:
+    """A file of a model in S3, as it was pinned: its name beside the model, the object, the sha256 (hex) of its content."""
+
+    name: str
+    object: S3Object
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class S3Origin:
+    """An object of S3 that a function loads its model from. `files` are what is pinned: the model first; none before it is.
+
+    `region` is the bucket's, "" when it is not known.
+    """
+
+    bucket: str
+    key: str
+    region: str = ""
+    files: tuple[PinnedFile, ...] = ()
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.key}"
+
+    @property
+    def digest(self) -> str:
+        """The model's digest, as `ModelInfo` has it."""
+        return of_files([(file.name, file.digest) for file in self.files])
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +119,8 @@ Origin = S3Origin | EfsOrigin
 class Model:
     """A model of the project: the name it is served under, its main file on this machine and its version.
 
-    With an `origin` it lives elsewhere and does not ship: `path` is a copy of it. `fallback` is another model's name, or what a
-    constant answer holds for each output; `timeout` is in seconds.
+    With an `origin` it lives elsewhere and does not ship: `path` is a copy of it, which may not be there yet. `fallback` is another model's
+    name, or what a constant answer holds for each output; `timeout` is in seconds.
     """
 
     name: str

@@ -169,3 +169,6 @@ class _Bar:
 
     def advance(self, amount: int) -> None:
         self._progress.advance(self._id, amount)
+
+    def describe(self, text: str) -> None:
+        self._progress.update(self._id, description=f"{self.title} [dim]{escape(text)}[/]")

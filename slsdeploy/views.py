@@ -16,6 +16,7 @@ from rich.table import Table
 from slsdeploy import failure, results, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
+_IMPORTS = 6
 SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
@@ -73,6 +74,14 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
     yield f"[dim]in[/] {escape(result.path)}"
+
+
+def locked(result: results.Locked) -> Iterator[RenderableType]:
+    """Show what is pinned."""
+    for model in result.models:
+        version = f", version {model['version']}" if model["version"] else ""
+        yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
+    yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
 
 
 def planned(result: results.Planned) -> Iterator[RenderableType]:
@@ -151,6 +160,57 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
         yield f"[dim]·[/] {escape(limit)}"
 
 
+def benched(result: results.Benched) -> Iterator[RenderableType]:
+    """Show the phases of a cold start as a table, what the imports cost, what is warm, what the memory sizes give."""
+    first, memory, warm = result.first_answer_ms, result.memory_bytes, result.warm_ms
+    runs = f"{result.runs} run{'' if result.runs == 1 else 's'}"
+    yield f"[bold]{escape(result.name)}[/] Python {result.python} on {result.architecture}, {result.client}, {runs}"
+    table = _table("phase", "median ms", "least", "most", right=(1, 2, 3))
+    for phase in result.phases:
+        label = f"[dim]  of it: {phase['label']}[/]" if phase["part_of"] else phase["label"]
+        table.add_row(label, *(f"{phase[key]:.1f}" for key in ("median_ms", "min_ms", "max_ms")))
+    table.add_row("[bold]to the first answer[/]", *(f"[bold]{first[key]:.1f}[/]" for key in ("median", "min", "max")))
+    yield table
+    yield ""
+    yield _imports(result.imports[:_IMPORTS])
+    if result.sizes:
+        yield ""
+        yield _sizes(result.sizes)
+    yield ""
+    yield f"[dim]warm[/]     p50 {warm['p50']:.2f}, p90 {warm['p90']:.2f}, p99 {warm['p99']:.2f} ms [dim]({warm['requests']} requests)[/]"
+    yield f"[dim]memory[/]   {size(int(memory['first_answer']))} resident after the first answer, {size(int(memory['peak']))} at most"
+    yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
+    yield f"[dim]waterfall[/] {escape(result.html)}"
+
+
+def _imports(packages: Iterable[Mapping[str, Any]]) -> Table:
+    """Show the costliest imports."""
+    table = _table("import", "itself ms", "with its own imports", right=(1, 2))
+    for package in packages:
+        table.add_row(escape(package["package"]), f"{package['self_ms']:.1f}", f"{package['cumulative_ms']:.1f}")
+    return table
+
+
+def _sizes(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Show memory sizes; a star is behind more CPUs than this machine has."""
+    columns = ("MB", "vCPU", "first ms", "p50 ms", "p99 ms", "used", "fits", "$/million", "$/million cold")
+    table = _table(*columns, right=(0, 1, 2, 3, 4, 5, 7, 8))
+    for row in rows:
+        star = "*" if row["vcpus"] > row["simulated_vcpus"] else ""
+        table.add_row(
+            str(row["memory"]),
+            f"{row['vcpus']:.2f}{star}",
+            f"{row['first_answer_ms']:.0f}",
+            f"{row['warm_ms']['p50']:.1f}",
+            f"{row['warm_ms']['p99']:.1f}",
+            size(row["peak_bytes"]),
+            "yes" if row["fits"] else "[red]no[/]",
+            f"{row['usd_per_million']:.2f}",
+            f"{row['usd_per_million_cold']:.2f}",
+        )
+    return table
+
+
 def initialised(result: results.Initialised) -> Iterator[RenderableType]:
     """Show which files were written and what comes next."""
     yield f"[green]✓[/] wrote {escape(', '.join(result.files))} in {escape(result.path)}"
@@ -181,6 +241,7 @@ VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
     results.Inspected: inspected,
     results.Checked: checked,
     results.Built: built,
+    results.Locked: locked,
     results.Planned: planned,
     results.Upped: upped,
     results.Invoked: invoked,
@@ -188,4 +249,5 @@ VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
     results.Downed: downed,
     results.LocalStatus: local_status,
     results.Initialised: initialised,
+    results.Benched: benched,
 }

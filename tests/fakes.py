@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 from slsdeploy.errors import DeployError, ToolError
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
-from slsdeploy.types import Object, Observed, StackState, Template
+from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 
 ACCOUNT = "123456789012"
 
@@ -29,6 +30,8 @@ class FakeCloud:
         self.buckets: set[str] = set()
         self.stacks: dict[str, StackState] = {}
         self.data: dict[str, bool] = {}
+        self.reads: list[str] = []
+        self.kept: dict[tuple[str, str], list[tuple[S3Object, bytes]]] = {}
 
     def observe(self, stack: str) -> Observed:
         bucket = f"slsdeploy-{ACCOUNT}-{self.region}"
@@ -88,6 +91,27 @@ class FakeCloud:
         for key in keys:
             del self.objects[key]
 
+    def find_object(self, bucket: str, key: str, version: str = "") -> S3Object | None:
+        self.reads.append(f"find s3://{bucket}/{key}")
+        kept = self.kept.get((bucket, key), [])
+        found = [each for each in kept if each[0].version == version] if version else kept
+        return found[-1][0] if found else None
+
+    def download(self, wanted: S3Object, path: Path, task: Task) -> None:
+        self.reads.append(f"download s3://{wanted.bucket}/{wanted.key}")
+        (content,) = [content for each, content in self.kept[wanted.bucket, wanted.key] if each == wanted]
+        path.write_bytes(content)
+        task.advance(len(content))
+
+    def bucket_region(self, bucket: str) -> str:
+        return self.region
+
+    def put(self, bucket: str, key: str, content: bytes, version: str = "") -> None:
+        """Put an object into a bucket of the user's; without a version it takes the place of the former one."""
+        made = S3Object(bucket, key, version, f'"{md5(content).hexdigest()}"', len(content))
+        kept = self.kept.get((bucket, key), []) if version else []
+        self.kept[bucket, key] = [*kept, (made, content)]
+
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
         return Invocation(200, self.answer, "", 1.5, 120.0, "1")
 
@@ -128,6 +152,9 @@ class FakeTask:
 
     def advance(self, amount: int) -> None:
         self.amount += amount
+
+    def describe(self, text: str) -> None:
+        """Nobody looks."""
 
 
 class FakeReporter:

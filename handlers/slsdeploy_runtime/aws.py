@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from typing import Any
 
 _clients: dict[str, Any] = {}
@@ -19,3 +20,19 @@ def client(service: str) -> Any:
         # Lambda says its region in AWS_REGION, boto3 looks for AWS_DEFAULT_REGION
         _clients[service] = boto3.client(service, os.environ.get("AWS_REGION"), config=config)
     return _clients[service]
+
+
+def renew() -> None:
+    """Forget the clients, and boto3's default session with its credentials: for a copy of the process that made them.
+
+    The descriptions of the services are kept, which are most of what a client costs (16 ms instead of 86 for S3's).
+    """
+    _clients.clear()
+    boto3 = sys.modules.get("boto3")
+    if boto3 is None or boto3.DEFAULT_SESSION is None:
+        return
+    from botocore.session import get_session
+
+    session = get_session()
+    session.register_component("data_loader", boto3.DEFAULT_SESSION._session.get_component("data_loader"))
+    boto3.setup_default_session(botocore_session=session)

@@ -29,8 +29,10 @@ class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
     `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
-    `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A `remote` model is fetched first, and
-    `path` is unused.
+    `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
+    remote.py): its files are objects of S3
+    ({"bucket", "region", "files": [{"name", "key", "version", "etag", "bytes", "digest"}]}; `path` is unused), or lie on the file system
+    ({"files": [{"name", "bytes"}]}). The first file is the model itself.
     """
 
     name: str
@@ -96,7 +98,7 @@ def read(task: Path) -> Manifest:
     document = json.loads((task / FILE).read_bytes())
     if document.get("schema") != SCHEMA:
         raise ManifestError(f"{FILE} has schema {document.get('schema')!r}, this runtime reads {SCHEMA}: build again")
-    roots = {"task": task, "opt": opt_root(task)}
+    roots = {"task": task, "opt": opt_root(task), "": Path("/")}  # "": on the file system that is mounted
     return Manifest(
         name=document["name"],
         stage=document["stage"],

@@ -15,7 +15,7 @@ from threading import Event, Lock, Thread
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
 
-from slsdeploy_runtime import memory, window
+from slsdeploy_runtime import memory, phases, window
 from slsdeploy_runtime.formats import Session
 from slsdeploy_runtime.manifest import ModelEntry
 from slsdeploy_runtime.model import Model, ModelError, publish
@@ -120,6 +120,7 @@ class Store:
                     return
         for model in eager:
             model.warm_up()
+        phases.mark("warm_up")
 
     def _join(self, model: Model) -> tuple[Load, bool]:
         """Return the load of a model that is going on, or a new one, which the caller has to run. Raises LoadFailed."""
@@ -156,16 +157,26 @@ class Store:
             load.done.set()
 
     def _build(self, model: Model) -> Session:
-        entry, path = model.entry, model.entry.path
-        if entry.remote is not None:
-            path = import_module("slsdeploy_runtime.remote").fetch(entry, self._telemetry)
-        module = import_module(entry.format)
+        if model.entry.remote is None:
+            return self._build_from(model, model.entry.path)
+        from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
+
+        try:
+            path = remote.fetch(model.entry, self._telemetry)
+            phases.mark("fetch")
+            return self._build_from(model, path)
+        finally:
+            remote.release(model.entry)
+
+    def _build_from(self, model: Model, path: Path) -> Session:
+        module = import_module(model.entry.format)
         with self._building:
             module.engine()
             self._room.make(model)
             before = memory.resident()
             session = self._open(model, module, path)
-            _check(entry, session)
+            phases.mark("session")
+            _check(model.entry, session)
             model.keep(session)
             self._room.learn(model, before)
         return session

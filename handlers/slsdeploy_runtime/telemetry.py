@@ -1,8 +1,9 @@
 """What a function tells of itself: one log line per thing that went wrong, and one line of metrics (EMF) per invocation.
 
-Metrics, by service: ColdStart, ModelLoadTime (ms, per model and load), InferenceTime (ms, per run of the model), BatchSize (rows,
-per run), Errors (requests or records that got no prediction), BadInputs (those of them that are the caller's mistake) and Fallbacks
-(requests or records that another model, or a constant, answered).
+Metrics, by service: ColdStart, ModelLoadTime (ms, per model and load; in an environment that was restored from a snapshot instead
+RestoreTime, what renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load),
+InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction), BadInputs (those
+of them that are the caller's mistake) and Fallbacks (requests or records that another model, or a constant, answered).
 There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
 with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
@@ -28,7 +29,9 @@ class Telemetry:
         self._service = service
         self._logger: Logger | None = None
         self._metrics = Metrics(service)
-        self._loads_ms: list[float] = []
+        self._late: list[
+            tuple[str, float]
+        ] = []  # what happened in whatever thread: the invocation that ends next reports it
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
 
@@ -47,8 +50,13 @@ class Telemetry:
         self._init_ms = seconds * 1000
 
     def loaded(self, seconds: float) -> None:
-        """Note how long a model took to load, in whatever thread; the invocation that ends next reports it."""
-        self._loads_ms.append(seconds * 1000)
+        """Note how long a model took to load."""
+        self._late.append(("ModelLoadTime", seconds * 1000))
+
+    def restored(self, seconds: float) -> None:
+        """Note that this is a copy of an environment that loaded its models long ago, and how long renewing it took."""
+        self._late[:] = [("RestoreTime", seconds * 1000)]
+        self.initialised(seconds)
 
     def begin(self, context: Any) -> None:
         """Start an invocation: its request id goes into every log line, also those of the user's own Logger."""
@@ -61,14 +69,26 @@ class Telemetry:
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""
-        while self._loads_ms:
-            self._metrics.add("ModelLoadTime", self._loads_ms.pop(0))
+        while self._late:
+            self._metrics.add(*self._late.pop(0))
         self._metrics.flush()
 
     def inference(self, started: float, rows: int) -> None:
         """Note one run of a model that began at `started` (`perf_counter`) over so many rows."""
         self._metrics.add("InferenceTime", (perf_counter() - started) * 1000)
         self._metrics.add("BatchSize", rows)
+
+    def note(self, message: str, **facts: Any) -> None:
+        """Log something that happens seldom and takes long."""
+        self.logger.info(message, stacklevel=3, **facts)
+
+    def warning(self, message: str, **facts: Any) -> None:
+        """Log something that went wrong and is mended."""
+        self.logger.warning(message, stacklevel=3, **facts)
+
+    def downloaded(self, seconds: float) -> None:
+        """Note how long a model took to be fetched, in whatever thread; the invocation that ends next reports it."""
+        self._late.append(("ModelDownloadTime", seconds * 1000))
 
     def failure(self, error: BaseException, where: str) -> None:
         """Note a request or record without a prediction: the caller's mistake in one line, ours with its traceback."""

@@ -1,10 +1,10 @@
 """Run by the target's own interpreter, as a script: import the user's module as Lambda would, and say what came of it.
 
-    PYTHONPATH=<bundle> python -P -s -S import_handler.py MODULE ANSWER
+    PYTHONPATH=<bundle> python -P -s -S import_handler.py MODULE ANSWER SECONDS
 
 ANSWER is a file that gets a JSON document: `names` (the module's functions), or `error` with `type`, `message`, `module` (the missing
 one, if that is the trouble) and `frames` (file, line, function, text of the source), or `skipped` (a module that only Lambda brings, or
-that wanted to call AWS, which there are no credentials for here).
+that wanted to call AWS, which there are no credentials for here). SECONDS is how long Lambda lets it take.
 """
 
 import importlib
@@ -29,6 +29,8 @@ MANAGED = (
 )
 # Lambda gives 10 s before it begins again: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 LIMIT_SECONDS = 10
+# and more for a snapshot: https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+SNAPSHOT_SECONDS = 130
 
 
 def answer(module: str) -> dict[str, object]:
@@ -65,16 +67,16 @@ def words(error: BaseException) -> str:
         return "(its __str__ fails)"
 
 
-def give_up(signum: int, frame: FrameType | None) -> None:
-    """End an import that takes too long, where it is."""
-    raise TimeoutError(f"importing takes longer than the {LIMIT_SECONDS} s that Lambda gives it")
-
-
-def main(module: str, path: str) -> None:
+def main(module: str, path: str, seconds: int) -> None:
     """Import with a time limit, write the answer, and end at once: threads that the module started may never end."""
+
+    def give_up(signum: int, frame: FrameType | None) -> None:
+        """End an import that takes too long, where it is."""
+        raise TimeoutError(f"importing takes longer than the {seconds} s that Lambda gives it")
+
     if hasattr(signal, "SIGALRM"):
         signal.signal(signal.SIGALRM, give_up)
-        signal.alarm(LIMIT_SECONDS)
+        signal.alarm(seconds)
     found = answer(module)
     if hasattr(signal, "SIGALRM"):
         signal.alarm(0)
@@ -84,4 +86,4 @@ def main(module: str, path: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2])
+    main(sys.argv[1], sys.argv[2], int(sys.argv[3]))

@@ -51,9 +51,9 @@ def copy_files(root: Path, files: Iterable[Path], folder: Path) -> None:
 
 
 def copy_models(project: Project, models: tuple[ModelInfo, ...], folder: Path) -> None:
-    """Copy each model and its external data into a folder of the name that it is served under."""
+    """Copy each model that ships, and its external data, into a folder of the name that it is served under."""
     for model, info in zip(project.models, models, strict=True):
-        for file in info.files:
+        for file in info.files if model.origin is None else ():
             _copy(file, folder / model.name / file.relative_to(model.path.parent))
 
 

@@ -1,4 +1,5 @@
-"""A lock file: what was resolved, with hashes, one section for each target; used again until the requirements change.
+"""A lock file: what was resolved, with hashes, one section for each target, used again until the requirements change; and which
+objects of S3 are the project's models, one `[[model]]` for each. What else is in it stays as it is.
 
 It names no index: whoever builds takes the same files from the index that is configured there.
 """
@@ -6,17 +7,23 @@ It names no index: whoever builds takes the same files from the index that is co
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from slsdeploy import assets
+from slsdeploy.bundle import toml
+from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ProjectError
+from slsdeploy.types import PinnedFile, S3Object, S3Origin
 
 FILE = "slsdeploy.lock"
 _VERSION = 1
 _HEADER = "# What slsdeploy resolved the requirements to, for each target. Commit it. Deleted, it is resolved anew.\n"
+TARGETS = "target"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,15 +55,36 @@ def read(folder: Path) -> tuple[Section, ...]:
 
     Raises ProjectError when the file is damaged, as by a merge.
     """
-    path = folder / FILE
-    try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+    return _read(folder, TARGETS, _section)
+
+
+def read_pins(folder: Path) -> tuple[S3Origin, ...]:
+    """Return the models in S3 that the folder's lock file pins. Raises ProjectError as `read` does."""
+    return _read(folder, "model", _pin)
+
+
+def _read(folder: Path, name: str, understand: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    with _readable():
+        return tuple(understand(table) for table in _document(folder).get(name, ()))
+
+
+def _document(folder: Path) -> dict[str, Any]:
+    """Return all that is in the lock file, nothing when there is none. Raises ProjectError."""
+    with _readable():
+        try:
+            document = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
         if document["version"] != _VERSION:
             hint = "use the slsdeploy that wrote it, or delete it to resolve anew"
             raise ProjectError(f"{FILE} has version {document['version']}, this slsdeploy reads {_VERSION}", hint, FILE)
-        return tuple(_section(table) for table in document.get("target", ()))
-    except FileNotFoundError:
-        return ()
+    return document
+
+
+@contextmanager
+def _readable() -> Iterator[None]:
+    try:
+        yield
     except (OSError, UnicodeDecodeError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ProjectError(f"{FILE} cannot be read: {error}", "mend or delete it: it is made again", FILE) from error
 
@@ -70,8 +98,37 @@ def write(folder: Path, section: Section) -> None:
     """Put a section into the lock file, in place of the one of its target."""
     others = [item for item in read(folder) if (item.python, item.platform) != (section.python, section.platform)]
     sections = sorted([*others, section], key=lambda item: (item.python, item.platform))
-    text = f"{_HEADER}version = {_VERSION}\n" + "".join(_toml(item) for item in sections)
-    assets.write_atomically(folder / FILE, text.encode())
+    put(folder, TARGETS, [_section_table(item) for item in sections])
+
+
+def write_pins(folder: Path, pins: Iterable[S3Origin]) -> None:
+    """Put the models in S3 into the lock file, in place of those that it pins."""
+    put(folder, "model", [_pin_table(pin) for pin in sorted(pins, key=lambda pin: pin.uri)])
+
+
+def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
+    """Put an array of tables into the lock file in place of the one of that name, and leave everything else in it as it is."""
+    others = {key: value for key, value in _document(folder).items() if key not in ("version", name)}
+    arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != TARGETS, item[0]))
+    document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
+    assets.write_atomically(folder / FILE, f"{_HEADER}{toml.dump(document)}".encode())
+
+
+@contextmanager
+def forgetting(folder: Path, pins: Set[str], *, sections: bool) -> Iterator[None]:
+    """Take these pins (by URI), or all sections, out of the lock file, for the block to make anew; put back when that fails."""
+    path = folder / FILE
+    before = path.read_bytes() if path.is_file() else None
+    if before is not None and pins:
+        write_pins(folder, [pin for pin in read_pins(folder) if pin.uri not in pins])
+    if before is not None and sections:
+        put(folder, TARGETS, ())
+    try:
+        yield
+    except BaseException:
+        if before is not None:
+            assets.write_atomically(path, before)
+        raise
 
 
 def parse(text: str) -> tuple[Package, ...]:
@@ -95,21 +152,35 @@ def _section(table: Mapping[str, Any]) -> Section:
     return Section(table["python"], table["platform"], table["requirements"], packages)
 
 
-def _toml(section: Section) -> str:
-    lines = [
-        "\n[[target]]\n",
-        f'python = "{section.python}"\n',
-        f'platform = "{section.platform}"\n',
-        f'requirements = "{section.requirements}"\n',
+def _section_table(section: Section) -> dict[str, Any]:
+    said = {"python": section.python, "platform": section.platform, "requirements": section.requirements}
+    packages = [{"requirement": item.requirement, "hashes": list(item.hashes)} for item in section.packages]
+    return {**said, "package": packages} if packages else said
+
+
+def _pin(table: Mapping[str, Any]) -> S3Origin:
+    origin = read_origin(table["uri"])
+    if not isinstance(origin, S3Origin):
+        raise ValueError(f"{table['uri']} is not in S3")
+    files = tuple(_pinned(table, origin.bucket) for table in table["file"])
+    return replace(origin, region=table["region"], files=files)
+
+
+def _pinned(table: Mapping[str, Any], bucket: str) -> PinnedFile:
+    found = S3Object(bucket, table["key"], table["version"], table["etag"], int(table["bytes"]))
+    return PinnedFile(table["name"], found, table["sha256"])
+
+
+def _pin_table(pin: S3Origin) -> dict[str, Any]:
+    files = [
+        {
+            "name": file.name,
+            "key": file.object.key,
+            "version": file.object.version,
+            "etag": file.object.etag,
+            "bytes": file.object.bytes,
+            "sha256": file.digest,
+        }
+        for file in pin.files
     ]
-    for package in section.packages:
-        lines += ["\n[[target.package]]\n", f"requirement = {_string(package.requirement)}\n", "hashes = [\n"]
-        lines += [*(f'  "{item}",\n' for item in package.hashes), "]\n"]
-    return "".join(lines)
-
-
-def _string(text: str) -> str:
-    """Quote a requirement, whose markers may have either quote in them."""
-    return (
-        f"'{text}'" if '"' in text and "'" not in text else '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-    )
+    return {"uri": pin.uri, "region": pin.region, "file": files}

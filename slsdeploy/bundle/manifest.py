@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from slsdeploy.config import secret
-from slsdeploy.types import Model, ModelInfo, Project
+from slsdeploy.types import EfsOrigin, Model, ModelInfo, Project, S3Origin
 from slsdeploy_runtime.manifest import SCHEMA
 
 # Every function answers direct events; it takes whatever no other source recognises, so it comes last.
@@ -46,13 +46,47 @@ def _fallback(model: Model) -> dict[str, Any] | None:
     return {"model": model.fallback} if isinstance(model.fallback, str) else {"outputs": dict(model.fallback)}
 
 
+def _place(model: Model, place: PurePosixPath) -> dict[str, str]:
+    """Say where a model's file is: in the bundle, or on the file system by its absolute path."""
+    if isinstance(model.origin, EfsOrigin):
+        return {"root": "", "path": model.origin.path}
+    return {
+        "root": place.parts[0],
+        "path": PurePosixPath(*place.parts[1:], model.name, model.path.name).as_posix(),
+    }
+
+
+def _remote(model: Model, info: ModelInfo) -> dict[str, Any] | None:
+    """Say what a model that does not ship is made of: objects of S3, or files of the file system."""
+    if isinstance(model.origin, S3Origin):
+        files = [
+            {
+                "name": file.name,
+                "key": file.object.key,
+                "version": file.object.version,
+                "etag": file.object.etag,
+                "bytes": file.object.bytes,
+                "digest": file.digest,
+            }
+            for file in model.origin.files
+        ]
+        return {"bucket": model.origin.bucket, "region": model.origin.region, "files": files}
+    if isinstance(model.origin, EfsOrigin):
+        folder = model.path.parent
+        return {
+            "files": [
+                {"name": file.relative_to(folder).as_posix(), "bytes": file.stat().st_size} for file in info.files
+            ]
+        }
+    return None
+
+
 def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:
     return {
         "name": model.name,
         "version": model.version,
         "format": f"slsdeploy_runtime.formats.{info.format}",
-        "root": place.parts[0],
-        "path": PurePosixPath(*place.parts[1:], model.name, model.path.name).as_posix(),
+        **_place(model, place),
         "digest": info.digest,
         "bytes": info.bytes,
         "batch": info.batch,
@@ -60,7 +94,7 @@ def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any
         "load": model.load,
         "timeout": model.timeout,
         "fallback": _fallback(model),
-        "remote": None,
+        "remote": _remote(model, info),
         "inputs": [asdict(tensor) for tensor in info.inputs],
         "outputs": [asdict(tensor) for tensor in info.outputs],
     }

@@ -6,7 +6,6 @@ Both are imported when a model is inspected and not before: they are slow to imp
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from typing import Any
 from slsdeploy.bundle import acceptance, foreign
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Tensor
-from slsdeploy_runtime import records
+from slsdeploy_runtime import digests, records
 
 # onnx.TensorProto's types in the words of the Open Inference Protocol:
 # https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
@@ -188,8 +187,20 @@ def _tensors(model: Any) -> Iterator[Any]:
                 yield from (*([attribute.t] if attribute.HasField("t") else []), *attribute.tensors)
 
 
+def external_files(path: Path) -> list[str]:
+    """Return the names, relative to the model's folder, of the files that hold its weights; whether they are there is not looked at.
+
+    Raises ProjectError as `inspect` does.
+    """
+    return sorted(_locations(_read(path)))
+
+
 def _external(model: Any, path: Path) -> list[Path]:
-    """Find the files beside the model that hold its weights: https://onnx.ai/onnx/repo-docs/ExternalData.html."""
+    return [_external_file(path, location, size) for location, size in sorted(_locations(model).items())]
+
+
+def _locations(model: Any) -> dict[str, int]:
+    """Find which files beside the model hold its weights, and how much of each: https://onnx.ai/onnx/repo-docs/ExternalData.html."""
     import onnx
 
     needed: dict[str, int] = {}
@@ -200,7 +211,7 @@ def _external(model: Any, path: Path) -> list[Path]:
         location = entry.get("location", "")
         end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdigit())
         needed[location] = max(needed.get(location, 0), end)
-    return [_external_file(path, location, size) for location, size in sorted(needed.items())]
+    return needed
 
 
 def _external_file(path: Path, location: str, size: int) -> Path:
@@ -227,11 +238,4 @@ def _operators(model: Any) -> tuple[str, ...]:
 
 
 def _digest(files: tuple[Path, ...], folder: Path) -> str:
-    digests = []
-    for file in files:
-        with file.open("rb") as stream:
-            digests.append(hashlib.file_digest(stream, "sha256").hexdigest())
-    if len(files) == 1:
-        return digests[0]
-    lines = [f"{digest}  {file.relative_to(folder).as_posix()}\n" for digest, file in zip(digests, files, strict=True)]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return digests.of_files([(file.relative_to(folder).as_posix(), digests.of_file(file)) for file in files])

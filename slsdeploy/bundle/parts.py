@@ -50,7 +50,7 @@ def keep(name: PartName, key: str, make: Callable[[Path], None]) -> Kept:
     if found:
         return found
     shelf.mkdir(parents=True, exist_ok=True)
-    _sweep(shelf)
+    sweep(shelf)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=shelf))
     try:
         (draft / "tree").mkdir()
@@ -115,7 +115,7 @@ def _read(name: PartName, folder: Path) -> Kept | None:
     return Kept(name, folder, said["digest"], said["files"], said["bytes"], largest)
 
 
-def _sweep(shelf: Path) -> None:
+def sweep(shelf: Path) -> None:
     """Remove what no build used for long, and drafts that a killed build left."""
     now = time.time()
     for folder in shelf.iterdir():

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -20,6 +21,7 @@ from slsdeploy.bundle import (
     layout,
     manifest,
     onnxruntime_wheel,
+    origins,
     parts,
     place,
     prune,
@@ -35,8 +37,8 @@ from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Tools
-from slsdeploy.types import Archive, Bundle, ModelInfo, Part, PartName, Project
+from slsdeploy.tools import Cloud, Tools
+from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
@@ -72,19 +74,36 @@ def build(project: Project, tools: Tools) -> Bundle:
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
-    try:
+    with _disk_is_ours(project):
+        project = origins.settle(project, tools)
         inputs = gather(project, lambda: resolution.settle(project, tools))
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    for note in bundle.notes:
+        tools.reporter.note(note)
+    return bundle
+
+
+def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
+    """Return the project with its models that live in S3 pinned and here (see `origins.settle`).
+
+    Raises ToolError when the disk is full or may not be written to, too.
+    """
+    with _disk_is_ours(project):
+        return origins.settle(project, tools, cloud)
+
+
+@contextmanager
+def _disk_is_ours(project: Project) -> Iterator[None]:
+    """Turn what is wrong with the disk into an error that says where we write."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK:
             raise
         hint = f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)"
         raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error
-    for note in bundle.notes:
-        tools.reporter.note(note)
-    return bundle
 
 
 def last(project: Project) -> Bundle | None:
@@ -104,7 +123,7 @@ def last(project: Project) -> Bundle | None:
 def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
     """Read what the bundle is made from; `settle` says which packages, once everything else is found good."""
     packaging, choice = targets.choose(project.config.package)
-    models = tuple(inspection.inspect(model.path) for model in project.models)
+    models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
     requirements, section = needs.read(project), settle()
@@ -118,13 +137,21 @@ def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
         "dependencies": [section.text, uses_tools],
         "runtime": layout.fingerprint(runtime, layout.runtime_files()),
         "model": [
-            (model.name, model.path.name, info.digest) for model, info in zip(project.models, models, strict=True)
+            (model.name, model.path.name, info.digest)
+            for model, info in zip(project.models, models, strict=True)
+            if model.origin is None
         ],
         "code": [code, document.decode()],
     }
     keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
     notes = tuple(note for note in stated if note)
     return Inputs(packaging, requirements, section, models, files, uses_tools, document, keys, notes)
+
+
+def _inspect(model: Model) -> ModelInfo:
+    info = inspection.inspect(model.path)
+    origins.check(model, info)
+    return info
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
@@ -138,10 +165,15 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         if verify.can_run(project) and acceptance.older(inputs.section):
             with tools.reporter.step("load the model"):
                 place_of = draft / inputs.packaging.PLACES["model"]
-                verify.load_models(project, (place_of / m.name / m.path.name for m in project.models), draft, tools)
+                files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
+                verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
             (draft / "archives").mkdir()
-            archives = tuple(_pack(name, kept, inputs.packaging, draft, folder) for name in inputs.packaging.ARCHIVES)
+            archives = tuple(
+                _pack(name, kept, inputs.packaging, draft, folder)
+                for name, wanted in inputs.packaging.ARCHIVES.items()
+                if any(part.files for part in kept if part.name in wanted)  # Lambda refuses an empty layer
+            )
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,

@@ -7,6 +7,7 @@ models, which are a part of their own. Links that stay in the project ship as wh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,7 +43,7 @@ class _Rules:
         return cls(
             code=_spec("*.py" if project.handler else ""),
             include=_spec(*config.include),
-            never=_spec(*NEVER, *config.exclude),
+            never=_spec(*NEVER, *config.exclude, *_copies(project)),
             unasked=_spec(*UNASKED),
             is_searched=bool(project.handler or config.include),
         )
@@ -63,6 +64,12 @@ def code_files(project: Project, model_files: frozenset[Path] = frozenset()) -> 
     selected = [path for path in found if (project.root / path).resolve() not in model_files]
     _check_handler(project, selected)
     return sorted(selected, key=lambda path: path.as_posix())
+
+
+def _copies(project: Project) -> list[str]:
+    """Return the pattern of the folder that stands for the file system: what is there does not ship."""
+    system = project.config.file_system
+    return [re.sub(r"([*?\[\]\\])", r"\\\1", f"/{system.local.as_posix()}/")] if system else []
 
 
 def _search(root: Path, rules: _Rules) -> Iterator[str]:

@@ -76,7 +76,9 @@ def _imports_for_real(
     """Import the module as Lambda would; False when it needs what only Lambda has, so that nothing is known."""
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
         path = Path(scratch) / "answer.json"
-        argv = [str(project.target.interpreter), "-P", "-s", "-S", import_handler.__file__, handler.module, str(path)]
+        limit = import_handler.SNAPSHOT_SECONDS if project.config.snap_start else import_handler.LIMIT_SECONDS
+        argv = [str(project.target.interpreter), "-P", "-s", "-S", import_handler.__file__]
+        argv += [handler.module, str(path), str(limit)]
         done = tools.shell.run(argv, cwd=Path(scratch), env=_environment(project, folders, scratch), inherit=False)
         if not path.is_file():
             last = "\n".join(f"  {line}" for line in done.stderr.splitlines()[-12:])

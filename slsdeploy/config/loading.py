@@ -11,10 +11,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from slsdeploy import plugins
-from slsdeploy.config import serving, wording
+from slsdeploy.config import lines, serving, wording
 from slsdeploy.config.file import FILE, File, read
 from slsdeploy.config.schema import config_schema
-from slsdeploy.config.sections import NAME, Config
+from slsdeploy.config.sections import MOUNT_POINT, NAME, Config
 from slsdeploy.config.triggers import Sources, as_json, triggers
 from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ConfigError, Problem
@@ -165,7 +165,33 @@ def _across(values: Mapping[str, Any]) -> Iterator[Complaint]:
         yield Complaint(("models",), "there is `model` too; expected one of them")
     elif "model" not in values and not values.get("models"):
         yield Complaint(("model",), "is missing; expected the path of a model file", 'model = "model.onnx"')
+    yield from _file_systems(values)
     environment, secrets = values.get("environment"), values.get("secrets")
     if isinstance(environment, dict) and isinstance(secrets, dict):
         for name in sorted(environment.keys() & secrets.keys()):
             yield Complaint(("secrets", name), "is in `environment` too; expected it in one of them")
+
+
+def _file_systems(values: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Complain of a model on a file system that is not mounted there, and of one without a network."""
+    system = values.get("file_system")
+    if system is not None and "vpc" not in values:
+        message = "needs the network that the file system is in; expected [vpc]"
+        yield Complaint(("file_system",), message, "[vpc] with subnets and security_groups")
+    mount = system.get("mount", MOUNT_POINT) if isinstance(system, dict) else None
+    for path, source in _sources(values):
+        found = source if isinstance(source, str) and source.startswith("efs:") else None
+        if found and mount is None:
+            hint = "[file_system] with the ARN of an access point"
+            yield Complaint(path, f"{wording.shown(found)} is on a file system; expected [file_system]", hint)
+        elif found and not found.startswith(f"efs:{mount}/"):
+            message = f"found {wording.shown(found)}; expected a file below {mount}, where [file_system] is mounted"
+            yield Complaint(path, message, f"efs:{mount}/FILE")
+
+
+def _sources(values: Mapping[str, Any]) -> Iterator[tuple[lines.Path, Any]]:
+    yield ("model",), values.get("model")
+    models = values.get("models")
+    for name, model in models.items() if isinstance(models, dict) else ():
+        if isinstance(model, dict):
+            yield ("models", name, "path"), model.get("path")

@@ -19,6 +19,7 @@ REGION = r"^[a-z]{2,4}(-[a-z]+)+-[0-9]$"
 VARIABLE = r"^[A-Za-z][A-Za-z0-9_]+$"
 # botocore's shapes LocalMountPath, FileSystemArn, SubnetId, SecurityGroupId
 MOUNT = r"^/mnt/[a-zA-Z0-9-_.]+$"
+MOUNT_POINT = "/mnt/models"
 ACCESS_POINT = (
     r"^arn:aws[a-zA-Z-]*:elasticfilesystem:[a-z]{2,4}(-[a-z]+)+-[0-9]:[0-9]{12}:access-point/fsap-[a-f0-9]{17}$"
 )
@@ -144,9 +145,7 @@ class FileSystem(_Section):
     """`[file_system]`: an EFS access point that the function mounts; it needs `[vpc]`."""
 
     arn: Annotated[str, Field(pattern=ACCESS_POINT)] = Field(description="the access point's ARN")
-    mount: Annotated[str, Field(pattern=MOUNT, max_length=160)] = Field(
-        "/mnt/models", description="where it is mounted"
-    )
+    mount: Annotated[str, Field(pattern=MOUNT, max_length=160)] = Field(MOUNT_POINT, description="where it is mounted")
     local: ProjectPath = Field(
         PurePosixPath("efs"),
         description="the project's folder with copies of the models on it: read by `build`, mounted by the local AWS, never shipped",
@@ -180,7 +179,9 @@ class Config(_Section):
     model_memory: Annotated[int, Field(ge=1, le=10240)] | None = Field(
         None, description="MB that loaded models may take together; default: what `memory` leaves"
     )
-    snap_start: bool = Field(False, description="start from a snapshot of the initialised function (Lambda SnapStart)")
+    snap_start: bool = Field(
+        False, description="start from a snapshot of the initialised function: Lambda SnapStart (docs/snapstart.md)"
+    )
     python: Literal["3.12", "3.13", "3.14"] = Field("3.13", description="the Lambda runtime's Python")
     architecture: Literal["arm64", "x86_64"] = Field("arm64", description="the processor architecture")
     # Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html

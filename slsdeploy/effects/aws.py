@@ -12,17 +12,18 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from hashlib import sha256
+from pathlib import Path
 from typing import Any
 
 from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from slsdeploy.effects import data, stacks
+from slsdeploy.effects import data, objects, stacks
 from slsdeploy.effects.client import Client, name_of, translated
 from slsdeploy.errors import AwsError
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
-from slsdeploy.types import Object, Observed, StackState, Template
+from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 from slsdeploy_runtime.resources import tls_only
 
 LOCAL_REGION = "us-east-1"  # of the local AWS, when nobody names one
@@ -162,6 +163,18 @@ class Aws:
         for key in sorted(keys):
             self.client("s3").delete_object(Bucket=bucket, Key=key)
 
+    def find_object(self, bucket: str, key: str, version: str = "") -> S3Object | None:
+        """Return an object of S3, None when there is none."""
+        return objects.find(self.client("s3"), bucket, key, version)
+
+    def download(self, wanted: S3Object, path: Path, task: Task) -> None:
+        """Write that very object to a path."""
+        objects.download(self.client("s3"), wanted, path, task)
+
+    def bucket_region(self, bucket: str) -> str:
+        """Return the region that a bucket is in, "" when we may not know."""
+        return objects.region(self.client("s3"), bucket)
+
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
         """Send one event and wait for the answer."""
         began = time.perf_counter()
@@ -175,7 +188,7 @@ class Aws:
             payload=answer["Payload"].read(),
             function_error=answer.get("FunctionError", ""),
             duration_ms=_reported(r"\tDuration: ([\d.]+) ms", report) or took,
-            init_ms=_reported(r"\tInit Duration: ([\d.]+) ms", report),
+            init_ms=_reported(r"\t(?:Init|Restore) Duration: ([\d.]+) ms", report),
             version=answer.get("ExecutedVersion", ""),
         )
 

@@ -33,6 +33,8 @@ _HINTS = {
 }
 # IAM's names for what the calls of these names need: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazons3.html
 _ACTIONS = {
+    "s3:HeadObject": "s3:GetObject",
+    "s3:HeadBucket": "s3:ListBucket",
     "s3:ListObjectsV2": "s3:ListBucket",
     "s3:ListObjectVersions": "s3:ListBucketVersions",
     "s3:DeleteObjects": "s3:DeleteObject",
@@ -73,6 +75,11 @@ class Client:
                 )
             except S3UploadFailedError as failed:
                 raise failed.__context__ or failed from None  # what the transfer was told
+
+    def chunks(self, size: int, **wanted: Any) -> Iterator[bytes]:
+        """Yield an object's content as it comes. A refusal is an AwsError with a code; of a connection that was cut, one with none."""
+        with translated("", self._service):
+            yield from self._client.get_object(**wanted)["Body"].iter_chunks(size)
 
     def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
         def call(*args: Any, **kwargs: Any) -> Any:

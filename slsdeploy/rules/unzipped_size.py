@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from slsdeploy import targets
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
-from slsdeploy.types import Bundle
+from slsdeploy.types import Bundle, ModelInfo
 
 
 class UnzippedSize(Rule):
@@ -17,11 +17,16 @@ class UnzippedSize(Rule):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         target, _ = targets.choose(subject.package)
-        size = subject.bundle.unzipped_bytes if subject.bundle else sum(info.bytes for info in subject.infos)
+        size = subject.bundle.unzipped_bytes if subject.bundle else sum(info.bytes for info in _shipped(subject))
         if not targets.fits(target, size):
             what = "the bundle is" if subject.bundle else "the models alone are"
             message = f"{what} {megabytes(size)} unzipped; Lambda takes less than {megabytes(target.LIMIT)}"
             yield self.finding(message, _largest(subject.bundle) + "export a smaller model (half precision, int8)")
+
+
+def _shipped(subject: Subject) -> list[ModelInfo]:
+    found = (subject.models.get(model.name) for model in subject.project.models if model.origin is None)
+    return [info for info in found if isinstance(info, ModelInfo)]
 
 
 def _largest(bundle: Bundle | None) -> str:

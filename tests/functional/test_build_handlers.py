@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
+from slsdeploy.bundle import import_handler
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.interpreters import host_minor
@@ -205,3 +211,24 @@ def test_a_file_in_two_parts_of_one_zip(house: House) -> None:
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\npackage = "zip"\n')
     with pytest.raises(BuildError, match=r"numpy/__init__.py is in the dependencies and in the code"):
         house.build()
+
+
+@pytest.mark.parametrize(("snap_start", "seconds"), [(False, "10"), (True, "130")])
+def test_importing_may_take_as_long_as_lambda_lets_it(house: House, snap_start: bool, seconds: str) -> None:
+    set_target(house)
+    house.write(FILE, (house.root / FILE).read_text() + f"snap_start = {str(snap_start).lower()}\n")
+    house.write("handler.py", "import sys\nraise ValueError(sys.argv[-1])\n" + HANDLER)
+    with pytest.raises(BuildError, match=f"ValueError: {seconds}"):
+        house.build(local=True)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGALRM"), reason="there is no alarm to end an import with")
+def test_an_import_that_takes_longer_is_ended(tmp_path: Path) -> None:
+    (tmp_path / "slow.py").write_text("import time\ntime.sleep(20)\n")
+    argv = [sys.executable, import_handler.__file__, "slow", str(tmp_path / "answer.json"), "1"]
+    subprocess.run(argv, env={**os.environ, "PYTHONPATH": str(tmp_path)}, timeout=15, check=False)
+    error = json.loads((tmp_path / "answer.json").read_text())["error"]
+    assert (error["type"], error["message"]) == (
+        "TimeoutError",
+        "importing takes longer than the 1 s that Lambda gives it",
+    )

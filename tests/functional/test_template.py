@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from slsdeploy import config, plugins
+from slsdeploy import config, plugins, reach, stack
+from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ConfigError
 from slsdeploy.stack import make_sam, make_template, to_yaml
-from slsdeploy.types import Artifact, Project, Target, Trigger
+from slsdeploy.types import Artifact, Model, PinnedFile, Project, S3Object, S3Origin, Target, Trigger
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BUCKET = "slsdeploy-123456789012-us-east-1"
@@ -43,6 +45,11 @@ PROJECTS = {
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "snap-start": HEAD + "snap_start = true\n",
+    "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
+    "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
+    '[vpc]\nsubnets = ["subnet-0123abcd", "subnet-4567abcd"]\nsecurity_groups = ["sg-89abcdef"]\n'
+    '[file_system]\narn = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0"\n',
     "everything": HEAD
     + 'memory = 512\nephemeral_storage = 1024\nenvironment = {GREETING = "hello"}\nlog_retention = 7\n'
     + 'secrets = {KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-abc", PARAMETER = "ssm:/a/b"}\n'
@@ -62,7 +69,21 @@ def project(text: str, folder: Path) -> Project:
         seen.add(options.type)
         triggers.append(Trigger(sources[options.type].__name__, options, name))
     target = Target(loaded.python, loaded.architecture, "aarch64-manylinux_2_34")
-    return Project(folder, loaded, stage, local=False, target=target, models=(), handler=None, triggers=tuple(triggers))
+    models = tuple(pinned(name, found) for name, found in loaded.models.items())
+    return Project(
+        folder, loaded, stage, local=False, target=target, models=models, handler=None, triggers=tuple(triggers)
+    )
+
+
+def pinned(name: str, found: config.ModelConfig) -> Model:
+    """Pin a model in S3: two files in a bucket with versions, or one in a bucket without."""
+    origin = read_origin(found.path)
+    assert isinstance(origin, S3Origin)
+    is_versioned = name == "big"
+    keys = [origin.key, "a b/weights.bin"] if is_versioned else [origin.key]
+    objects = [S3Object(origin.bucket, key, "v1" if is_versioned else "", '"e"', 5) for key in keys]
+    files = tuple(PinnedFile(item.key.rpartition("/")[2], item, "0" * 64) for item in objects)
+    return Model(name, Path("cache") / name, origin=replace(origin, region="us-east-1", files=files))
 
 
 @pytest.mark.parametrize("kind", PROJECTS)
@@ -118,20 +139,51 @@ def test_a_url_is_private_unless_the_project_says_otherwise(tmp_path: Path) -> N
     }
 
 
-def test_no_statement_has_a_wildcard_action_or_resource(tmp_path: Path) -> None:
-    resources = make_template(project(PROJECTS["everything"], tmp_path), ARTIFACT, "us-east-1").cloudformation[
-        "Resources"
-    ]
+def statements(kind: str, folder: Path) -> list[dict[str, Any]]:
+    resources = make_template(project(PROJECTS[kind], folder), ARTIFACT, "us-east-1").cloudformation["Resources"]
     documents = [
         policy["PolicyDocument"] for role in of_type(resources, "AWS::IAM::Role") for policy in role["Policies"]
     ]
     documents += [policy["PolicyDocument"] for policy in of_type(resources, "AWS::IAM::Policy")]
-    statements = [statement for document in documents for statement in document["Statement"]]
-    assert len(statements) > 6
-    for statement in statements:
+    return [statement for document in documents for statement in document["Statement"]]
+
+
+@pytest.mark.parametrize("kind", PROJECTS)
+def test_no_statement_has_a_wildcard_action_or_resource(kind: str, tmp_path: Path) -> None:
+    found = statements(kind, tmp_path)
+    assert len(found) > (6 if kind == "everything" else 0)
+    for statement in found:
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert not any("*" in action for action in actions)
-        assert statement["Resource"] != "*"
+        # what lists networks takes no other resource, and may only be called by Lambda: a statement denies it to the function's code
+        is_lambdas_own = kind == "file-system" and statement.get("Sid") in ("FindItsNetwork", "NotByItsCode")
+        assert statement["Resource"] != "*" or is_lambdas_own
+
+
+def test_the_functions_own_code_may_not_use_what_lambda_needs_for_its_network(tmp_path: Path) -> None:
+    found = {statement.get("Sid"): statement for statement in statements("file-system", tmp_path)}
+    lambdas = {*found["FindItsNetwork"]["Action"], *found["JoinItsNetwork"]["Action"]}
+    denied = found["NotByItsCode"]
+    assert (denied["Effect"], set(denied["Action"])) == ("Deny", lambdas)
+    assert list(denied["Condition"]) == ["ArnEquals"] and list(denied["Condition"]["ArnEquals"]) == [
+        "lambda:SourceFunctionArn"
+    ]
+
+
+def test_a_function_reads_just_its_models_objects(tmp_path: Path) -> None:
+    found = {statement.get("Sid"): statement for statement in statements("s3-models", tmp_path)}
+    assert found["ReadModelsVersions"]["Action"] == ["s3:GetObjectVersion"]
+    assert [item["Fn::Sub"][1]["Object"] for item in found["ReadModelsVersions"]["Resource"]] == [
+        "weights/a b/${$}1${*}.onnx",  # IAM's way to write $ and *
+        "weights/a b/weights.bin",
+    ]
+    assert found["ReadModels"]["Action"] == ["s3:GetObject"]
+
+
+def test_only_the_local_aws_is_told_of_the_folder(tmp_path: Path) -> None:
+    made = project(PROJECTS["file-system"], tmp_path)
+    assert reach.LOCAL_FOLDER not in stack.variables(made)
+    assert stack.variables(replace(made, local=True))[reach.LOCAL_FOLDER] == str(tmp_path / "efs")
 
 
 def test_a_queue_shows_a_message_again_only_after_six_timeouts(tmp_path: Path) -> None:

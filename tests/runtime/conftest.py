@@ -30,7 +30,7 @@ class Context:
 
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float = 30) -> None:
         self._deadline = monotonic() + seconds
 
     def get_remaining_time_in_millis(self) -> int:

@@ -52,9 +52,10 @@ def test_a_constant_answers_once_for_each_row(serve: Serve) -> None:
 
 
 def test_a_constant_is_the_whole_answer_of_a_model_without_rows(serve: Serve) -> None:
-    settings = {"total": {"fallback": {"outputs": {"sum": [7, 8]}}, "timeout": 0.000001}}
-    answer = serve(bundles.total(), settings=settings)({"inputs": {"x": [[1, 2], [3, 4]]}})
-    assert answer == {"outputs": {"sum": [7.0, 8.0]}, "fallback": {"model": "constant", "reason": "timeout"}}
+    settings = {"total": {"fallback": {"outputs": {"sum": [7, 8]}}}}
+    handler = "def predict(model, inputs):\n    raise ValueError('no')\n"
+    answer = serve(bundles.total(), settings=settings, handler=handler)({"inputs": {"x": [[1, 2], [3, 4]]}})
+    assert answer == {"outputs": {"sum": [7.0, 8.0]}, "fallback": {"model": "constant", "reason": "error"}}
 
 
 @pytest.mark.parametrize(

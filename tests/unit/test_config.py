@@ -434,3 +434,36 @@ fallback = { outputs = { label = 0 } }
     def test_a_stage_is_looked_at_as_well(self, folder: Folder) -> None:
         problem = folder.problem(self.MODELS + '[stages.prod.models.small]\nfallback = "wine"\n')
         assert (problem.key, problem.line) == ("models.wine.fallback", 4)
+
+
+class TestFileSystems:
+    """A model on a file system needs one that is mounted there, and a network."""
+
+    VPC = '[vpc]\nsubnets = ["subnet-0a"]\nsecurity_groups = ["sg-0a"]\n'
+    SYSTEM = (
+        '[file_system]\narn = "arn:aws:elasticfilesystem:us-east-1:123456789012:access-point/fsap-0123456789abcdef0"\n'
+    )
+
+    def test_is_accepted_with_both(self, folder: Folder) -> None:
+        found, _ = folder.load('name = "iris"\nmodel = "efs:/mnt/models/iris.onnx"\n' + self.VPC + self.SYSTEM)
+        assert found.file_system and found.file_system.mount == "/mnt/models"
+
+    def test_needs_a_file_system(self, folder: Folder) -> None:
+        found = folder.problem('name = "iris"\n[models.a]\npath = "efs:/mnt/models/iris.onnx"\n')
+        assert found.key == "models.a.path" and "expected [file_system]" in found.message
+
+    def test_needs_the_one_that_is_mounted_there(self, folder: Folder) -> None:
+        found = folder.problem('name = "iris"\nmodel = "efs:/mnt/data/iris.onnx"\n' + self.VPC + self.SYSTEM)
+        assert found.key == "model"
+        assert "expected a file below /mnt/models" in found.message
+
+    def test_needs_a_network(self, folder: Folder) -> None:
+        found = folder.problem('name = "iris"\nmodel = "efs:/mnt/models/iris.onnx"\n' + self.SYSTEM)
+        assert found.key == "file_system" and "expected [vpc]" in found.message
+
+    @pytest.mark.parametrize(
+        "model", ["s3://weights/a/..", "s3://weights/folder/", "s3://B/k", f"s3://weights/{'x' * 256}", "gs://b/k"]
+    )
+    def test_what_cannot_be_a_file_is_refused(self, folder: Folder, model: str) -> None:
+        found = folder.problem(f'name = "iris"\nmodel = "{model}"\n')
+        assert found.key == "model" and "expected a file of the project, s3://BUCKET/KEY" in found.message

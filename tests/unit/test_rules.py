@@ -16,7 +16,7 @@ from slsdeploy.bundle.model import inspect
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
 from slsdeploy.rules import Rule, Severity, Subject
-from slsdeploy.types import Archive, Bundle, Handler, Model, Part, Project, Target, Trigger
+from slsdeploy.types import Archive, Bundle, EfsOrigin, Handler, Model, Part, Project, S3Origin, Target, Trigger
 
 IRIS = Path(__file__).parents[2] / "samples" / "iris" / "iris.onnx"
 GOOD_HANDLER = "def postprocess(outputs):\n    return outputs['label']\n"
@@ -94,6 +94,18 @@ def much_environment(root: Path) -> Subject:
     return rules.subject(make_project(root, environment={"SMALL": "1", "WORDS": "x" * 4000}))
 
 
+FILE_SYSTEM = {"arn": "arn:aws:elasticfilesystem:eu-central-1:123456789012:access-point/fsap-0123456789abcdef0"}
+VPC = {"subnets": ["subnet-1"], "security_groups": ["sg-1"]}
+
+
+def snap_start_with_storage(root: Path) -> Subject:
+    return rules.subject(make_project(root, snap_start=True, ephemeral_storage=513))
+
+
+def snap_start_with_file_system(root: Path) -> Subject:
+    return rules.subject(make_project(root, snap_start=True, file_system=FILE_SYSTEM, vpc=VPC))
+
+
 def little_memory(root: Path) -> Subject:
     return enlarged(rules.subject(make_project(root, memory=256)), 100 * 1024**2)
 
@@ -103,8 +115,38 @@ def misfit_fallback(root: Path) -> Subject:
     return rules.subject(replace(project, models=(replace(project.models[0], fallback={"label": "setosa"}),)))
 
 
+def in_s3(root: Path, size: int, load: str = "eager", **config: Any) -> Subject:
+    """Say that the model is in S3, has so many bytes, and is here."""
+    project = make_project(root, memory=10240, **config)
+    model = replace(project.models[0], origin=S3Origin("bucket", "iris.onnx"), load=load)  # type: ignore[arg-type]
+    return enlarged(rules.subject(replace(project, models=(model,))), size)
+
+
+def little_storage(root: Path) -> Subject:
+    return in_s3(root, 600 * 1024**2)
+
+
+def tight_storage(root: Path) -> Subject:
+    return in_s3(root, 500 * 1024**2)
+
+
+def not_fetched(root: Path) -> Subject:
+    project = make_project(root)
+    return rules.subject(replace(project, models=(Model("iris", root / "none", origin=S3Origin("b", "i.onnx")),)))
+
+
+def not_copied(root: Path) -> Subject:
+    project = make_project(root)
+    copy = root / "efs/iris.onnx"
+    return rules.subject(replace(project, models=(Model("iris", copy, origin=EfsOrigin("/mnt/models/iris.onnx")),)))
+
+
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
+    ("model-missing", "note", not_fetched, "s3://b/i.onnx has not been fetched yet", "s3://b/i.onnx"),
+    ("model-missing", "error", not_copied, "the copy of /mnt/models/iris.onnx that is built with", "efs/iris.onnx"),
+    ("model-storage", "error", little_storage, "the models in S3 are 600.0 MiB; /tmp, where", "slsdeploy.toml"),
+    ("model-storage", "warning", tight_storage, "the models in S3 are 500.0 MiB, and /tmp has 512", "slsdeploy.toml"),
     ("model-corrupt", "error", bad_model, "cut short", "iris.onnx"),
     ("handler-missing", "error", no_handler, 'no my/code.py for handler = "my.code"', "my/code.py"),
     ("handler-syntax", "error", bad_handler, "handler.py, line 3: '(' was never closed: def postp", "handler.py"),
@@ -113,6 +155,14 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
     ("fallback-signature", "error", misfit_fallback, 'output "probabilities" is missing', "slsdeploy.toml"),
+    (
+        "snap-start",
+        "error",
+        snap_start_with_storage,
+        "ephemeral_storage = 513: Lambda takes at most 512",
+        "slsdeploy.toml",
+    ),
+    ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
 
@@ -139,6 +189,25 @@ def test_a_rule_is_in_the_file_of_its_name_and_explains_itself(rule: Rule) -> No
     assert importlib.import_module(type(rule).__module__).__doc__
     assert type(rule).__doc__
     assert rule.link.startswith("https://") or not rule.link
+
+
+def test_how_much_tmp_is_to_be_had(tmp_path: Path) -> None:
+    (finding,) = rules.run(little_storage(tmp_path))
+    assert finding.hint == "set ephemeral_storage to 664"
+    assert rules.run(in_s3(tmp_path, 600 * 1024**2, ephemeral_storage=664)) == []
+    (finding,) = [each for each in rules.run(in_s3(tmp_path, 11 * 1024**3)) if each.rule == "model-storage"]
+    assert finding.hint.startswith("no more than 10,240 MB can be had")
+
+
+def test_lazy_models_may_take_turns_in_tmp(tmp_path: Path) -> None:
+    subject = in_s3(tmp_path, 300 * 1024**2, load="lazy")
+    two = replace(subject.project.models[0], name="other")
+    subject = replace(
+        subject,
+        project=replace(subject.project, models=(*subject.project.models, two)),
+        models={**subject.models, "other": subject.models["iris"]},
+    )
+    assert [(each.rule, each.severity) for each in rules.run(subject)] == [("model-storage", "warning")]
 
 
 def test_a_good_project_has_no_findings(tmp_path: Path) -> None:
@@ -168,6 +237,14 @@ def test_what_the_triggers_set_counts(tmp_path: Path) -> None:
     (finding,) = rules.run(rules.subject(wired))
     assert (finding.rule, finding.severity) == ("environment-size", "error")
     assert "the largest is WORDS" in finding.hint
+
+
+def test_snap_start_alone_is_fine_and_so_is_what_it_does_not_go_with(tmp_path: Path) -> None:
+    for config in ({"snap_start": True}, {"ephemeral_storage": 513}, {"file_system": FILE_SYSTEM, "vpc": VPC}):
+        assert rules.run(rules.subject(make_project(tmp_path, **config))) == []
+    both = make_project(tmp_path, snap_start=True, ephemeral_storage=1024, file_system=FILE_SYSTEM, vpc=VPC)
+    with pytest.raises(ProjectError, match="2 things are wrong"):
+        rules.enforce(rules.subject(both))
 
 
 def test_errors_are_refused_all_at_once(tmp_path: Path) -> None:

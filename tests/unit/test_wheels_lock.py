@@ -10,6 +10,7 @@ import pytest
 from slsdeploy.bundle import lock
 from slsdeploy.bundle.lock import Package, Section
 from slsdeploy.errors import ProjectError
+from slsdeploy.types import PinnedFile, S3Object, S3Origin
 
 UV = """\
 numpy==2.4.6 \\
@@ -52,6 +53,28 @@ def test_the_order_of_writing_does_not_show(tmp_path: Path) -> None:
         for section in order:
             lock.write(tmp_path / name, section)
     assert (tmp_path / "a" / lock.FILE).read_bytes() == (tmp_path / "b" / lock.FILE).read_bytes()
+
+
+def test_pinned_models_come_back_as_they_were_written_beside_all_else(tmp_path: Path) -> None:
+    lock.write(tmp_path, ARM)
+    lock.put(tmp_path, "prepared", [{"model": "iris", "ratio": 0.5, "is_best": True, "by": {"size": 3}}])
+    name = 'a "b".onnx'
+    pinned = PinnedFile(name, S3Object("weights", name, "v", '"e"', 7), "d")
+    pin = S3Origin("weights", name, "eu-west-1", (pinned,))
+    lock.write_pins(tmp_path, [pin])
+    lock.write(tmp_path, X86)
+    assert lock.read_pins(tmp_path) == (pin,)
+    assert lock.read(tmp_path) == (X86, ARM)
+    found = tomllib.loads((tmp_path / lock.FILE).read_text())
+    assert found["prepared"] == [{"model": "iris", "ratio": 0.5, "is_best": True, "by": {"size": 3}}]
+    lock.write_pins(tmp_path, [])
+    assert "model" not in tomllib.loads((tmp_path / lock.FILE).read_text())
+
+
+def test_a_damaged_pin_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / lock.FILE).write_text('version = 1\n[[model]]\nuri = "s3://b/k"\n')
+    with pytest.raises(ProjectError, match=r"^slsdeploy\.lock cannot be read"):
+        lock.read_pins(tmp_path)
 
 
 def test_a_section_installs_with_its_hashes() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from slsdeploy_runtime.events import Source
 
 READY = {"slsdeploy": "ready"}  # what `slsdeploy up` asks after a deployment
+PHASES = {"slsdeploy": "phases"}  # what `slsdeploy bench` asks of a process it has started
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -23,6 +24,10 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
     if event == READY:
         return service.ready()
+    if event == PHASES:
+        from slsdeploy_runtime import phases
+
+        return phases.report()
     try:
         return service.answer(Request(event, source="direct"))
     except BadInput as error:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from slsdeploy_runtime import phases
 from slsdeploy_runtime.request import BadInput
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def load(path: Path, threads: int) -> OnnxSession:
     onnxruntime = engine()
     from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
+    phases.mark("engine")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local import lambda_names
-from slsdeploy.local.functions import metrics, registry, urls
+from slsdeploy.local.functions import metrics, registry, snapshots, urls
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.hooks import Hooked, Hooks
@@ -85,6 +85,7 @@ class Functions:
             *self._workshop.limits(),
             f"A function has at most {concurrency()} environments at a time (SLSDEPLOY_LOCAL_CONCURRENCY).",
             f"Asynchronous invokes are tried again after {delays} seconds, not minutes (SLSDEPLOY_LOCAL_RETRY_SECONDS).",
+            snapshots.LIMIT,
             f"A log stream keeps its newest {STREAM_EVENTS:,} events.",
             "Signatures to IAM function URLs are verified for the local access keys, and only looked at for others.",
             "IAM function URLs take a signature in the Authorization header only: a presigned request gets 403.",
@@ -102,6 +103,8 @@ class Functions:
         options = {"client_context": decode_context(call.client_context), "wants_tail": call.log_type == "Tail"}
         request = new_request(spec, payload, qualifier, **options)
         outcome = await self._engine.run(spec, request)
+        if outcome.kind in snapshots.REFUSALS:
+            raise Refused(snapshots.REFUSALS[outcome.kind], outcome.kind, json.loads(outcome.payload)["errorMessage"])
         return InvokeResult(200, outcome.payload, outcome.error or None, outcome.tail, spec.version, None, request.id)
 
     async def _reconcile(self) -> None:

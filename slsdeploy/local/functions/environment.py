@@ -15,10 +15,11 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from slsdeploy.local.functions import snapshots
 from slsdeploy.local.functions.logs import LogWriter, Stream
 from slsdeploy.local.functions.process import Process, exit_reason
 from slsdeploy.local.functions.runtime_api import NOT_TAKEN, RuntimeApi
-from slsdeploy.local.functions.sandbox import Start
+from slsdeploy.local.functions.sandbox import ACCESS_KEY, SECRET_KEY, SESSION_TOKEN, Start
 from slsdeploy.local.functions.values import INIT_SECONDS, FunctionSpec, Outcome, Request, failure
 
 MEASURE_SECONDS = 0.05
@@ -45,6 +46,7 @@ class Environment:
         self._out_of_memory = False
         self._started = time.perf_counter()
         self._init_ms: float | None = None
+        self._restore_ms: float | None = None
 
     @property
     def pid(self) -> int | None:
@@ -64,16 +66,19 @@ class Environment:
         """Run one request to its end, starting the process first if there is none yet. Never raises."""
         if request.wants_tail:
             self._stream.start_tail()
-        failed = await self._initialise(request) if self._api is None else None
+        failed = await self._begin(request) if self._api is None else None
+        if failed is not None and failed.kind in snapshots.REFUSALS:
+            return await self._refuse(failed)
         # The time that starting took is not the function's.
         deadline = time.time() + self.spec.timeout
         self._log(f"START RequestId: {request.id} Version: {self.spec.version}")
         begun = time.perf_counter()
-        if failed is not None and failed.kind == "Sandbox.InitTimeout":
+        if failed is not None and failed.kind == "Sandbox.InitTimeout" and not self.spec.snap_start:
             failed = await self._start(self.spec.timeout, _timed_out(self.spec, request))
         outcome = failed if failed is not None else await self._run(request, deadline)
-        outcome = replace(outcome, duration_ms=(time.perf_counter() - begun) * 1000, init_ms=self._init_ms)
-        self._init_ms = None
+        took = (time.perf_counter() - begun) * 1000
+        outcome = replace(outcome, duration_ms=took, init_ms=self._init_ms, restore_ms=self._restore_ms)
+        self._init_ms = self._restore_ms = None
         if outcome.kind != NOT_TAKEN:
             self._report(request, outcome)
         if outcome.kind in _LAST or failed is not None:
@@ -93,15 +98,46 @@ class Environment:
         if self._process is not None and not self.dead:
             self._process.resume()
 
+    async def _begin(self, request: Request) -> Outcome | None:
+        """Get ready for the first request; return how that failed."""
+        failed = await self._initialise(request)
+        if not self.spec.snap_start:
+            return failed
+        return await self._restore(request) if failed is None else snapshots.init_failure(self.spec, failed)
+
+    async def _restore(self, request: Request) -> Outcome | None:
+        """Let the process go on as if it were restored from a snapshot of what it is now; return how that failed."""
+        assert self._api is not None
+        self._log("RESTORE_START")
+        begun = time.perf_counter()
+        self._api.restore()
+        done, _ = await asyncio.wait([self._api.ready], timeout=snapshots.RESTORE_SECONDS)
+        failed = self._api.ready.result() if done else None
+        self._restore_ms = (time.perf_counter() - begun) * 1000
+        if not done or failed is not None:
+            failed = snapshots.restore_failure(failed and _named(failed, request))
+        self._log(f"RESTORE_REPORT Restore Duration: {self._restore_ms:.2f} ms{_status(failed)}")
+        return failed
+
+    async def _refuse(self, failed: Outcome) -> Outcome:
+        """Answer in place of the function; what could not be restored is not used again."""
+        if self._process is not None:
+            self._process.drain()
+        tail = self._stream.end_tail()
+        await self.close()
+        return replace(failed, tail=tail)
+
     async def _initialise(self, request: Request) -> Outcome | None:
         """Start the process; return how that failed. Ten seconds, and once more inside the invocation, as on Lambda."""
-        failed = await self._start(INIT_SECONDS, failure("Sandbox.InitTimeout", ""))
+        seconds = snapshots.init_seconds(self.spec) if self.spec.snap_start else INIT_SECONDS
+        failed = await self._start(seconds, failure("Sandbox.InitTimeout", ""))
         spent = (time.perf_counter() - self._started) * 1000
-        if failed is None:
+        if failed is None and not self.spec.snap_start:
             self._init_ms = spent
             return None
-        status = "timeout" if failed.kind == "Sandbox.InitTimeout" else f"error\tError Type: {failed.kind}"
-        self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms\tPhase: init\tStatus: {status}")
+        self._log(f"INIT_REPORT Init Duration: {spent:.2f} ms\tPhase: init{_status(failed)}")
+        if failed is None:
+            return None
         if failed.kind in ("Runtime.ExitError", "Runtime.OutOfMemory"):
             failed = failure(failed.kind, f"RequestId: {request.id} Error: {_message(failed)}")
         return failed
@@ -109,11 +145,12 @@ class Environment:
     async def _start(self, seconds: float, too_slow: Outcome) -> Outcome | None:
         """Start a process and wait until it asks for work; return how it failed, `too_slow` if it did not in time."""
         await self._stop()
-        api = self._api = RuntimeApi()
+        keys = snapshots.Credentials(ACCESS_KEY, SECRET_KEY, SESSION_TOKEN) if self.spec.snap_start else None
+        api = self._api = RuntimeApi(keys)
         await api.open()
         variables = {
-            "AWS_LAMBDA_LOG_STREAM_NAME": self._stream.name,
             "AWS_LAMBDA_RUNTIME_API": api.address,
+            **(keys.variables(api.address) if keys else {"AWS_LAMBDA_LOG_STREAM_NAME": self._stream.name}),
         }
         try:
             # Extracting the bundle is no part of the start that is measured and limited.
@@ -123,12 +160,12 @@ class Environment:
         except (OSError, ValueError) as error:
             return failure("Runtime.InvalidEntrypoint", str(error))
         self._watch = asyncio.create_task(self._guard(api, self._process))
-        done, _ = await asyncio.wait([api.ready], timeout=seconds)
+        done, _ = await asyncio.wait([api.initialised], timeout=seconds)
         if not done:
             await self._stop()
             return too_slow
         self._process.measure()
-        return api.ready.result()
+        return api.initialised.result()
 
     async def _run(self, request: Request, deadline: float) -> Outcome:
         assert self._api is not None and self._process is not None
@@ -183,26 +220,35 @@ class Environment:
         if self._process is not None:
             self._process.drain()
         self._stream.end_line()
-        init = outcome.init_ms or 0.0
+        starting = math.ceil(outcome.restore_ms or 0.0)
         fields = [
             f"REPORT RequestId: {request.id}",
             f"Duration: {outcome.duration_ms:.2f} ms",
-            f"Billed Duration: {math.ceil(outcome.duration_ms + init)} ms",
+            f"Billed Duration: {math.ceil(outcome.duration_ms + (outcome.init_ms or 0.0)) + starting} ms",
             f"Memory Size: {self.spec.memory} MB",
             f"Max Memory Used: {min(self.memory, self.spec.memory)} MB",
         ]
         if outcome.init_ms is not None:
             fields.append(f"Init Duration: {outcome.init_ms:.2f} ms")
-        if outcome.kind in _FATAL:
-            status = "timeout" if outcome.kind == "Sandbox.Timedout" else f"error\tError Type: {outcome.kind}"
-            fields.append(f"Status: {status}")
+        if outcome.restore_ms is not None:
+            fields += [f"Restore Duration: {outcome.restore_ms:.2f} ms", f"Billed Restore Duration: {starting} ms"]
         self._log(f"END RequestId: {request.id}")
-        self._log("\t".join(fields) + "\t")
+        self._log("\t".join(fields) + (_status(outcome) if outcome.kind in _FATAL else "") + "\t")
 
 
 _FATAL = frozenset({"Sandbox.Timedout", "Runtime.ExitError", "Runtime.OutOfMemory", "Runtime.InvalidEntrypoint"})
 # A runtime client is told that its answer was too large, and ends itself over it.
 _LAST = _FATAL | {NOT_TAKEN, "Function.ResponseSizeTooLarge"}
+
+
+_TIMEOUTS = frozenset({"Sandbox.Timedout", "Sandbox.InitTimeout", "SnapStartTimeoutException"})
+
+
+def _status(outcome: Outcome | None) -> str:
+    """Return the end of a report's line on what failed."""
+    if outcome is None:
+        return ""
+    return "\tStatus: timeout" if outcome.kind in _TIMEOUTS else f"\tStatus: error\tError Type: {outcome.kind}"
 
 
 def _timed_out(spec: FunctionSpec, request: Request) -> Outcome:

@@ -16,7 +16,7 @@ from moto.awslambda.models import LambdaFunction
 from moto.s3 import notifications
 from moto.sqs.models import Queue, SQSBackend
 
-from slsdeploy.local.functions.registry import KEPT
+from slsdeploy.local.functions.registry import KEPT, is_published
 from slsdeploy.local.functions.s3_event import complete
 from slsdeploy.local.functions.values import InvokeCall, InvokeResult
 
@@ -97,9 +97,17 @@ def _keeping_update(original: Callable[..., Any]) -> Callable[..., Any]:
 
 def _showing_kept(original: Callable[..., Any]) -> Callable[..., Any]:
     def get_configuration(self: Any, *args: Any, **options: Any) -> Any:
-        return {**original(self, *args, **options), **getattr(self, KEPT, {})}
+        shown = {**original(self, *args, **options), **getattr(self, KEPT, {})}
+        return {**shown, "SnapStart": _snap_start(self, shown["SnapStart"])}
 
     return get_configuration
+
+
+def _snap_start(function: Any, given: dict[str, Any]) -> dict[str, str]:
+    """https://docs.aws.amazon.com/lambda/latest/api/API_SnapStartResponse.html."""
+    applies = given.get("ApplyOn", "None")
+    is_on = applies == "PublishedVersions" and is_published(function)
+    return {"ApplyOn": applies, "OptimizationStatus": "On" if is_on else "Off"}
 
 
 _WRAPPERS: dict[str, Callable[[Any], Any]] = {

@@ -2,7 +2,8 @@
 
 Standard library only: the interpreter is the function's, not ours. One argument, JSON:
 `level` ("mounts", "user-mounts" or "none"), `task`, `opt`, `runtime` (folders), `keep` (folders that must stay visible),
-`storage` (MB of /tmp), `root` (an empty folder), `argv`, `env`, `cwd`. With `argv` empty it only tries the mounts.
+`file_systems` (folders by the place where they are shown, read-only), `storage` (MB of /tmp), `root` (an empty folder), `argv`, `env`,
+`cwd`. With `argv` empty it only tries the mounts.
 """
 
 # ruff: noqa: PTH102, PTH103, PTH112, PTH115, PTH118, PTH123, PTH211
@@ -88,7 +89,8 @@ def build_root(libc: Any, spec: dict[str, Any]) -> None:
     """Make a root that looks like Lambda's: everything read-only but /tmp, which is as large as configured."""
     root = spec["root"]
     mount(libc, "slsdeploy", root, "tmpfs", 0, "size=1m,mode=755")
-    mirror(libc, "/", root, ("/var", "/opt", "/tmp"), ("/proc", "/sys", "/dev"))
+    mounted = ("/mnt",) if spec["file_systems"] else ()
+    mirror(libc, "/", root, ("/var", "/opt", "/tmp", *mounted), ("/proc", "/sys", "/dev"))
     mirror(libc, "/var", root + "/var", HIDDEN)
     for folder, place in ((spec["task"], "/var/task"), (spec["runtime"], "/var/runtime")):
         os.mkdir(root + place)
@@ -96,8 +98,13 @@ def build_root(libc: Any, spec: dict[str, Any]) -> None:
     mirror(libc, spec["opt"], root + "/opt", ())
     os.mkdir(root + "/tmp")
     mount(libc, "slsdeploy", root + "/tmp", "tmpfs", 0, f"size={spec['storage']}m,mode=1777")
+    for place, folder in spec["file_systems"].items():
+        os.makedirs(root + place)
+        bind(libc, folder, root + place)
     for folder in spec["keep"]:
-        if folder.startswith(tuple(hidden + "/" for hidden in HIDDEN)) and not os.path.isdir(root + folder):
+        if folder.startswith(tuple(hidden + "/" for hidden in (*HIDDEN, *mounted))) and not os.path.isdir(
+            root + folder
+        ):
             os.makedirs(root + folder)
             bind(libc, folder, root + folder)
     mount(libc, "", root, "", MS_REMOUNT | MS_BIND | MS_RDONLY)

@@ -42,13 +42,13 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
     if function.package_type != "Zip":
         raise Refused(502, "InvalidRuntimeException", "the local AWS runs zip packages only")
     kept: dict[str, Any] = getattr(function, KEPT, {})
-    version = str(function.version)
+    version = str(function.version) if is_published(function) else "$LATEST"
     concurrency = function.reserved_concurrency
     return FunctionSpec(
         region=region,
         account=ACCOUNT,
         name=function.function_name,
-        version=version if version.isdigit() and _is_published(function) else "$LATEST",
+        version=version,
         runtime=function.run_time or "",
         handler=function.handler or "",
         memory=int(function.memory_size or 128),
@@ -59,7 +59,9 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
         layers=tuple(_layer(layer["Arn"], region) for layer in function.layers),
         log_group=(kept.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function.function_name}",
         dead_letter=(kept.get("DeadLetterConfig") or {}).get("TargetArn") or None,
+        mounts=tuple(each["LocalMountPath"] for each in kept.get("FileSystemConfigs") or ()),
         concurrency=None if concurrency is None else int(concurrency),
+        snap_start=version != "$LATEST" and (kept.get("SnapStart") or {}).get("ApplyOn") == "PublishedVersions",
     )
 
 
@@ -89,9 +91,13 @@ def event_source_mappings() -> list[Any]:
     return [mapping for backend in backends for mapping in list(backend._event_source_mappings.values())]
 
 
-def _is_published(function: Any) -> bool:
-    """moto gives the newest code version 1 as well; only a published version's ARN ends in its number."""
-    return str(function.function_arn).endswith(f":{function.version}")
+def is_published(function: Any) -> bool:
+    """Tell a published version from the newest code.
+
+    moto gives that version 1 as well; only a published version's ARN ends in its number.
+    """
+    version = str(function.version)
+    return version.isdigit() and str(function.function_arn).endswith(f":{version}")
 
 
 def _layer(arn: str, region: str) -> Archive:

@@ -56,8 +56,8 @@ class Context:
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
-        self.log_group_name = os.environ["AWS_LAMBDA_LOG_GROUP_NAME"]
-        self.log_stream_name = os.environ["AWS_LAMBDA_LOG_STREAM_NAME"]
+        self.log_group_name = os.environ.get("AWS_LAMBDA_LOG_GROUP_NAME")
+        self.log_stream_name = os.environ.get("AWS_LAMBDA_LOG_STREAM_NAME")
         self.identity = Identity()
         self.client_context = json.loads(headers.get("Lambda-Runtime-Client-Context") or "null")
         self._deadline = int(headers["Lambda-Runtime-Deadline-Ms"])
@@ -93,7 +93,7 @@ def call(
     return answer.headers, content
 
 
-def describe(error: Exception, request_id: str) -> Fault:
+def describe(error: BaseException, request_id: str) -> Fault:
     """Return an exception as Lambda reports it, without the frames of this file."""
     frames = [frame for frame in traceback.extract_tb(error.__traceback__) if frame.filename != __file__]
     frames = [frame for frame in frames if not frame.filename.startswith("<frozen importlib")]
@@ -105,13 +105,13 @@ def describe(error: Exception, request_id: str) -> Fault:
     }
 
 
-def report(connection: Connection, path: str, fault: Fault) -> None:
-    """Log an error as one line, then tell the Runtime API."""
+def report(connection: Connection, path: str, fault: Fault, kind: str = "") -> None:
+    """Log an error as one line, then tell the Runtime API; as an error of that kind, if it has one beside its type."""
     lines = [f"[ERROR] {fault['errorType']}: {fault['errorMessage']}"]
     if fault["stackTrace"]:
         lines += ["Traceback (most recent call last):", *(line.rstrip("\n") for line in fault["stackTrace"])]
     sys.stdout.write("\n".join(lines).replace("\n", "\r") + "\n")
-    headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": fault["errorType"]}
+    headers = {"Content-Type": "application/json", "Lambda-Runtime-Function-Error-Type": kind or fault["errorType"]}
     call(connection, "POST", path, json.dumps(fault).encode(), headers)
 
 
@@ -164,6 +164,33 @@ def marshal(result: object) -> bytes:
         raise MarshalError(f"Unable to marshal response: {error}") from None
 
 
+def be_snapshot(connection: Connection) -> None:
+    """Run the hooks of before the snapshot, wait to be restored, run those of after it. Exits as Lambda's client does when one fails.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-runtime-hooks-python.html
+    """
+    try:
+        import snapshot_restore_py
+    except ImportError:  # without it, nobody can have registered any
+        before, after = [], []
+    else:
+        before, after = snapshot_restore_py.get_before_snapshot(), snapshot_restore_py.get_after_restore()
+    try:
+        while before:
+            hook, args, named = before.pop()
+            hook(*args, **named)
+    except BaseException as error:
+        report(connection, "/init/error", describe(error, ""), "Runtime.BeforeSnapshotError")
+        sys.exit(64)
+    call(connection, "GET", "/restore/next")
+    try:
+        for hook, args, named in after:
+            hook(*args, **named)
+    except BaseException as error:
+        report(connection, "/restore/error", describe(error, ""), "Runtime.AfterRestoreError")
+        sys.exit(65)
+
+
 def main(argv: list[str]) -> None:
     """Load the handler that `argv` names and answer events until the process is ended."""
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
@@ -174,5 +201,7 @@ def main(argv: list[str]) -> None:
     if handler is None:
         report(connection, "/init/error", fault)
         sys.exit(1)
+    if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
+        be_snapshot(connection)
     while True:
         answer(connection, handler)

@@ -11,11 +11,14 @@ import json
 from dataclasses import dataclass
 
 from slsdeploy.local.access import is_from_browser
+from slsdeploy.local.functions.snapshots import CREDENTIALS, Credentials
 from slsdeploy.local.functions.values import RESPONSE_BYTES, Outcome, Request, failure
 from slsdeploy.local.functions.wire import Connection, Message
 
 _ROOT = "/2018-06-01/runtime/"
 _NEXT = _ROOT + "invocation/next"
+_RESTORE_NEXT = _ROOT + "restore/next"
+_RESTORE_ERROR = _ROOT + "restore/error"
 _JSON = {"Content-Type": "application/json"}
 # The process was gone before it took the request: another one can have it.
 NOT_TAKEN = "Sandbox.NotTaken"
@@ -32,16 +35,29 @@ class _Handed:
 
 
 class RuntimeApi:
-    """One environment's Runtime API. `ready` is done at the first `next`, or holds the outcome of a failed start."""
+    """One environment's Runtime API. `ready` is done at the first `next`, or holds the outcome of a failed start.
 
-    def __init__(self) -> None:
-        self.ready: asyncio.Future[Outcome | None] = asyncio.get_running_loop().create_future()
+    With `credentials` the environment is one that starts from a snapshot: it asks for them here, and for `restore/next` when it may
+    be taken; `initialised` is done then (otherwise with `ready`), and `restore` lets it go on.
+    """
+
+    def __init__(self, credentials: Credentials | None = None) -> None:
+        loop = asyncio.get_running_loop()
+        self.initialised: asyncio.Future[Outcome | None] = loop.create_future()
+        self.ready: asyncio.Future[Outcome | None] = loop.create_future()
+        self._credentials = credentials
+        self._restoring: Connection | None = None
         self.address = ""
         self._listener: asyncio.Server | None = None
         self._connections: list[Connection] = []
         self._waiting: Connection | None = None
         self._pending: _Handed | None = None
         self._current: _Handed | None = None
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether the client waits for a request."""
+        return self._waiting is not None and self._waiting.is_open
 
     async def open(self) -> None:
         """Listen on a free loopback port."""
@@ -54,6 +70,12 @@ class RuntimeApi:
             self._listener.close()
         for connection in self._connections:
             connection.close()
+
+    def restore(self) -> None:
+        """Let the client run its hooks of after the restore; nothing when it asked for no such thing."""
+        if self._restoring is not None:
+            connection, self._restoring = self._restoring, None
+            connection.reply(200, _JSON, b"{}")
 
     def hand(self, request: Request, deadline_ms: int) -> asyncio.Future[Outcome]:
         """Give the client its next request; the future is done when it has answered."""
@@ -74,8 +96,7 @@ class RuntimeApi:
 
     def end(self, outcome: Outcome) -> None:
         """The process is gone: whatever waits for it gets this."""
-        if not self.ready.done():
-            self.ready.set_result(outcome)
+        self._begun(outcome)
         if self._current is not None:
             _finish(self._current, outcome)
         if self._pending is not None:
@@ -94,17 +115,38 @@ class RuntimeApi:
         if message.path == _NEXT and message.method == "GET":
             self._next(connection)
             return
+        if self._credentials is not None and self._is_of_snapshot(message, connection, self._credentials):
+            return
         parts = message.path.removeprefix(_ROOT).split("/")
         if message.method == "POST" and parts == ["init", "error"]:
-            self._init_error(message, connection)
+            self._failed(message, connection, may=not self.initialised.done())
         elif message.method == "POST" and len(parts) == 3 and parts[0] == "invocation":
             self._answered(message, connection, parts[1], parts[2])
         else:
             _say(connection, 404, "InvalidPath", f"{message.method} {message.path}")
 
+    def _is_of_snapshot(self, message: Message, connection: Connection, credentials: Credentials) -> bool:
+        """Answer what only an environment that starts from a snapshot asks; say whether it was such a thing."""
+        asked = (message.method, message.path)
+        if asked == ("GET", CREDENTIALS):
+            credentials.answer(message, connection)
+        elif asked == ("GET", _RESTORE_NEXT):
+            self._restoring = connection
+            if not self.initialised.done():
+                self.initialised.set_result(None)
+        elif asked == ("POST", _RESTORE_ERROR):
+            self._failed(message, connection, may=self.initialised.done() and not self.ready.done())
+        else:
+            return False
+        return True
+
+    def _begun(self, outcome: Outcome | None) -> None:
+        for phase in (self.initialised, self.ready):
+            if not phase.done():
+                phase.set_result(outcome)
+
     def _next(self, connection: Connection) -> None:
-        if not self.ready.done():
-            self.ready.set_result(None)
+        self._begun(None)
         self._waiting = connection
         # A client that asks again without having answered gets the same request again.
         if self._current is not None or self._pending is not None:
@@ -136,11 +178,11 @@ class RuntimeApi:
             _finish(current, Outcome(message.body))
             _accept(connection)
 
-    def _init_error(self, message: Message, connection: Connection) -> None:
-        if self.ready.done():
-            _say(connection, 403, "InvalidStateTransition", "the runtime is initialised already")
+    def _failed(self, message: Message, connection: Connection, may: bool) -> None:
+        if not may:
+            _say(connection, 403, "InvalidStateTransition", "the runtime is in another phase")
             return
-        self.ready.set_result(_reported(message))
+        self._begun(_reported(message))
         _accept(connection)
 
 

@@ -17,11 +17,13 @@ from pathlib import Path
 from slsdeploy.interpreters import host_interpreter
 from slsdeploy.local.functions.artifacts import Mounts
 from slsdeploy.local.functions.values import FunctionSpec
+from slsdeploy.reach import LOCAL_FOLDER
 from slsdeploy.tools import Shell
 
 LAUNCHER = Path(__file__).with_name("launcher.py")
 MOUNTS = "SLSDEPLOY_LOCAL_MOUNTS"  # "off": never use mount namespaces
 LEVELS = ("mounts", "user-mounts")
+_NO_NAMESPACES = "mount namespaces are not available here"
 
 # Any access key works against the local AWS; functions get these, so that a signature of theirs can be verified.
 ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "ASIALOCALFUNCTION000", "local", "local"
@@ -54,7 +56,7 @@ class Sandbox:
         inside = Path("/var/runtime") if fenced else runtime
         temporary = None if fenced else Path(tempfile.mkdtemp(prefix="tmp-", dir=self._state))
         environment = {
-            **_lambda_variables(spec, task, opt, inside, interpreter),
+            **lambda_variables(spec, task, opt, inside, interpreter),
             **({} if temporary is None else {"TMPDIR": str(temporary)}),
             **spec.environment,
             **variables,
@@ -69,12 +71,31 @@ class Sandbox:
             "opt": str(mounts.opt),
             "runtime": str(runtime),
             "storage": spec.storage,
+            "file_systems": self._file_systems(spec),
             "keep": [str(_prefix(interpreter))],
             "argv": argv,
             "env": environment,
             "cwd": str(task),
         }
         return Start(_launch(interpreter, launch), temporary)
+
+    def _file_systems(self, spec: FunctionSpec) -> dict[str, str]:
+        """Return the folder to show at each place where a file system is mounted. Raises ValueError when that cannot be done."""
+        folder = spec.environment.get(LOCAL_FOLDER, "")
+        if not spec.mounts:
+            return {}
+        if self.level == "none":
+            raise ValueError(
+                f"{spec.mounts[0]} cannot be mounted: {_NO_NAMESPACES}, so the local AWS has no file systems"
+            )
+        if not folder or not Path(folder).is_dir():
+            what = (
+                f"the folder {folder} does not exist"
+                if folder
+                else f"no {LOCAL_FOLDER} says which folder stands for it"
+            )
+            raise ValueError(f"{spec.mounts[0]} cannot be mounted: {what}")
+        return dict.fromkeys(spec.mounts, folder)
 
     def limits(self) -> list[str]:
         """Say what this host cannot enforce."""
@@ -84,8 +105,9 @@ class Sandbox:
         ]
         if self.level != "none":
             return ["/tmp of a function is kept in memory, at most as much as configured.", *always]
-        why = "Mount namespaces are not available here"
+        why = _NO_NAMESPACES.capitalize()
         return [
+            f"{why}: functions with a file system (FileSystemConfigs) do not start.",
             f"{why}: /var/task and /opt are ordinary folders (LAMBDA_TASK_ROOT says where), guarded by permissions only.",
             f"{why}: /tmp is the host's; TMPDIR is a folder of the function's own, but its size is not limited.",
             f"{why}: the rest of the file system is as writable as it is for you.",
@@ -101,6 +123,7 @@ class Sandbox:
         empty.mkdir(parents=True, exist_ok=True)
         for level in LEVELS:
             spec = {"level": level, "root": str(root), "storage": 1, "keep": [], "argv": [], "env": {}, "cwd": "/"}
+            spec |= {"file_systems": {}}
             spec |= dict.fromkeys(("task", "opt", "runtime"), str(empty))
             if shell.run(_launch(host_interpreter(), spec)).code == 0:
                 self.level, self._root = level, root
@@ -135,25 +158,21 @@ def _program(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpret
     return ["/bin/sh", "-c", f'[ -x "{task}/bootstrap" ] && exec "{task}/bootstrap"; exec "{opt}/bootstrap"']
 
 
-def _lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
+def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, interpreter: Path) -> dict[str, str]:
     """Return what Lambda defines for every function of this configuration.
 
     https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
     """
     libraries = [f"{_prefix(interpreter)}/lib", "/lib64", "/usr/lib64", f"{runtime}", f"{runtime}/lib"]
     return {
+        **_starting_variables(spec),
         "_HANDLER": spec.handler,
-        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
-        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
-        "AWS_SESSION_TOKEN": SESSION_TOKEN,
         "AWS_DEFAULT_REGION": spec.region,
         "AWS_REGION": spec.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
         "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
         "AWS_LAMBDA_FUNCTION_NAME": spec.name,
         "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
         "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LAMBDA_RUNTIME_DIR": str(runtime),
         "LAMBDA_TASK_ROOT": str(task),
@@ -161,6 +180,22 @@ def _lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, 
         "LD_LIBRARY_PATH": ":".join([*libraries, f"{task}", f"{task}/lib", f"{opt}/lib"]),
         "PATH": f"{interpreter.parent}:/usr/local/bin:/usr/bin:/bin:{opt}/bin",
         "TZ": ":UTC",
+    }
+
+
+def _starting_variables(spec: FunctionSpec) -> dict[str, str]:
+    """Return those that a snapshot could not have: it has no log stream yet, and credentials would run out.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/snapstart-monitoring.html
+    """
+    if spec.snap_start:
+        return {"AWS_LAMBDA_INITIALIZATION_TYPE": "snap-start"}
+    return {
+        "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+        "AWS_LAMBDA_LOG_GROUP_NAME": spec.log_group,
+        "AWS_ACCESS_KEY_ID": ACCESS_KEY,
+        "AWS_SECRET_ACCESS_KEY": SECRET_KEY,
+        "AWS_SESSION_TOKEN": SESSION_TOKEN,
     }
 
 

@@ -68,7 +68,10 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class FunctionSpec:
-    """One version of a function, as configured: memory and storage in MB, timeout in seconds."""
+    """One version of a function, as configured: memory and storage in MB, timeout in seconds; where file systems are mounted.
+
+    `snap_start` is true for a published version whose environments start from a snapshot.
+    """
 
     region: str
     account: str
@@ -85,6 +88,8 @@ class FunctionSpec:
     log_group: str
     dead_letter: str | None = None
     concurrency: int | None = None
+    snap_start: bool = False
+    mounts: tuple[str, ...] = ()
 
     @property
     def arn(self) -> str:
@@ -99,7 +104,8 @@ class FunctionSpec:
     def revision(self) -> str:
         """A digest of everything that a running environment cannot change: a different one needs a new process."""
         facts = [self.runtime, self.handler, self.memory, self.timeout, self.storage, self.log_group, self.code.digest]
-        facts += [sorted(self.environment.items()), [layer.digest for layer in self.layers]]
+        facts += [list(self.mounts), sorted(self.environment.items()), [layer.digest for layer in self.layers]]
+        facts += [self.snap_start]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 
@@ -124,6 +130,7 @@ class Outcome:
     kind: str = ""
     duration_ms: float = 0.0
     init_ms: float | None = None
+    restore_ms: float | None = None
     tail: bytes = b""
 
 

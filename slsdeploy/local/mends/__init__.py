@@ -10,7 +10,7 @@ from slsdeploy.local.mends import lambda_, s3
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
     "Checked once, when they are made: a role's trust, an event source mapping's rights, a bucket notification's permission.",
-    "KMS keys, VPCs, X-Ray tracing, SnapStart and the CORS settings of function URLs are recorded only.",
+    "KMS keys, VPCs, X-Ray tracing and the CORS settings of function URLs are recorded only.",
     "Bucket policies, encryption and public access blocks are recorded only.",
     "Any credentials are good for the endpoint: other users of this machine can connect to it, and run code as you.",
     "Web browsers are kept from the endpoint, with presigned URLs too; function URLs answer them.",

@@ -24,9 +24,12 @@ _DEFAULTS: Mapping[str, Any] = {
     "EphemeralStorage": {"Size": 512},
     "Layers": [],
     "MemorySize": 128,
+    "SnapStart": {"ApplyOn": "None"},
     "Timeout": 3,
     "TracingConfig": {"Mode": "PassThrough"},
     "DeadLetterConfig": {},
+    "FileSystemConfigs": [],
+    "VpcConfig": {"SubnetIds": [], "SecurityGroupIds": []},
 }
 
 

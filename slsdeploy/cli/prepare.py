@@ -1,0 +1,139 @@
+"""Commands that look at a project or make something of it on this machine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from slsdeploy.cli.options import (
+    HERE,
+    Folder,
+    Json,
+    Local,
+    Settings,
+    Stage,
+    Verbose,
+    app,
+    example,
+    make_tools,
+    make_ui,
+    where,
+)
+
+
+@app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
+def init(
+    folder: Folder = HERE,
+    *,
+    model: Annotated[Path, typer.Option(help="the model file")],
+    trigger: Annotated[list[str] | None, typer.Option(help="http, s3, sqs; may be repeated; default: http")] = None,
+    name: Annotated[str | None, typer.Option(help="the project's name; default: the folder's")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a project that `up` accepts at once."""
+    from slsdeploy import scaffold
+
+    make_ui(as_json).show(scaffold.init(folder, model, trigger or ["http"], name))
+
+
+@app.command(epilog=example("slsdeploy inspect model.onnx"))
+def inspect(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="the model file", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Say what a model takes and gives."""
+    from slsdeploy import app as pipeline
+
+    make_ui(as_json).show(pipeline.inspect(model))
+
+
+@app.command(epilog=example("slsdeploy check samples/iris"))
+def check(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Look for all that would go wrong.
+
+    Makes no AWS call. Exit code 2 when there is an error.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = make_ui(as_json, verbose)
+    result = pipeline.check(where(folder, stage, local, settings), make_tools(ui))
+    ui.show(result)
+    if any(problem["severity"] == "error" for problem in result.problems):
+        raise typer.Exit(2)
+
+
+@app.command(epilog=example("slsdeploy build --json | jq .unzipped_bytes"))
+def build(
+    folder: Folder = HERE,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Make the bundle on disk."""
+    from slsdeploy import app as pipeline
+
+    ui = make_ui(as_json, verbose)
+    ui.show(pipeline.build(where(folder, stage, local, settings), make_tools(ui)))
+
+
+@app.command(epilog=example("slsdeploy lock --models"))
+def lock(
+    folder: Folder = HERE,
+    models: Annotated[bool, typer.Option("--models", help="pin the models in S3 anew: what is there now")] = False,
+    requirements: Annotated[
+        bool, typer.Option("--requirements", help="resolve the requirements anew: the newest that fit")
+    ] = False,
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+    verbose: Verbose = False,
+) -> None:
+    """Complete slsdeploy.lock, or move what it pins.
+
+    It is written by every build too; nothing in it changes by itself.
+    """
+    from slsdeploy import app as pipeline
+
+    ui = make_ui(as_json, verbose)
+    ui.show(pipeline.lock(where(folder, stage, local, settings), make_tools(ui), models, requirements))
+
+
+@app.command(epilog=example("slsdeploy template --format cloudformation > stack.yaml"))
+def template(
+    folder: Folder = HERE,
+    format: Annotated[str, typer.Option("--format", metavar="sam|cloudformation", help="which of the two")] = "sam",
+    stage: Stage = None,
+    local: Local = False,
+    settings: Settings = None,
+    as_json: Json = False,
+) -> None:
+    """Print the template that would be deployed."""
+    from slsdeploy import app as pipeline
+    from slsdeploy import stack
+
+    if format not in {"sam", "cloudformation"}:
+        raise typer.BadParameter(f"{format!r} is not sam or cloudformation", param_hint="--format")
+    ui = make_ui(as_json)
+    made = pipeline.template(where(folder, stage, local, settings), make_tools(ui))
+    chosen = made.sam if format == "sam" else made.cloudformation
+    ui.document(chosen) if as_json else ui.text(stack.to_yaml(chosen))
+
+
+@app.command(epilog=example("slsdeploy schema > slsdeploy.schema.json"))
+def schema(as_json: Json = False) -> None:
+    """Print the JSON Schema of slsdeploy.toml."""
+    from slsdeploy import config
+
+    make_ui(as_json).document(config.json_schema())
