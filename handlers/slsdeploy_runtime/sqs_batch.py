@@ -91,9 +91,11 @@ class Outlet(NamedTuple):
         return failures
 
 
-def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *, is_fifo: bool) -> dict[str, Any]:
-    """Answer every message it can; return `{"batchItemFailures": [...]}` with the others."""
-    requests = [_request(record, service.handler.preprocess is not None) for record in records]
+def answer_batch(
+    records: Sequence[Record], service: Service, outlet: Outlet, *, is_fifo: bool, model: str = ""
+) -> dict[str, Any]:
+    """Answer every message it can; return `{"batchItemFailures": [...]}` with the others. They are for `model`, if it is one."""
+    requests = [_request(record, service.handler.preprocess is not None, model) for record in records]
     good = [request for request in requests if isinstance(request, Request)]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
@@ -116,7 +118,7 @@ def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *,
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 
-def _request(record: Record, is_raw_welcome: bool) -> Request | BadInput:
+def _request(record: Record, is_raw_welcome: bool, model: str) -> Request | BadInput:
     """Decode a message's body; text that is not JSON is for a `preprocess` only, as bytes."""
     meta = {
         "message_id": record["messageId"],
@@ -125,9 +127,9 @@ def _request(record: Record, is_raw_welcome: bool) -> Request | BadInput:
         "system_attributes": record["attributes"],
     }
     try:
-        return Request(from_json(record["body"]), JSON, "sqs", meta)
+        return Request(from_json(record["body"]), JSON, "sqs", meta, model)
     except BadInput as error:
-        return Request(record["body"].encode(), "text/plain", "sqs", meta) if is_raw_welcome else error
+        return Request(record["body"].encode(), "text/plain", "sqs", meta, model) if is_raw_welcome else error
 
 
 def _value(attribute: Mapping[str, Any]) -> Any:
