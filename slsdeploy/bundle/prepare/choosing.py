@@ -6,8 +6,9 @@ from collections.abc import Sequence
 
 from slsdeploy.types import Measured
 
-# A candidate must win clearly, so that the choice is the same each time: over the plain one by a tenth, over another by less than what
-# optimising a transformer ahead gains (9 to 13%), and more than what not optimising it again does (4%); and by more than a small model takes.
+# A candidate must win clearly, so that the choice is the same each time: over the plain one by a tenth; over another by less than what
+# optimising a transformer ahead gains (9 to 13%), and more than what not optimising it again does (4%); always by more than a small
+# model takes in all.
 CLEARLY_MS, OVER_PLAIN, OVER_OTHERS = 5.0, 0.10, 0.065
 # What it may cost in exchange: nothing that can be told from noise.
 WARM, WARM_NOISE_MS = 1.08, 0.1
