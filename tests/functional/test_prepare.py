@@ -216,6 +216,21 @@ def test_another_onnxruntime_prepares_nothing_and_says_so(house: House, shell: M
     assert "prepared" not in (house.root / LOCK).read_text(encoding="utf-8")
 
 
+def test_another_onnxruntime_quantizes_all_the_same(house: House, shell: MeddlingShell) -> None:
+    """The operators are ONNX's own; only what is optimised ahead must be the work of the onnxruntime that loads it."""
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.30.9")
+    configure(house, 'requirements = ["onnxruntime==1.30.9"]', 'quantize = "int8"')
+    path = models.transformer(house.root / "iris.onnx", layers=1, hidden=64, vocabulary=500)
+    bundle = house.build()
+    assert only(bundle).choice == "plain"
+    assert sum(map(len, shipped(bundle).values())) < 0.5 * path.stat().st_size
+    assert [note for note in bundle.notes if "not prepared" in note and "1.30.9" in note]
+    assert "prepared" not in (house.root / LOCK).read_text(encoding="utf-8")
+    shell.ran.clear()
+    assert house.build() == bundle
+    assert MEASURE not in shell.ran
+
+
 def test_int8_is_a_quarter_and_says_how_far_off(house: House, shell: MeddlingShell) -> None:
     configure(house, 'quantize = "int8"', 'optimize = "off"')
     path = models.transformer(house.root / "iris.onnx", layers=2, hidden=128, vocabulary=1000)
