@@ -193,7 +193,8 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the batch; return the messages that failed, which SQS will show again (and then take to the dead-letter queue)."""
-    from slsdeploy_runtime.sqs_batch import Outlet, answer_batch
+    from slsdeploy_runtime.outlet import Outlet
+    from slsdeploy_runtime.sqs_batch import answer_batch
 
     options: Trigger = source.options
     outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
