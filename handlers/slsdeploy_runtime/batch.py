@@ -69,6 +69,13 @@ def read_all(records: Any, read: Callable[[Any], Item]) -> list[Item]:
     return items
 
 
+def text(value: Any) -> str:
+    """Return what identifies a record. Raises ValueError for what cannot."""
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"found {value!r} for what identifies it")
+    return value
+
+
 def attempt(make: Callable[[], Request]) -> Request | Exception:
     """Return the request, or what is wrong with it: the record's own failure."""
     try:

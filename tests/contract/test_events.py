@@ -34,6 +34,15 @@ REGION = "eu-west-1"
 # beside the defaults: options that change what is wired
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "http": [{"auth": "none"}],
+    "dynamodb": [
+        {"table": "flowers", "partition_key": "flower", "events": ["INSERT"], "output": "bucket"},
+        {
+            "table": "arn:aws:dynamodb:eu-west-1:123456789012:table/flowers/stream/2016-11-16T20:42:48.104",
+            "on_failure": "arn:aws:sqs:eu-west-1:123456789012:failed-flowers",
+            "filters": ['{"dynamodb": {"NewImage": {"kind": {"S": ["iris"]}}}}'],
+            "output": "none",
+        },
+    ],
     "kinesis": [
         {
             "stream": "rows",

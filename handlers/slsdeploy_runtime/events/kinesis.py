@@ -146,23 +146,17 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
 
 def _read(record: Mapping[str, Any], service: Any) -> Item:
-    from slsdeploy_runtime.batch import Item, attempt
+    from slsdeploy_runtime.batch import Item, attempt, text
 
     shard, _, _ = record["eventID"].partition(":")
     data = record["kinesis"]
     about = {
-        "sequence_number": _text(data["sequenceNumber"]),
-        "shard_id": _text(shard),
+        "sequence_number": text(data["sequenceNumber"]),
+        "shard_id": text(shard),
         "partition_key": data.get("partitionKey", ""),
     }
     record_id = f"{shard}/{about['sequence_number']}"
     return Item(record_id, shard, attempt(lambda: _request(record, data, about, service)), about)
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"found {value!r} for what identifies it")
-    return value
 
 
 def _request(record: Mapping[str, Any], data: Mapping[str, Any], about: Mapping[str, Any], service: Any) -> Request:
