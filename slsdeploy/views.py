@@ -16,6 +16,7 @@ from rich.table import Table
 from slsdeploy import failure, results, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
+_IMPORTS = 6
 SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
@@ -72,7 +73,27 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     limit = size(targets.find(result.package).LIMIT)
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
+    for model in result.models:
+        yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"
+
+
+def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show how a model ships, among which candidates it was chosen."""
+    quantized = f", {model['quantize']}" if model["quantized_difference"] is not None else ""
+    apart = f", outputs within {model['difference']:.1g}" if model["difference"] else ""
+    yield f"model [bold]{escape(model['name'])}[/] ships [bold]{model['preparation']}[/]{quantized}, {size(model['bytes'])}{apart}"
+    if not model["candidates"]:
+        return
+    table = _table(
+        "", "candidate", "session", "first", "warm", "resident", "bytes", "difference", right=(2, 3, 4, 5, 6, 7)
+    )
+    for row in model["candidates"]:
+        mark = "[green]✓[/]" if row["candidate"] == model["preparation"] else "[red]✗[/]" if row["dropped"] else ""
+        times = (f"{row[key]:.1f} ms" if row[key] else "-" for key in ("session_ms", "first_ms", "warm_ms"))
+        memory = f"{row['resident_mb']:.0f} MB" if row["resident_mb"] else "-"
+        table.add_row(mark, row["candidate"], *times, memory, size(row["bytes"]), f"{row['difference']:.1g}")
+    yield Padding(table, (0, 0, 0, 2))
 
 
 def locked(result: results.Locked) -> Iterator[RenderableType]:
@@ -160,12 +181,54 @@ def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:
 
 
 def benched(result: results.Benched) -> Iterator[RenderableType]:
-    """Show the phases of a cold start as a table, then what is warm, and what the memory sizes give."""
+    """Show the phases of a cold start as a table, what the imports cost, what is warm, what the memory sizes give."""
+    first, memory, warm = result.first_answer_ms, result.memory_bytes, result.warm_ms
+    runs = f"{result.runs} run{'' if result.runs == 1 else 's'}"
+    yield f"[bold]{escape(result.name)}[/] Python {result.python} on {result.architecture}, {result.client}, {runs}"
     table = _table("phase", "median ms", "least", "most", right=(1, 2, 3))
     for phase in result.phases:
-        label = f"  [dim]of it: {phase['label']}[/]" if phase["part_of"] else phase["label"]
+        label = f"[dim]  of it: {phase['label']}[/]" if phase["part_of"] else phase["label"]
         table.add_row(label, *(f"{phase[key]:.1f}" for key in ("median_ms", "min_ms", "max_ms")))
+    table.add_row("[bold]to the first answer[/]", *(f"[bold]{first[key]:.1f}[/]" for key in ("median", "min", "max")))
     yield table
+    yield ""
+    yield _imports(result.imports[:_IMPORTS])
+    if result.sizes:
+        yield ""
+        yield _sizes(result.sizes)
+    yield ""
+    yield f"[dim]warm[/]     p50 {warm['p50']:.2f}, p90 {warm['p90']:.2f}, p99 {warm['p99']:.2f} ms [dim]({warm['requests']} requests)[/]"
+    yield f"[dim]memory[/]   {size(int(memory['first_answer']))} resident after the first answer, {size(int(memory['peak']))} at most"
+    yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
+    yield f"[dim]waterfall[/] {escape(result.html)}"
+
+
+def _imports(packages: Iterable[Mapping[str, Any]]) -> Table:
+    """Show the costliest imports."""
+    table = _table("import", "itself ms", "with its own imports", right=(1, 2))
+    for package in packages:
+        table.add_row(escape(package["package"]), f"{package['self_ms']:.1f}", f"{package['cumulative_ms']:.1f}")
+    return table
+
+
+def _sizes(rows: Iterable[Mapping[str, Any]]) -> Table:
+    """Show memory sizes; a star is behind more CPUs than this machine has."""
+    columns = ("MB", "vCPU", "first ms", "p50 ms", "p99 ms", "used", "fits", "$/million", "$/million cold")
+    table = _table(*columns, right=(0, 1, 2, 3, 4, 5, 7, 8))
+    for row in rows:
+        star = "*" if row["vcpus"] > row["simulated_vcpus"] else ""
+        table.add_row(
+            str(row["memory"]),
+            f"{row['vcpus']:.2f}{star}",
+            f"{row['first_answer_ms']:.0f}",
+            f"{row['warm_ms']['p50']:.1f}",
+            f"{row['warm_ms']['p99']:.1f}",
+            size(row["peak_bytes"]),
+            "yes" if row["fits"] else "[red]no[/]",
+            f"{row['usd_per_million']:.2f}",
+            f"{row['usd_per_million_cold']:.2f}",
+        )
+    return table
 
 
 def initialised(result: results.Initialised) -> Iterator[RenderableType]:

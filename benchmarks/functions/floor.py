@@ -13,16 +13,22 @@ import onnxruntime
 SETTINGS = json.loads((Path(__file__).parent / "settings.json").read_bytes())
 
 
+LEVELS = {
+    "none": onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL,
+    "basic": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC,
+    "extended": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_EXTENDED,
+    "all": onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL,
+}
+
+
 def make_session():
     """Make the session that the bundle's own runtime makes."""
+    threads = max(1, round(int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) / 1769))
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = max(1, round(int(os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]) / 1769))
+    options.graph_optimization_level = LEVELS[SETTINGS["level"]]
+    options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    if SETTINGS["level"] is not None:
-        options.graph_optimization_level = getattr(onnxruntime.GraphOptimizationLevel, SETTINGS["level"])
-    for key, value in SETTINGS["entries"].items():
-        options.add_session_config_entry(key, value)
     return onnxruntime.InferenceSession(SETTINGS["model"], options, ["CPUExecutionProvider"])
 
 

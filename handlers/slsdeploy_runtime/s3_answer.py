@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from http.client import HTTPResponse
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from http.client import HTTPResponse
 
 _ANEW = "(`slsdeploy lock --models`) and deploy"
 CHANGED = f"the object was replaced since it was pinned; pin what is there now {_ANEW}"

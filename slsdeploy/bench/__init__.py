@@ -17,7 +17,7 @@ from slsdeploy.bench import bundled, imports, sizes, waterfall
 from slsdeploy.bench.asked import Asked, check
 from slsdeploy.bench.bundled import Bundled
 from slsdeploy.bench.imports import Package
-from slsdeploy.bench.phases import Phase, durations, phases
+from slsdeploy.bench.phases import Phase, durations, make_phases
 from slsdeploy.bench.sizes import Size
 from slsdeploy.bench.spread import percentiles, spread
 from slsdeploy.local.trial import Ask, Trial, run
@@ -62,11 +62,11 @@ def _measure(tried: Bundled, project: Project, asked: Asked, tools: Tools) -> Me
         for number in range(asked.runs):
             task.describe(f"{number + 1} of {asked.runs}")
             trials.append(run(tried.subject, ask))
-    reads = [bundled.read_ms(tried.files) for _ in range(_WEIGHT_READS)]
+    reads = [bundled.read_ms(tried.files) for _ in range(_WEIGHT_READS if tried.files else 0)]
     with tools.reporter.step("what the imports cost"):
         packages = [_imports(tried) for _ in range(min(_IMPORT_RUNS, asked.runs))]
     found = sizes.measure(tried, project, asked, tools)
-    return Measured(trials, phases(trials, reads), imports.medians(packages), found)
+    return Measured(trials, make_phases(trials, reads), imports.medians(packages), found)
 
 
 def _imports(tried: Bundled) -> list[Package]:

@@ -18,6 +18,7 @@ LABELS = {
     "client": "runtime client",
     "imports": "imports",
     "settings": "manifest, secrets",
+    "fetch": "model fetched",
     "engine": "import onnxruntime",
     "session": "session built",
     "events": "handler, events",
@@ -30,6 +31,7 @@ MEANINGS = {
     "client": "Lambda's runtime client is imported, and calls the handler's module",
     "imports": "the runtime's own imports: numpy, Powertools",
     "settings": "slsdeploy.json is read, secrets are fetched",
+    "fetch": "a model that does not ship comes from S3, or is looked at on the file system",
     "engine": "mostly the loading of one shared object",
     "session": "the model's graph and weights become a session",
     "weights": "part of the session: reading the model's files once more, from the page cache, by themselves",
@@ -75,7 +77,7 @@ def durations(trial: Trial) -> dict[str, float]:
     return took
 
 
-def phases(trials: Sequence[Trial], weights: Sequence[float] = ()) -> list[Phase]:
+def make_phases(trials: Sequence[Trial], weights: Sequence[float] = ()) -> list[Phase]:
     """Return the phases of at least one trial; `weights` are the times it took to read the model's files."""
     each = [durations(trial) for trial in trials]
     found: list[Phase] = []

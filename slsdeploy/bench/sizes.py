@@ -1,4 +1,8 @@
-"""Memory sizes, side by side: with the share of a CPU that each buys, how fast it starts and answers, and what Lambda charges for that."""
+"""Memory sizes, side by side: with the share of a CPU that each buys, how fast it starts and answers, and what Lambda charges for that.
+
+The start has no more CPU than the rest. On Lambda the init phase was seen to run on two whole vCPUs at any size up to 3,008 MB
+(https://bitesizedserverless.com/bite/lambda-cold-start-bootstrap/), but AWS does not promise it: small sizes may start sooner there.
+"""
 
 from __future__ import annotations
 
@@ -85,9 +89,10 @@ def notes(sizes: Sequence[Size]) -> list[str]:
     found = [HOW[sizes[0].how]]
     beyond = [f"{size.memory} MB ({size.vcpus:.1f})" for size in sizes if size.vcpus > size.simulated]
     if beyond:
-        found.append(f"this machine has {_processors()} CPUs, fewer than {', '.join(beyond)} would buy on Lambda")
-    price = f"on demand, {sizes[0].architecture}, {prices.REGION}, as of {prices.DATE}: {prices.PAGE}"
-    return [*found, f"prices: {price}; durations are this machine's, rounded up to 1 ms, init included"]
+        found.append(f"*: this machine has {_processors()} CPUs, fewer than {', '.join(beyond)} would buy on Lambda")
+    price = f"prices: {sizes[0].architecture} in {prices.REGION}, on demand, {prices.DATE} ({prices.PAGE})"
+    found.append("Lambda may give the init phase more CPU than its share, which it does not promise: this is without")
+    return [*found, price, "what is billed is this machine's time, rounded up to 1 ms; of a cold start its init, too"]
 
 
 def _simulated(memory: int) -> float:

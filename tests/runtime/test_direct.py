@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import time
 from typing import Any
 
 import pytest
@@ -45,6 +47,14 @@ def test_what_json_cannot_say_is_null(serve: Serve) -> None:
 
 def test_the_smoke_test_of_up_names_the_models(serve: Serve) -> None:
     assert serve()({"slsdeploy": "ready"}) == {"ready": True, "models": ["double"]}
+
+
+def test_a_measurement_asks_for_the_marks_of_the_start_and_the_memory(serve: Serve) -> None:
+    report = serve()({"slsdeploy": "phases"})
+    assert [name for name, _ in report["marks"]][-1:] == ["engine"]  # the others are app.py's: see test_start
+    assert all(report["started"] < moment < time.perf_counter() for _, moment in report["marks"])
+    assert report["memory"]["peak"] > 10_000_000
+    assert json.loads(json.dumps(report)) == report
 
 
 def test_the_second_of_two_models_is_asked_by_name(serve: Serve) -> None:

@@ -178,3 +178,14 @@ def test_a_bundle_that_cannot_be_served_is_an_init_error(tmp_path: Path, change:
     done = run(task, "import slsdeploy_runtime.app")
     assert done.returncode == 1
     assert message in done.stderr.splitlines()[-1]
+
+
+def test_each_phase_of_the_start_leaves_its_mark_in_order(tmp_path: Path) -> None:
+    script = "import slsdeploy_runtime.app as app, json; print(json.dumps(app.handler({'slsdeploy': 'phases'}, None)))"
+    done = run(bundles.write(tmp_path / "bundle"), script)
+    assert done.returncode == 0, done.stderr
+    report = next(json.loads(line) for line in done.stdout.splitlines() if "marks" in line)
+    names = ["imports", "settings", "engine", "session", "events", "warm_up"]
+    assert [name for name, _ in report["marks"]] == names
+    moments = [report["started"], *(moment for _, moment in report["marks"])]
+    assert moments == sorted(moments)

@@ -88,7 +88,7 @@ class Sandbox:
             raise ValueError(
                 f"{spec.mounts[0]} cannot be mounted: {_NO_NAMESPACES}, so the local AWS has no file systems"
             )
-        if not Path(folder).is_dir():
+        if not folder or not Path(folder).is_dir():
             what = (
                 f"the folder {folder} does not exist"
                 if folder

@@ -30,7 +30,10 @@ from slsdeploy.local.trial.cpu import UNLIMITED, Share
 from slsdeploy.local.trial.subject import Subject
 
 _PHASES = b'{"slsdeploy": "phases"}'
-_LOG_LINES = 12
+_LOG_LINES = 20
+_COMMONPLACE = "LAMBDA_WARNING: Unhandled exception."  # what awslambdaric says before every error, at length
+_LAST_WORDS_SECONDS = 1.0
+_EVENT_HINT = "mend what its log tells, or give an event that it takes with --event FILE"
 _TRACE = "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0"
 
 
@@ -128,7 +131,7 @@ class _Run:
             await api.close()
 
     async def _drive(self, api: RuntimeApi, process: Process, spawned: float) -> Trial:
-        await self._until_ready(api)
+        await self._until_ready(api, process)
         ready = time.perf_counter()
         first = await self._invoke(api, process, self._ask.event)
         answered = time.perf_counter()
@@ -155,13 +158,14 @@ class _Run:
             log=tuple(self._lines),
         )
 
-    async def _until_ready(self, api: RuntimeApi) -> None:
+    async def _until_ready(self, api: RuntimeApi, process: Process) -> None:
         done, _ = await asyncio.wait([api.ready], timeout=self._ask.timeout)
         if not done:
-            raise self._failed("does not start", f"nothing in {self._ask.timeout:.0f} s")
+            raise self._failed(process, "does not start", f"nothing in {self._ask.timeout:.0f} s")
         failed = api.ready.result()
         if failed is not None:
-            raise self._failed("does not start", _text(failed))
+            await asyncio.wait([process.exit], timeout=_LAST_WORDS_SECONDS)
+            raise self._failed(process, "does not start", _text(failed))
 
     async def _warm(self, api: RuntimeApi, process: Process) -> list[float]:
         """Send the event again and again, each when the client waits for it: a request finds an idle environment."""
@@ -181,11 +185,10 @@ class _Run:
         deadline = int((time.time() + self._ask.timeout) * 1000)
         done, _ = await asyncio.wait([answer := api.hand(request, deadline)], timeout=self._ask.timeout)
         if not done:
-            raise self._failed("does not answer the event", f"nothing in {self._ask.timeout:.0f} s")
+            raise self._failed(process, "does not answer the event", f"nothing in {self._ask.timeout:.0f} s")
         outcome = answer.result()
         if outcome.error:
-            self._read_log(process)
-            raise self._failed("fails on the event", _text(outcome))
+            raise self._failed(process, "fails on the event", _text(outcome))
         return outcome
 
     def _read_log(self, process: Process) -> None:
@@ -193,9 +196,10 @@ class _Run:
         self._lines += [str(event["message"]).rstrip() for event in self._stream.take()]
         process.resume()
 
-    def _failed(self, what: str, why: str) -> BuildError:
-        self._lines += [str(event["message"]).rstrip() for event in self._stream.take()]
-        return BuildError(f"the function {what}: {why}{_tail(self._lines)}", where=self._subject.name)
+    def _failed(self, process: Process, what: str, why: str) -> BuildError:
+        self._read_log(process)
+        hint = "mend what its log tells" if what == "does not start" else _EVENT_HINT
+        return BuildError(f"the function {what}: {why}{_tail(self._lines)}", hint, self._subject.name)
 
 
 async def _guard(process: Process, api: RuntimeApi) -> None:
@@ -204,12 +208,14 @@ async def _guard(process: Process, api: RuntimeApi) -> None:
 
 
 def _text(outcome: Outcome) -> str:
-    return failure.read(failure.decoded(outcome.payload), outcome.kind).text
+    """Return what happened; its traceback is in the log."""
+    told = failure.read(failure.decoded(outcome.payload), outcome.kind)
+    return f"{told.type}: {told.message}"
 
 
 def _tail(lines: Sequence[str]) -> str:
     """Return the end of the log, for the end of a message."""
-    last = [line for text in lines[-_LOG_LINES:] for line in text.splitlines()][-_LOG_LINES:]
+    last = [line for text in lines if _COMMONPLACE not in text for line in text.splitlines()][-_LOG_LINES:]
     return "".join(["\n\nits log ends with", *(f"\n  {line}" for line in last)]) if last else ""
 
 
