@@ -31,9 +31,41 @@ OWNERS = {
 }
 REGION = "eu-west-1"
 
+# what a trigger cannot do without
+REQUIRED: dict[str, dict[str, Any]] = {
+    "kafka": {
+        "cluster": "arn:aws:kafka:eu-west-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2",
+        "topics": ["rows"],
+    },
+}
+OWN_KAFKA = {"cluster": None, "bootstrap_servers": ["b1.example.com:9092", "b2.example.com:9092"]}
+KAFKA_SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:broker-Ab12Cd"
+
 # beside the defaults: options that change what is wired
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "http": [{"auth": "none"}],
+    "kafka": [
+        {
+            "authentication": "IAM_AUTH",
+            "minimum_pollers": 1,
+            "maximum_pollers": 3,
+            "maximum_retry_attempts": 3,
+            "maximum_record_age_in_seconds": 60,
+            "consumer_group_id": "iris",
+            "on_failure": "queue",
+        },
+        {"authentication": "SASL_SCRAM_512_AUTH", "secret": KAFKA_SECRET, "filters": ['{"value": {"kind": ["iris"]}}']},
+        {
+            **OWN_KAFKA,
+            "authentication": "BASIC_AUTH",
+            "secret": KAFKA_SECRET,
+            "server_root_ca_certificate": KAFKA_SECRET,
+            "maximum_batching_window_in_seconds": 5,
+            "starting_position": "AT_TIMESTAMP",
+            "starting_position_timestamp": 1_700_000_000,
+            "output": "bucket",
+        },
+    ],
     "dynamodb": [
         {"table": "flowers", "partition_key": "flower", "events": ["INSERT"], "output": "bucket"},
         {
@@ -76,6 +108,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
 CASES = [(name, options) for name in SOURCES for options in [{}, *VARIANTS.get(name, [])]]
 
 
+def make(name: str, **options: Any) -> Any:
+    """Return a trigger with these options, and what it needs beside."""
+    return SOURCES[name].Trigger(**{**REQUIRED.get(name, {}), **options})
+
+
 def owner(event: str) -> str:
     return OWNERS.get(event, event.partition("_")[0])
 
@@ -83,7 +120,7 @@ def owner(event: str) -> str:
 def wire(name: str, options: Mapping[str, Any], trigger: str = "") -> Wiring:
     module = SOURCES[name]
     site = Site(function="Function", timeout=30, trigger=trigger or f"{name.title()}Trigger")
-    wiring: Wiring = module.wire(module.Trigger(**options), site)
+    wiring: Wiring = module.wire(make(name, **options), site)
     return wiring
 
 
@@ -126,14 +163,14 @@ def test_its_trigger_is_a_frozen_dataclass_of_keywords_with_its_own_word_first(n
     trigger: Any = SOURCES[name].Trigger
     assert trigger.__dataclass_params__.frozen
     assert all(field.kw_only for field in dataclasses.fields(trigger))
-    assert (dataclasses.fields(trigger)[0].name, trigger().type) == ("type", name)
+    assert (dataclasses.fields(trigger)[0].name, make(name).type) == ("type", name)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        trigger().type = "other"
+        make(name).type = "other"
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_its_options_survive_the_manifest(name: str, options: dict[str, Any]) -> None:
-    trigger: Any = SOURCES[name].Trigger(**options)
+    trigger: Any = make(name, **options)
     again = SOURCES[name].Trigger(**json.loads(json.dumps(dataclasses.asdict(trigger))))
     assert json.dumps(dataclasses.asdict(again)) == json.dumps(dataclasses.asdict(trigger))
 
@@ -157,7 +194,8 @@ def test_importing_it_takes_the_standard_library_only(name: str) -> None:
 @pytest.mark.parametrize("event", EVENTS)
 def test_it_takes_its_own_events_and_no_others(name: str, event: str) -> None:
     module = SOURCES[name]
-    source = Source(f"{name.title()}Trigger", module.Trigger())
+    own = OWN_KAFKA if event == "kafka_self_managed" and name == "kafka" else {}
+    source = Source(f"{name.title()}Trigger", make(name, **own))
     assert module.matches(EVENTS[event], source) == (owner(event) == name)
 
 
@@ -171,7 +209,7 @@ def test_every_event_source_has_a_recorded_event() -> None:
 )
 def test_events_of_any_shape_do_not_trip_it(name: str, event: Any) -> None:
     module: ModuleType = import_module(f"slsdeploy_runtime.events.{name}")
-    source = Source("Trigger", module.Trigger() if hasattr(module, "Trigger") else None)
+    source = Source("Trigger", make(name) if hasattr(module, "Trigger") else None)
     is_records = isinstance(event, dict) and "Records" in event
     assert module.matches(event, source) is (name == "direct" and not is_records)
 
@@ -236,7 +274,9 @@ def test_it_asks_for_no_permission_by_wildcard(name: str, options: dict[str, Any
     for statement in (*wiring.statements, *wiring.late_statements):
         assert not any("*" in action for action in statement["Action"])
         # of a resource of this stack, by reference; or of one that exists, by its ARN
-        assert isinstance(statement["Resource"], dict) or statement["Resource"].startswith("arn:")
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        is_network = all(action.startswith("ec2:") for action in statement["Action"])  # EC2 takes no other
+        assert all(isinstance(each, dict) or each.startswith("arn:") or is_network for each in resources)
 
 
 @pytest.mark.parametrize(("auth", "kind", "permissions"), [("iam", "AWS_IAM", 0), ("none", "NONE", 2)])
@@ -318,7 +358,7 @@ def test_every_option_is_described(name: str) -> None:
 
 def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]]:
     """Return what the event sources say of triggers side by side."""
-    made = [SOURCES[name].Trigger(**options) for name, options in triggers]
+    made = [make(name, **options) for name, options in triggers]
     found = [problem for source in SOURCES.values() for problem in source.check(made)]
     return [(problem.at, problem.option, problem.message) for problem in found]
 
