@@ -29,9 +29,9 @@ class Item(NamedTuple):
     about: Mapping[str, Any]
 
 
-def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source: str) -> Failures:
-    """Answer every record it can; return those that failed, in their order, and why."""
-    good = [item.request for item in items if isinstance(item.request, Request)]
+def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None) -> Failures:
+    """Answer every record it can, by that model if one is named; return those that failed, in their order, and why."""
+    good = [item.request._replace(model=model or "") for item in items if isinstance(item.request, Request)]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
     answers: list[Outgoing] = []

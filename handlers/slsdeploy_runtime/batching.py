@@ -14,6 +14,7 @@ import numpy as np
 from slsdeploy_runtime.decode import Array
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import mismatch
+from slsdeploy_runtime.unavailable import Unavailable
 
 Arrays = Mapping[str, Array]
 Predict = Callable[[Model, Arrays], Arrays]
@@ -43,6 +44,8 @@ def run_one(model: Model, inputs: Arrays, predict: Predict) -> Arrays:
         if model.batch == count or (model.batch == -1 and count <= (model.max_batch or count)):
             return predict(model, inputs)
         return _run_portions(model, inputs, predict)
+    except Unavailable:
+        raise
     except Exception as error:
         if len(set(rows.values())) > 1:
             found = ", ".join(f"{name} {size}" for name, size in rows.items())
@@ -107,6 +110,8 @@ def _run_stack(model: Model, asks: Sequence[Arrays], predict: Predict) -> Sequen
     stacked = {name: np.concatenate([inputs[name] for inputs in asks]) for name in asks[0]}
     try:
         outputs = run_one(model, stacked, predict)
+    except Unavailable as error:  # not for anything that is asked
+        return [error] * len(asks)
     except Exception:
         half = len(asks) // 2
         return [*_run_stack(model, asks[:half], predict), *_run_stack(model, asks[half:], predict)]

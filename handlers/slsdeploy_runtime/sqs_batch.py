@@ -16,8 +16,10 @@ from slsdeploy_runtime.service import Service
 Record = Mapping[str, Any]
 
 
-def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *, is_fifo: bool) -> dict[str, Any]:
-    """Answer every message it can; return `{"batchItemFailures": [...]}` with the others."""
+def answer_batch(
+    records: Sequence[Record], service: Service, outlet: Outlet, *, is_fifo: bool, model: str | None
+) -> dict[str, Any]:
+    """Answer every message it can; return `{"batchItemFailures": [...]}` with the others. They are for `model`, if it is one."""
 
     def read(record: Record) -> Item:
         message_id = record["messageId"]
@@ -25,7 +27,7 @@ def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *,
         group = str(record["attributes"]["MessageGroupId"] if is_fifo else message_id)
         return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id})
 
-    failures = answer_items(read_all(records, read), service, outlet, "message")
+    failures = answer_items(read_all(records, read), service, outlet, "message", model)
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 

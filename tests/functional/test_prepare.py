@@ -27,7 +27,7 @@ from slsdeploy.tools import Completed
 from slsdeploy.types import Bundle, Preparation
 from slsdeploy.ui import Ui
 from slsdeploy_runtime import manifest
-from slsdeploy_runtime import model as models_of_runtime
+from slsdeploy_runtime.formats import onnx as onnx_of_runtime
 from tests import models, wheelhouse
 from tests.building import House
 from tests.fakes import MeddlingShell
@@ -71,10 +71,7 @@ def shipped(bundle: Bundle) -> dict[str, bytes]:
 def answer(bundle: Bundle, inputs: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
     """Answer as the function does: what is in slsdeploy.json, loaded by the runtime."""
     (found,) = manifest.read(bundle.path / "task").models
-    try:
-        return list(models_of_runtime.load(found, 1).run(inputs).values())
-    finally:
-        models_of_runtime.forget()
+    return list(onnx_of_runtime.load(found.path, 1, found.session).run(inputs).values())
 
 
 def original(path: Path, inputs: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:

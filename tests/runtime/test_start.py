@@ -185,7 +185,7 @@ def test_each_phase_of_the_start_leaves_its_mark_in_order(tmp_path: Path) -> Non
     done = run(bundles.write(tmp_path / "bundle"), script)
     assert done.returncode == 0, done.stderr
     report = next(json.loads(line) for line in done.stdout.splitlines() if "marks" in line)
-    names = ["imports", "settings", "engine", "session", "events", "warm_up"]
+    names = ["imports", "settings", "events", "engine", "session", "warm_up"]
     assert [name for name, _ in report["marks"]] == names
     moments = [report["started"], *(moment for _, moment in report["marks"])]
     assert moments == sorted(moments)

@@ -26,7 +26,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import BadInput, Request
 
     if event == READY:
-        return {"ready": True, "models": list(service.models)}
+        return service.ready()
     if event == PHASES:
         from slsdeploy_runtime import phases
 

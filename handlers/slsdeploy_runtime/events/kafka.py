@@ -88,6 +88,7 @@ class Trigger:
     filters: tuple[str, ...] = option((), filters.WORDS)
     output: Literal["queue", "bucket", "none"] = answers.output()
     output_name: str | None = answers.output_name()
+    model: str | None = answers.model()
 
     def __post_init__(self) -> None:
         check_names(self)
@@ -221,7 +222,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     options: Trigger = source.options
     records = [record for partition in event["records"].values() for record in partition]
     items = read_all(records, lambda record: _read(record, service))
-    failures = answer_items(items, service, answers.outlet(service, source), "record")
+    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model)
     first = first_of_each_group(items, failures)
     heads = {item.group: item for item in reversed(items)}
     is_stuck = options.bisects and len(items) > 1 and all(heads[group] in first for group in heads)

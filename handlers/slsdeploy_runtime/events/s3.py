@@ -1,6 +1,7 @@
 """S3: an object arrives under the input prefix, its prediction is written as `<output_prefix><key>.json`.
 
 `preprocess` gets decoded JSON (`application/json`, or a key that ends in `.json`) or the object's bytes.
+With several models, those under `<prefix><name>/` are for the model of that name.
 """
 
 from __future__ import annotations
@@ -32,6 +33,10 @@ class Trigger:
     events: tuple[str, ...] = option(("s3:ObjectCreated:*",), "which events of S3 count as an object's arrival")
     output_prefix: str = option("output/", "what stands before an object's key in that of its result, .json behind it")
     output_bucket: str | None = option(None, "the name of a bucket to create for results; default: the same bucket")
+    model: str | None = option(
+        None,
+        "the model that predicts its objects; default: of several, the one that a folder under `prefix` is named after",
+    )
 
     def __post_init__(self) -> None:
         check_names(self)

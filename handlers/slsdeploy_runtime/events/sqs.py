@@ -37,6 +37,10 @@ class Trigger:
     output_name: str | None = option(
         None, "the name of the queue or bucket to create for answers; default: one is found"
     )
+    model: str | None = option(
+        None,
+        'the model that predicts its messages; default: of several, the one that a message names ("model"), or the first',
+    )
 
     def __post_init__(self) -> None:
         check_names(self)
@@ -198,4 +202,4 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
     options: Trigger = source.options
     outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
-    return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo)
+    return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo, model=options.model)
