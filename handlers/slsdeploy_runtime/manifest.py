@@ -28,7 +28,8 @@ class Tensor(NamedTuple):
 class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
-    `bytes` counts all its files; `batch` is as `records.batch` says, `max_batch` in rows; `session` is for the format's module; `timeout` is in seconds.
+    `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
+    `max_batch`: rows that one run takes at most.
     `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
     remote.py): its files are objects of S3
     ({"bucket", "region", "files": [{"name", "key", "version", "etag", "bytes", "digest"}]}; `path` is unused), or lie on the file system
