@@ -32,7 +32,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it."""
+    """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it.
+
+    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does.
+    """
 
     format: str
     inputs: tuple[Tensor, ...]
@@ -42,6 +45,7 @@ class ModelInfo:
     opset: int
     digest: str
     files: tuple[Path, ...]
+    batch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,53 @@ class Model:
     fallback: str | Mapping[str, Any] | None = None
     optimize: Literal["auto", "off", "native"] = "auto"
     quantize: Literal["int8"] | None = None
+    max_batch: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One way in which a model may ship, measured in fresh processes, after their imports: milliseconds, MB (10^6 bytes), bytes of files.
+
+    `difference` is the largest to the original's outputs; `dropped` says why it cannot ship ("" when it can).
+    """
+
+    candidate: str
+    session_ms: float
+    first_ms: float
+    warm_ms: float
+    resident_mb: float
+    bytes: int
+    difference: float = 0.0
+    dropped: str = ""
+
+    @property
+    def answer_ms(self) -> float:
+        return self.session_ms + self.first_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How a model ships: the candidate (`bundle/prepare/candidates.py`), made by which onnxruntime ("" when nothing is made).
+
+    `digest` is of the files made ("" when the model ships as it is), `bytes` their size. `difference` is the largest to the outputs that it
+    was made from, `quantized_difference` what int8 alone makes (None without). `measured` may be empty: the choice is slsdeploy.lock's.
+    """
+
+    model: str
+    choice: str
+    onnxruntime: str
+    optimize: str
+    quantize: str | None
+    bytes: int
+    digest: str = ""
+    difference: float = 0.0
+    quantized_difference: float | None = None
+    measured: tuple[Measured, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_as_it_is(self) -> bool:
+        return self.choice == "plain" and not self.quantize
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +266,7 @@ class Bundle:
     archives: tuple[Archive, ...]
     models: tuple[ModelInfo, ...]
     notes: tuple[str, ...] = ()
+    preparations: tuple[Preparation, ...] = ()
 
     @property
     def unzipped_bytes(self) -> int:

@@ -1,8 +1,9 @@
 """A project's own ASGI application (FastAPI, Starlette) instead of our routes: HTTP events through Mangum to it, and its answers back.
 
 Its start-up runs once, while the environment initialises, in the event loop that serves its requests; what it leaves in `state` goes to
-each of them. Mangum would run it at every event (lifespan "auto": 132 us, "off": 21 us). Its shutdown runs when Lambda ends the environment with
-SIGTERM, which it does for functions with an external extension: https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+each of them. Mangum would run it at every event (lifespan "auto": 132 us, "off": 21 us). Its shutdown runs when Lambda ends the
+environment with SIGTERM, which it does for functions with an external extension:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.oip_binary import Tail, pack, unpack
 from slsdeploy_runtime.request import mismatch
 
+if TYPE_CHECKING:
+    from slsdeploy_runtime.fallback import By
 # Triton's extensions whose data or answers would be others: https://github.com/triton-inference-server/server/tree/main/docs/protocol
 _NOT_SERVED = ("shared_memory_region", "classification")
 
@@ -53,6 +55,12 @@ def read(body: Any, model: Model, tail: Tail | None = None) -> Asked:
     if not isinstance(request_id, str | None):
         raise mismatch("id", describe(request_id), "a text")
     return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, request_id))
+
+
+def say(answer: Mapping[str, Any], by: By) -> dict[str, Any]:
+    """Say in an answer that the model's fallback gave it."""
+    whose = {} if by.model is None else {"model_name": by.model.name, "model_version": by.model.version}
+    return {**answer, **whose, "parameters": {"fallback": by.name, "fallback_reason": by.reason}}
 
 
 def metadata(model: Model) -> dict[str, Any]:

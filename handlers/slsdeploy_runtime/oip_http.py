@@ -19,7 +19,7 @@ def infer(service: Service, model: Model, call: Call) -> Reply:
     if "x-request-id" not in call.headers and isinstance(content, dict) and isinstance(content.get("id"), str):
         service.telemetry.asked(http_body.request_id(content["id"]))
     asked = oip.read(content, model, tail)
-    answer = service.infer(Ask(model, asked.inputs, asked.reply))
+    answer = service.infer(Ask(model, asked.inputs, asked.reply, oip.say))
     joined = oip_binary.join(answer)
     if joined is None:
         return Reply(200, to_json(answer))

@@ -43,6 +43,7 @@ def document(name: str, models: Sequence[Model], handler: Handler) -> Schema:
         "/v2/health/ready": {"get": _get("Whether the models are ready; loads none", _flag("ready"), "400")},
     }
     for model in models:
+        paths[f"/predict/{model.name}"] = {"post": _predict([model], handler)}
         for base in (f"/v2/models/{model.name}", f"/v2/models/{model.name}/versions/{model.version}"):
             paths |= _paths_of(model, base)
     return {

@@ -13,7 +13,7 @@ from typing import Any
 from slsdeploy.bundle import acceptance, foreign
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Tensor
-from slsdeploy_runtime import digests
+from slsdeploy_runtime import digests, records
 
 # onnx.TensorProto's types in the words of the Open Inference Protocol:
 # https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
@@ -61,6 +61,7 @@ def inspect(path: Path) -> ModelInfo:
         opset=next((opsets[domain] for domain in _DEFAULT_DOMAINS if domain in opsets), 0),
         digest=_digest(files, path.parent),
         files=files,
+        batch=records.batch(inputs, outputs, _leading_names(model.graph)),
     )
 
 
@@ -177,6 +178,12 @@ def _size(dimension: Any) -> int:
     return int(dimension.dim_value) if is_fixed else -1
 
 
+def _leading_names(graph: Any) -> set[str]:
+    """Return the names that the first dimensions of the inputs have; most have none."""
+    first = [value.type.tensor_type.shape.dim[:1] for value in _fed(graph)]
+    return {dimension.dim_param for dimensions in first for dimension in dimensions if dimension.dim_param}
+
+
 def _graphs(graph: Any) -> Iterator[Any]:
     """Yield a graph (or function) and those inside its nodes, as If and Loop have them."""
     yield graph
@@ -186,14 +193,15 @@ def _graphs(graph: Any) -> Iterator[Any]:
                 yield from _graphs(inner)
 
 
-def _all_graphs(model: Any) -> Iterator[Any]:
+def all_graphs(model: Any) -> Iterator[Any]:
+    """Yield the graphs of a model, the main one first, and the bodies of its functions."""
     for start in (model.graph, *model.functions):
         yield from _graphs(start)
 
 
-def _tensors(model: Any) -> Iterator[Any]:
+def tensors(model: Any) -> Iterator[Any]:
     """Yield every constant that the model holds: any of them may be kept outside."""
-    for graph in _all_graphs(model):
+    for graph in all_graphs(model):
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
@@ -219,7 +227,7 @@ def _locations(model: Any) -> dict[str, int]:
     import onnx
 
     needed: dict[str, int] = {}
-    for tensor in _tensors(model):
+    for tensor in tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         entry = {item.key: item.value for item in tensor.external_data}
@@ -247,7 +255,7 @@ def _external_file(path: Path, location: str, size: int) -> Path:
 
 def _operators(model: Any) -> tuple[str, ...]:
     own = {function.domain for function in model.functions}
-    nodes = [node for graph in _all_graphs(model) for node in graph.node if node.domain not in own]
+    nodes = [node for graph in all_graphs(model) for node in graph.node if node.domain not in own]
     names = {node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}:{node.op_type}" for node in nodes}
     return tuple(sorted(names))
 

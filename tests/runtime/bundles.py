@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
+
+from slsdeploy_runtime import records
+from slsdeploy_runtime.manifest import Tensor
 
 FORMAT = "slsdeploy_runtime.formats.onnx"
 DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
@@ -53,6 +57,13 @@ def total() -> tuple[onnx.ModelProto, Tensors, Tensors]:
     return _model("total", nodes, {"x": ("FP32", (-1, 2))}, {"sum": ("FP32", (2,))}, [axes])
 
 
+def slow(products: int = 200) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """y = x to a high power: the larger x is, the longer it takes."""
+    names = ["x", *(f"h{index}" for index in range(1, products)), "y"]
+    nodes = [helper.make_node("MatMul", [before, "x"], [after]) for before, after in pairwise(names)]
+    return _model("slow", nodes, {"x": ("FP32", (-1, -1))}, {"y": ("FP32", (-1, -1))})
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]
@@ -71,7 +82,8 @@ def write(
 ) -> Path:
     """Write a bundle as the build lays it out (models in a layer); return its task folder.
 
-    `handler` is the module's text, `application` the ASGI application in it, `settings` are further keys of each model's entry, `more` those of the manifest.
+    `handler` is the module's text, `application` the ASGI application in it; `settings` are further keys of each model's entry,
+    `more` those of the manifest.
     """
     settings = settings or {}
     task, opt = root / "task", root / "opt"
@@ -84,8 +96,19 @@ def write(
         onnx.save(proto, opt / path)
         where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
         size = (opt / path).stat().st_size
-        loading: dict[str, Any] = {"session": {}, "load": "eager", "timeout": None, "fallback": None, "remote": None}
-        signature = {"inputs": _entries(inputs), "outputs": _entries(outputs)}
+        loading: dict[str, Any] = {
+            "session": {},
+            "load": "eager",
+            "timeout": None,
+            "fallback": None,
+            "remote": None,
+            "max_batch": None,
+        }
+        signature: dict[str, Any] = {
+            "inputs": _entries(inputs),
+            "outputs": _entries(outputs),
+            "batch": _batch(inputs, outputs),
+        }
         entries.append({**where, "digest": "", "bytes": size, **signature, **loading, **settings.get(name, {})})
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
@@ -175,3 +198,10 @@ def _listed(
     graph = helper.make_graph(nodes, name, _values(inputs), outputs)
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
     return helper.make_model(graph, opset_imports=opsets, ir_version=9), inputs, signature
+
+
+def _batch(inputs: Tensors, outputs: Tensors) -> int:
+    first, second = (
+        [Tensor(name, kind, tuple(shape)) for name, (kind, shape) in each.items()] for each in (inputs, outputs)
+    )
+    return records.batch(first, second, ())
