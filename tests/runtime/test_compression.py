@@ -7,6 +7,7 @@ import gzip
 import json
 import struct
 import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def raw(body: bytes, path: str = "/predict", **headers: str) -> dict[str, Any]:
 
 def read(answer: Any) -> Any:
     body = base64.b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()
-    unpack = {"gzip": gzip.decompress, "deflate": zlib.decompress, "": bytes}
+    unpack: dict[str, Callable[[bytes], bytes]] = {"gzip": gzip.decompress, "deflate": zlib.decompress, "": bytes}
     return json.loads(unpack[answer["headers"].get("content-encoding", "")](body))
 
 

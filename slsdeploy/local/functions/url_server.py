@@ -34,7 +34,7 @@ class FunctionUrl:
         self.url = ""
         self._engine = engine
         self._place = place
-        self._server = web.Server(self._handle, access_log=None)
+        self._server = web.Server(self._handle, access_log=None, auto_decompress=False)
         self._listener: asyncio.Server | None = None
         self._site = Site("", place[0], 0)
 
