@@ -106,9 +106,10 @@ ENDED = {"Message": "Internal Server Error"}
         ("no JSON", (500, FAILED), r"postprocess's answer is a object, which JSON cannot hold"),
         ("NaN", (200, None), ""),
         ("big", (200, 2**64 - 1), ""),
-        ("threads", (200, "fine"), ""),
         ("leave", (502, ENDED), r"Error Type: Runtime\.ExitError"),
         ("hang", (502, ENDED), r"Task timed out after 2\.00 seconds"),
+        # last: a process whose threads never end does not end by itself either, so sys.exit() would become a time-out
+        ("threads", (200, "fine"), ""),
     ],
 )
 def test_the_caller_is_answered_the_log_says_why_and_the_next_request_works(
@@ -125,6 +126,17 @@ def test_64_megabytes_of_logs_are_no_trouble(up: dict[str, Any], local_aws: Any)
     assert status in (200, 502)  # it may take longer than the function has
     assert send(up, "nothing") == (200, "fine")
     assert sum(map(len, messages(up, local_aws))) < 40_000_000  # the newest only are kept
+
+
+def test_the_page_and_the_document_go_through_the_url(up: dict[str, Any]) -> None:
+    for path, kind in (("docs", "text/html; charset=utf-8"), ("openapi.json", "application/json")):
+        answer = urllib3.request("GET", up["url"] + path, headers={"accept-encoding": "gzip"}, retries=False)
+        assert (answer.status, answer.headers["content-type"], answer.headers["content-encoding"]) == (
+            200,
+            kind,
+            "gzip",
+        )
+        assert b"iris" in answer.data or b"unlucky" in answer.data
 
 
 def messages(up: dict[str, Any], local_aws: Any) -> list[str]:
