@@ -28,7 +28,8 @@ class Tensor(NamedTuple):
 class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
-    `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
+    `digest` is that of the project's file, `made` of the files that ship in its place ("": none do). `bytes` counts all its files; `batch`
+    is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
     `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
     remote.py): its files are objects of S3
     ({"bucket", "region", "files": [{"name", "key", "version", "etag", "bytes", "digest"}]}; `path` is unused), or lie on the file system
@@ -44,6 +45,7 @@ class ModelEntry(NamedTuple):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     batch: int = 0
+    made: str = ""
     session: Mapping[str, Any] = {}
     load: str = "eager"
     timeout: float | None = None
@@ -122,6 +124,7 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, Path]) -> ModelEntry:
         inputs=_tensors(entry["inputs"]),
         outputs=_tensors(entry["outputs"]),
         batch=entry["batch"],
+        made=entry["made"],
         session=entry["session"],
         load=entry["load"],
         timeout=entry["timeout"],
