@@ -3,8 +3,9 @@
 Everything at the top level runs once per execution environment: whatever fails here is an init error with its reason.
 Models are loaded last, in a thread: one that takes longer than Lambda's init phase goes on loading, and the first request waits for it.
 
-2026-11-21: the model's file is not read ahead in a thread while numpy and onnxruntime are imported. With 90 MB of weights and nothing in
-the page cache that gained nothing (587 ms instead of 591; 1,015 instead of 969 on a disk of 200 MB/s): cold imports wait for the same disk.
+2026-11-21: weights are not read ahead while numpy and onnxruntime are imported. With 90 MB of weights mapped from an external file and
+nothing in the page cache, a reading thread made the first answer later (393 ms instead of 452 on a fast disk, but 688 instead of 391 at
+200 MB/s, 1,460 instead of 949 at 100 MB/s) and posix_fadvise changed nothing beyond noise: cold imports wait for the same disk.
 """
 
 from __future__ import annotations
@@ -15,12 +16,15 @@ from importlib import import_module
 from time import perf_counter
 from typing import Any
 
+from slsdeploy_runtime.threads import limit_openblas, threads
+
+limit_openblas()
+
 from slsdeploy_runtime import STARTED, aws, manifest, phases, secrets, user
 from slsdeploy_runtime.dispatch import Dispatch
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.store import Store
 from slsdeploy_runtime.telemetry import Telemetry
-from slsdeploy_runtime.threads import threads
 
 phases.mark("imports")
 _root = manifest.task_root()

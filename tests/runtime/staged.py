@@ -47,7 +47,7 @@ class Session:
         return Options()
 
 
-def load(path: Path, threads: int, session: Mapping[str, Any]) -> Session:
+def load(path: Path, threads: int, settings: Mapping[str, Any]) -> Session:
     loads.append(path.stem)
     if path.stem in on_load:
         on_load[path.stem]()

@@ -189,3 +189,11 @@ def test_each_phase_of_the_start_leaves_its_mark_in_order(tmp_path: Path) -> Non
     assert [name for name, _ in report["marks"]] == names
     moments = [report["started"], *(moment for _, moment in report["marks"])]
     assert moments == sorted(moments)
+
+
+def test_openblas_starts_no_more_threads_than_the_memory_buys(tmp_path: Path) -> None:
+    script = "import slsdeploy_runtime.app, os\nprint(os.environ['OPENBLAS_NUM_THREADS'], len(os.listdir('/proc/self/task')))"
+    task = bundles.write(tmp_path / "bundle")
+    assert run(task, script, {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}).stdout == "1 1\n"
+    users = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", "OPENBLAS_NUM_THREADS": "3"}
+    assert run(task, script, users).stdout.startswith("3 ")

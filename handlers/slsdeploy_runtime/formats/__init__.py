@@ -2,8 +2,7 @@
 
 PLATFORM                         the Open Inference Protocol's word for what runs it
 engine()                         import what runs it; later calls cost nothing
-load(path, threads, session) -> Session
-                                 which runs numpy arrays; `session` is what the build decided
+load(path, threads, session) -> Session   which runs numpy arrays; `session` is what the build decided
 """
 
 from __future__ import annotations

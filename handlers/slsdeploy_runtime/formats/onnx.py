@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
     from slsdeploy_runtime.formats import Options
 
+
 PLATFORM = "onnxruntime_onnx"
+
 _LEVELS = {
     "none": "ORT_DISABLE_ALL",
     "basic": "ORT_ENABLE_BASIC",
@@ -72,8 +74,8 @@ def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSessi
     options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)
     options.log_severity_level = 3  # errors: warnings at load are about the build, not about this request
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if can_spin(threads) else "0")
-    made = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
-    return OnnxSession(made, InvalidArgument, onnxruntime.RunOptions)
+    opened = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    return OnnxSession(opened, InvalidArgument, onnxruntime.RunOptions)
 
 
 def level(onnxruntime: Any, name: str) -> Any:
