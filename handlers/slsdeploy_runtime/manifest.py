@@ -30,7 +30,8 @@ class Tensor(NamedTuple):
 class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
-    `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
+    `digest` is that of the project's file, `made` of the files that ship in its place ("": none do). `bytes` counts all its files; `batch`
+    is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
     `max_batch`: rows that one run takes at most.
     `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
     remote.py): its files are objects of S3
@@ -48,6 +49,7 @@ class ModelEntry(NamedTuple):
     outputs: tuple[Tensor, ...]
     batch: int = 0
     max_batch: int | None = None
+    made: str = ""
     session: Mapping[str, Any] = {}
     load: str = "eager"
     timeout: float | None = None
@@ -129,6 +131,7 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, str]) -> ModelEntry:
         outputs=_tensors(entry["outputs"]),
         batch=entry["batch"],
         max_batch=entry["max_batch"],
+        made=entry["made"],
         session=entry["session"],
         load=entry["load"],
         timeout=entry["timeout"],
