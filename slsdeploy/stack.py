@@ -67,7 +67,14 @@ def wire(project: Project, trigger: Trigger) -> Wiring:
 
     Raises ConfigError when its options do not fit the function's.
     """
-    site = Site(function=FUNCTION, timeout=project.config.timeout, trigger=trigger.name)
+    vpc = project.config.vpc
+    site = Site(
+        function=FUNCTION,
+        timeout=project.config.timeout,
+        trigger=trigger.name,
+        subnets=vpc.subnets if vpc else (),
+        security_groups=vpc.security_groups if vpc else (),
+    )
     try:
         wiring: Wiring = import_module(trigger.module).wire(trigger.options, site)
     except ValueError as error:

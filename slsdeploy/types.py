@@ -132,6 +132,7 @@ class Model:
     fallback: str | Mapping[str, Any] | None = None
     optimize: Literal["auto", "off", "native"] = "auto"
     quantize: Literal["int8"] | None = None
+    max_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

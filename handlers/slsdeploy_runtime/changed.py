@@ -8,11 +8,12 @@ from slsdeploy_runtime import digests
 from slsdeploy_runtime.manifest import ModelEntry
 
 
-def changed(entry: ModelEntry, path: Path) -> str:
+def changed(entry: ModelEntry) -> str:
     """Say in what the files that shipped differ from the build's; "" when they do not, or somebody else has looked at them.
 
     They are not hashed at each start: that would take as long as loading them, and what Lambda unpacks is what was uploaded.
     """
+    path = Path(entry.path)
     if entry.remote is not None or not path.is_file():
         return ""
     others = sorted(file for file in path.parent.rglob("*") if file.is_file() and file != path)

@@ -41,7 +41,8 @@ class Model:
     """A model: its name, version and signature, and `run`, which loads it if it is not loaded.
 
     `batch` says what its first dimension holds: -1 any number of records (they may be stacked), a positive number exactly
-    so many, 0 no records at all. It may be used from several threads.
+    so many, 0 no records at all; of any number, `max_batch` is the most for one run (None: what fits in memory). It may be used
+    from several threads.
     """
 
     def __init__(self, entry: ModelEntry, loader: Loader, *, is_alone: bool) -> None:
@@ -54,6 +55,7 @@ class Model:
         self.inputs: tuple[Tensor, ...] = entry.inputs
         self.outputs: tuple[Tensor, ...] = entry.outputs
         self.batch = entry.batch
+        self.max_batch = entry.max_batch
         self.last_used = 0.0  # seconds, monotonic
         self.timed: Timed | None = None if entry.timeout is None else _timed(entry)
         # the only one, and nothing ends its runs: its session stays once it is there, and nobody counts who uses it

@@ -1,4 +1,4 @@
-"""The names that users give to queues and buckets: what AWS refuses is refused before it is asked. Pure."""
+"""The names that users give to what triggers create: what AWS refuses is refused before it is asked. Pure."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _NOT_BEHIND = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 class Created(NamedTuple):
-    """A queue or bucket that a trigger creates under a name, and the option that says so."""
+    """What a trigger creates under a name, and the option that says so."""
 
-    kind: Literal["queue", "bucket"]
+    kind: Literal["queue", "bucket", "stream", "table"]
     name: str
     option: str
 
 
 @runtime_checkable
 class Creator(Protocol):
-    """A trigger that creates queues or buckets."""
+    """A trigger that creates queues, buckets, streams or tables."""
 
     def creates(self) -> Sequence[Created]:
         """Return those that have a name of the user's."""
@@ -37,7 +37,7 @@ def check_names(trigger: Creator) -> None:
     for created in trigger.creates():
         if created.kind == "queue":
             _check_queue(created)
-        else:
+        elif created.kind == "bucket":
             _check_bucket(created)
 
 

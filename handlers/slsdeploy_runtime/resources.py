@@ -66,6 +66,11 @@ def queue(logical_id: str, name: str | None, *, fifo: bool = False, **properties
     }
 
 
+def kept(type: str, properties: Resource) -> Resource:
+    """Return a resource that holds users' data, with neither a policy nor settings of ours."""
+    return {"Type": type, **_KEPT, "Properties": properties}
+
+
 def allow(sid: str, actions: list[str], resource: Any) -> Resource:
     """Return a statement that allows just that."""
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from slsdeploy_runtime import memory
@@ -107,6 +108,6 @@ class Room:
 def _inline(entry: ModelEntry) -> int:
     """Return how many bytes of a model are in its main file, and not in files beside it that are mapped."""
     try:
-        return min(entry.path.stat().st_size, entry.bytes)
+        return min(os.stat(entry.path).st_size, entry.bytes)
     except OSError:  # it is fetched first
         return entry.bytes

@@ -23,7 +23,7 @@ DEFAULT_STAGE = "dev"
 ENVIRONMENT = "SLSDEPLOY_"
 OPTION = "--set"
 # Keys that are one value each: these can also come from an option or the environment.
-_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention")
+_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention", "max_batch")
 _WORDS = ("name", "model", "handler", "python", "architecture", "package", "requirements", "region", "log_level")
 SCALARS = (*_WORDS, *_INTEGERS)
 

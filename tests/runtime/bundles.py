@@ -99,7 +99,14 @@ def write(
         onnx.save(proto, opt / path)
         where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
         size = (opt / path).stat().st_size
-        loading: dict[str, Any] = {"session": {}, "load": "eager", "timeout": None, "fallback": None, "remote": None}
+        loading: dict[str, Any] = {
+            "session": {},
+            "load": "eager",
+            "timeout": None,
+            "fallback": None,
+            "remote": None,
+            "max_batch": None,
+        }
         signature: dict[str, Any] = {
             "inputs": _entries(inputs),
             "outputs": _entries(outputs),

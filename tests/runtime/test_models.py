@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -288,7 +289,7 @@ class TestChangedFile:
         """Serve a and two lazy ones whose files are changed then; a answers for the second."""
         function = serve(*(bundles.double(name=name) for name in "abc"), settings={"b": LAZY, "c": {**LAZY, **TO_A}})
         for name in "bc":
-            path = function.models[name].entry.path
+            path = Path(function.models[name].entry.path)
             content = bytearray(path.read_bytes())
             content[content.index(b"Add")] ^= 1  # the operator's name
             path.write_bytes(content)

@@ -40,11 +40,13 @@ class Problem(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name."""
+    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name, its network."""
 
     function: str
     timeout: int
     trigger: str
+    subnets: Sequence[str] = ()
+    security_groups: Sequence[str] = ()
 
 
 class Wiring(NamedTuple):

@@ -15,7 +15,10 @@ PHASES = {"slsdeploy": "phases"}  # what `slsdeploy bench` asks of a process it 
 
 def matches(event: Any, source: Source) -> bool:
     """Say yes to all but what another event source sent: those want more than an answer."""
-    return not (isinstance(event, dict) and ("Records" in event or "requestContext" in event))
+    if not isinstance(event, dict):
+        return True
+    is_kafka = event.get("eventSource") in ("aws:kafka", "SelfManagedKafka")
+    return not ("Records" in event or "requestContext" in event or is_kafka)
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:

@@ -12,9 +12,10 @@ from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
+from slsdeploy_runtime import asynchronous
 from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
-from slsdeploy_runtime.resources import allow, bucket, queue
+from slsdeploy_runtime.resources import allow, bucket
 
 OUTPUT_BUCKET = "OUTPUT_BUCKET"
 
@@ -38,8 +39,20 @@ class Trigger:
         "the model that predicts its objects; default: of several, the one that a folder under `prefix` is named after",
     )
 
+    maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
+    maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()
+    on_failure: str | None = asynchronous.on_failure()
+    on_success: str | None = asynchronous.on_success()
+
     def __post_init__(self) -> None:
+        for name, arn in (("bucket", self.bucket), ("output_bucket", self.output_bucket)):
+            if arn is not None and arn.startswith("arn:"):
+                raise ValueError(
+                    f'{name}: found "{arn}": a bucket that exists cannot be given a notification by another stack; name a bucket '
+                    "to create, or let that bucket notify a queue, and use a trigger of type sqs with the queue's ARN"
+                )
         check_names(self)
+        asynchronous.check(self)
         if not self.events or not all(event.startswith("s3:ObjectCreated:") for event in self.events):
             raise ValueError(
                 f"events: found {list(self.events)}, expected some of s3:ObjectCreated:* (there is no object to read in others)"
@@ -76,6 +89,7 @@ def check(triggers: Sequence[Any]) -> Iterator[Problem]:
     need the bucket, whose notification needs the function.
     """
     yield from taken_twice(triggers, Trigger)
+    yield from asynchronous.disagreements(triggers, Trigger)
     mine = [(index, each) for index, each in enumerate(triggers) if isinstance(each, Trigger)]
     for place, (index, later) in enumerate(mine):
         for first, earlier in mine[:place]:
@@ -96,8 +110,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     """Create the bucket (and the results' own), the notification, and a queue for events that failed three times."""
     name = f"{site.trigger}Bucket"
     output = name if trigger.is_one_bucket else f"{site.trigger}OutputBucket"
-    failed = f"{site.function}FailedEvents"
-    resources = {**bucket(name, trigger.bucket), **queue(failed, None)}
+    failures = asynchronous.wire(trigger, site)
+    resources = {**bucket(name, trigger.bucket), **failures.resources}
     if output != name:
         resources |= bucket(output, trigger.output_bucket)
     rules = {"prefix": trigger.prefix, "suffix": trigger.suffix}
@@ -106,12 +120,10 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
         chosen = [{"Name": key, "Value": value} for key, value in rules.items() if value]
         notify["Filter"] = {"S3Key": {"Rules": chosen}}
     return Wiring(
-        # an asynchronous event is tried three times; then it would be gone:
-        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-        properties={"DeadLetterQueue": {"Type": "SQS", "TargetArn": {"Fn::GetAtt": [failed, "Arn"]}}},
+        properties=failures.properties,
         events={site.trigger: {"Type": "S3", "Properties": notify}},
         resources=resources,
-        statements=[allow(f"{site.trigger}KeepsFailedEvents", ["sqs:SendMessage"], {"Fn::GetAtt": [failed, "Arn"]})],
+        statements=failures.statements,
         late_statements=[
             allow(f"{site.trigger}Reads", ["s3:GetObject"], {"Fn::Sub": f"${{{name}.Arn}}/{trigger.prefix}*"}),
             allow(
@@ -123,7 +135,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
             "Bucket": {"Ref": name},
             "OutputBucket": {"Ref": output},
             "OutputPrefix": trigger.output_prefix,
-            "FailedEventsQueueUrl": {"Ref": failed},
+            **failures.outputs,
         },
     )
 
