@@ -48,8 +48,8 @@ class ModelEntry(NamedTuple):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     batch: int = 0
-    max_batch: int | None = None
     made: str = ""
+    max_batch: int | None = None
     session: Mapping[str, Any] = {}
     load: str = "eager"
     timeout: float | None = None
@@ -130,8 +130,8 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, str]) -> ModelEntry:
         inputs=_tensors(entry["inputs"]),
         outputs=_tensors(entry["outputs"]),
         batch=entry["batch"],
-        max_batch=entry["max_batch"],
         made=entry["made"],
+        max_batch=entry["max_batch"],
         session=entry["session"],
         load=entry["load"],
         timeout=entry["timeout"],

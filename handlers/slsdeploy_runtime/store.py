@@ -87,7 +87,7 @@ class Store:
         """Return a model's session: wait for its load, begin one if there is none. Raises LoadFailed, StillLoading."""
         load, is_new = self._join(model)
         if is_new:
-            Thread(target=self._run, args=(load,), name=f"load {model.name}", daemon=True).start()
+            self._begin(load)
         if not load.done.wait(self._seconds_left()):
             raise StillLoading(f"model {model.name!r} is still loading: ask again", retry_after=2)
         return _result(load)
@@ -138,6 +138,12 @@ class Store:
                 return load, False
             self._loads[model.name] = load
             return load, True
+
+    def _begin(self, load: Load) -> None:
+        try:
+            Thread(target=self._run, args=(load,), name=f"load {load.model.name}", daemon=True).start()
+        except RuntimeError:  # there can be no more threads: this one has to wait for it anyway
+            self._run(load)
 
     def _run(self, load: Load) -> None:
         model = load.model

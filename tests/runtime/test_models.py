@@ -35,6 +35,15 @@ class Bucket:
         self.objects[Key] = Body.decode()
 
 
+class NoThread:
+    """A thread of a process that may have no more."""
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def start(self) -> None:
+        fail("can't start new thread")
+
+
 class Clock:
     """Time that a test lets pass."""
 
@@ -273,6 +282,13 @@ class TestLoading:
         go_on.set()
         assert function({"model": "b", **ROW}) == ANSWER
         assert staged.loads.count("b") == 1
+
+    def test_without_a_thread_to_be_had_it_is_loaded_all_the_same(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        function = three(serve, "b")
+        monkeypatch.setattr(store, "Thread", NoThread)
+        assert function({"model": "b", **ROW}) == ANSWER
 
     def test_the_file_of_another_model_is_refused(self, serve: Serve) -> None:
         signature = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}], "load": "lazy"}
