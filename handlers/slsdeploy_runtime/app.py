@@ -28,8 +28,8 @@ from slsdeploy_runtime.telemetry import Telemetry
 
 phases.mark("imports")
 _root = manifest.task_root()
-if str(_root) not in sys.path:
-    sys.path.insert(0, str(_root))
+if _root not in sys.path:
+    sys.path.insert(0, _root)
 _manifest = manifest.read(_root)
 _telemetry = Telemetry(_manifest.name)
 secrets.load(_manifest.secrets, aws.client)

@@ -1,4 +1,7 @@
-"""slsdeploy.json -> Manifest: what the build decided, for the runtime to obey. Reads one file and guesses nothing."""
+"""slsdeploy.json -> Manifest: what the build decided, for the runtime to obey. Reads one file and guesses nothing.
+
+Without pathlib, here and in all that every cold start imports: it would be 3 ms of it.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any, NamedTuple
 
 FILE = "slsdeploy.json"
@@ -39,7 +41,7 @@ class ModelEntry(NamedTuple):
     name: str
     version: str
     format: str
-    path: Path
+    path: str
     digest: str
     bytes: int
     inputs: tuple[Tensor, ...]
@@ -81,26 +83,28 @@ class Manifest(NamedTuple):
     secrets: Mapping[str, Secret]
 
 
-def task_root() -> Path:
+def task_root() -> str:
     """Return the folder of slsdeploy.json: Lambda's task root, or else the first entry of the module path that has one."""
     lambda_root = os.environ.get("LAMBDA_TASK_ROOT")
     for folder in (*([lambda_root] if lambda_root else []), *sys.path):
-        if (Path(folder) / FILE).is_file():
-            return Path(folder).resolve()
+        if os.path.isfile(os.path.join(folder, FILE)):
+            return os.path.realpath(folder)
     raise ManifestError(f"no {FILE} in LAMBDA_TASK_ROOT ({lambda_root}) nor on the module path: this is not a bundle")
 
 
-def opt_root(task: Path) -> Path:
+def opt_root(task: str) -> str:
     """Return where layers are: `/opt` in Lambda, beside the task root elsewhere."""
-    return Path("/opt") if task == Path("/var/task") else task.parent / "opt"
+    return "/opt" if task == "/var/task" else os.path.join(os.path.dirname(task), "opt")
 
 
-def read(task: Path) -> Manifest:
+def read(task: str | os.PathLike[str]) -> Manifest:
     """Read the manifest of the bundle at `task`. Raises ManifestError."""
-    document = json.loads((task / FILE).read_bytes())
+    task = os.fspath(task)
+    with open(os.path.join(task, FILE), "rb") as stream:
+        document = json.load(stream)
     if document.get("schema") != SCHEMA:
         raise ManifestError(f"{FILE} has schema {document.get('schema')!r}, this runtime reads {SCHEMA}: build again")
-    roots = {"task": task, "opt": opt_root(task), "": Path("/")}  # "": on the file system that is mounted
+    roots = {"task": task, "opt": opt_root(task), "": "/"}  # "": on the file system that is mounted
     return Manifest(
         name=document["name"],
         stage=document["stage"],
@@ -113,12 +117,12 @@ def read(task: Path) -> Manifest:
     )
 
 
-def _model(entry: Mapping[str, Any], roots: Mapping[str, Path]) -> ModelEntry:
+def _model(entry: Mapping[str, Any], roots: Mapping[str, str]) -> ModelEntry:
     return ModelEntry(
         name=entry["name"],
         version=entry["version"],
         format=entry["format"],
-        path=roots[entry["root"]] / entry["path"],
+        path=os.path.join(roots[entry["root"]], entry["path"]),
         digest=entry["digest"],
         bytes=entry["bytes"],
         inputs=_tensors(entry["inputs"]),

@@ -13,7 +13,7 @@ def resident() -> int:
     https://man7.org/linux/man-pages/man5/proc_pid_statm.5.html
     """
     try:
-        with open("/proc/self/statm", encoding="ascii") as file:  # noqa: PTH123
+        with open("/proc/self/statm", encoding="ascii") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0

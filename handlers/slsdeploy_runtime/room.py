@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from slsdeploy_runtime import memory
@@ -71,7 +72,7 @@ class Room:
         if entry.name in self._learnt:
             return self._learnt[entry.name]
         try:
-            return entry.bytes + min(entry.path.stat().st_size, entry.bytes)
+            return entry.bytes + min(os.stat(entry.path).st_size, entry.bytes)
         except OSError:  # it is fetched first
             return 2 * entry.bytes
 

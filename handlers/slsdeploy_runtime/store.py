@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import import_module
-from pathlib import Path
 from threading import Event, Lock, Thread
 from time import monotonic, perf_counter
 from typing import Any, NamedTuple
@@ -162,13 +161,13 @@ class Store:
         from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
 
         try:
-            path = remote.fetch(model.entry, self._telemetry)
+            path = str(remote.fetch(model.entry, self._telemetry))
             phases.mark("fetch")
             return self._build_from(model, path)
         finally:
             remote.release(model.entry)
 
-    def _build_from(self, model: Model, path: Path) -> Session:
+    def _build_from(self, model: Model, path: str) -> Session:
         module = import_module(model.entry.format)
         with self._building:
             module.engine()
@@ -181,7 +180,7 @@ class Store:
             self._room.learn(model, before)
         return session
 
-    def _open(self, model: Model, module: Any, path: Path) -> Session:
+    def _open(self, model: Model, module: Any, path: str) -> Session:
         """Build the session; when memory is used up, once more without the other models."""
         try:
             session: Session = module.load(path, self._threads, model.entry.session)

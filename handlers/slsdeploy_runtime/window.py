@@ -29,7 +29,7 @@ def _age() -> float:
     https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html
     """
     try:
-        with open("/proc/self/stat", encoding="ascii") as file:  # noqa: PTH123
+        with open("/proc/self/stat", encoding="ascii") as file:
             ticks = int(file.read().rpartition(")")[2].split()[19])
         return time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK")
     except (OSError, AttributeError):  # not Linux

@@ -47,11 +47,12 @@ class Session:
         return Options()
 
 
-def load(path: Path, threads: int, settings: Mapping[str, Any]) -> Session:
-    loads.append(path.stem)
-    if path.stem in on_load:
-        on_load[path.stem]()
-    return Session(path.stem)
+def load(path: str, threads: int, settings: Mapping[str, Any]) -> Session:
+    name = Path(path).stem
+    loads.append(name)
+    if name in on_load:
+        on_load[name]()
+    return Session(name)
 
 
 def until_ended(options: Options) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slsdeploy_runtime import phases
@@ -58,7 +57,7 @@ def engine() -> Any:
     return onnxruntime
 
 
-def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSession:
+def load(path: str, threads: int, session: Mapping[str, Any] = {}) -> OnnxSession:
     """Load the model; weights in external files are found beside it.
 
     `session` is what the build decided (slsdeploy.json): `level`, how far the graph is still to be optimised ("all" when it does not say).
