@@ -122,6 +122,8 @@ def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
         properties.setdefault("Events", {}).update(wiring.events)
     sam["Resources"].update(wiring.resources)
     for name, value in wiring.outputs.items():
+        if sam["Outputs"].get(name) == {"Value": value}:  # what triggers share, such as the queue of failed events
+            continue
         # the second trigger of a type says whose outputs these are
         sam["Outputs"][f"{trigger.name}{name}" if name in sam["Outputs"] else name] = {"Value": value}
     _allow(sam, wiring.statements)

@@ -11,9 +11,10 @@ from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import unquote_plus
 
+from slsdeploy_runtime import failed_events
 from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
-from slsdeploy_runtime.resources import allow, bucket, queue
+from slsdeploy_runtime.resources import allow, bucket
 
 OUTPUT_BUCKET = "OUTPUT_BUCKET"
 
@@ -91,8 +92,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     """Create the bucket (and the results' own), the notification, and a queue for events that failed three times."""
     name = f"{site.trigger}Bucket"
     output = name if trigger.is_one_bucket else f"{site.trigger}OutputBucket"
-    failed = f"{site.function}FailedEvents"
-    resources = {**bucket(name, trigger.bucket), **queue(failed, None)}
+    resources = bucket(name, trigger.bucket)
     if output != name:
         resources |= bucket(output, trigger.output_bucket)
     rules = {"prefix": trigger.prefix, "suffix": trigger.suffix}
@@ -101,12 +101,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
         chosen = [{"Name": key, "Value": value} for key, value in rules.items() if value]
         notify["Filter"] = {"S3Key": {"Rules": chosen}}
     return Wiring(
-        # an asynchronous event is tried three times; then it would be gone:
-        # https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html
-        properties={"DeadLetterQueue": {"Type": "SQS", "TargetArn": {"Fn::GetAtt": [failed, "Arn"]}}},
         events={site.trigger: {"Type": "S3", "Properties": notify}},
         resources=resources,
-        statements=[allow(f"{site.trigger}KeepsFailedEvents", ["sqs:SendMessage"], {"Fn::GetAtt": [failed, "Arn"]})],
         late_statements=[
             allow(f"{site.trigger}Reads", ["s3:GetObject"], {"Fn::Sub": f"${{{name}.Arn}}/{trigger.prefix}*"}),
             allow(
@@ -118,9 +114,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
             "Bucket": {"Ref": name},
             "OutputBucket": {"Ref": output},
             "OutputPrefix": trigger.output_prefix,
-            "FailedEventsQueueUrl": {"Ref": failed},
         },
-    )
+    ).beside(failed_events.keep(site))
 
 
 def start(service: Any, source: Source) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, bucket, queue
 
@@ -198,3 +199,21 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     options: Trigger = source.options
     outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
     return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo)
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a batch of one message; its answer goes where all answers go."""
+    system = {"ApproximateReceiveCount": "1", "SentTimestamp": "0", "ApproximateFirstReceiveTimestamp": "0"}
+    if placed.options.is_fifo:
+        system |= {"MessageGroupId": "sample", "MessageDeduplicationId": "sample", "SequenceNumber": "0"}
+    record = {
+        "messageId": "sample",
+        "receiptHandle": "sample",
+        "body": json.dumps(body),
+        "attributes": system,
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": placed.outputs.get("QueueArn", ""),
+        "awsRegion": placed.region,
+    }
+    return {"Records": [record]}

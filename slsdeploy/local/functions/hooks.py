@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.awslambda.models import LambdaFunction
+from moto.events.models import Rule
 from moto.s3 import notifications
+from moto.sns.models import Subscription
 from moto.sqs.models import Queue, SQSBackend
 
+from slsdeploy.local.functions import rule_targets, sns_event
 from slsdeploy.local.functions.registry import KEPT, is_published
 from slsdeploy.local.functions.s3_event import complete
 from slsdeploy.local.functions.values import InvokeCall, InvokeResult
@@ -38,6 +41,8 @@ class Hooked:
         self._originals: list[tuple[Any, str, Any]] = []
         self._replace(notifications, "_invoke_awslambda", _notify(hooks))
         self._replace(LambdaFunction, "invoke", _invoke(hooks))
+        self._replace(Subscription, "publish", sns_event.publish(hooks.invoke, Subscription.publish))
+        self._replace(Rule, "send_to_targets", rule_targets.send_to_targets(hooks.invoke, Rule.send_to_targets))
         for name in ("__init__", "update_configuration", "get_configuration"):
             self._replace(LambdaFunction, name, _WRAPPERS[name](getattr(LambdaFunction, name)))
         self._replace(Queue, "add_message", _add_message(hooks, Queue.add_message))
