@@ -71,6 +71,25 @@ def queue(
     }
 
 
+def caller_role(service: str, function: Any) -> Resource:
+    """Return the role that a service takes on to call a function: that one, for this account, and nothing else.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/confused-deputy.html
+    """
+    trust = {
+        "Effect": "Allow",
+        "Principal": {"Service": service},
+        "Action": "sts:AssumeRole",
+        "Condition": {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}},
+    }
+    policy = {"Version": "2012-10-17", "Statement": [allow("CallsIt", ["lambda:InvokeFunction"], function)]}
+    properties = {
+        "AssumeRolePolicyDocument": {"Version": "2012-10-17", "Statement": [trust]},
+        "Policies": [{"PolicyName": "call", "PolicyDocument": policy}],
+    }
+    return {"Type": "AWS::IAM::Role", "Properties": properties}
+
+
 def allow(sid: str, actions: list[str], resource: Any) -> Resource:
     """Return a statement that allows just that."""
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

@@ -286,7 +286,7 @@ def test_every_option_is_described(name: str) -> None:
 def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]]:
     """Return what the event sources say of triggers side by side."""
     made = [SOURCES[name].Trigger(**options) for name, options in triggers]
-    found = [problem for source in SOURCES.values() for problem in source.check(made)]
+    found = [problem for source in SOURCES.values() if hasattr(source, "check") for problem in source.check(made)]
     return [(problem.at, problem.option, problem.message) for problem in found]
 
 

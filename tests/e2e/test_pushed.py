@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -132,3 +133,64 @@ def test_a_bus_of_ones_own_and_a_path(deploy: Callable[..., Deployed], eventuall
     put(Entries=[{**entry, "Detail": json.dumps(REQUEST)}])  # nothing under that path
     (message,) = eventually(made.failed)
     assert json.loads(message["Body"])["detail"] == REQUEST
+
+
+def test_a_schedule_sends_its_request(deploy: Callable[..., Deployed], eventually: Eventually) -> None:
+    made = deploy('[[trigger]]\ntype = "schedule"\nexpression = "rate(1 hour)"\ninput = {instances = [[1.5, 2.0]]}\n')
+    scheduler = made.aws.client("scheduler")
+    names = [each["Name"] for each in scheduler.list_schedules()["Schedules"]]
+    (found,) = [scheduler.get_schedule(Name=name) for name in names if name.startswith(made.name)]
+    assert found["ScheduleExpression"] == "rate(1 hour)"
+    assert made.said("ASKED ") == []
+    soon = datetime.now(UTC) + timedelta(seconds=2)  # nobody waits for an hour
+    kept = {name: found[name] for name in ("Name", "FlexibleTimeWindow", "Target")}
+    scheduler.update_schedule(**kept, ScheduleExpression=f"at({soon:%Y-%m-%dT%H:%M:%S})")
+    assert eventually(lambda: made.said("PREDICTED ")) == [{"predictions": [[3.0, 2.0]]}]
+    (asked,) = made.said("ASKED ")
+    assert (asked["source"], asked["meta"]["source"]) == ("schedule", "aws.scheduler")
+    assert asked["meta"]["resources"][0].startswith("arn:aws:scheduler:us-east-1:123456789012:schedule/default/")
+
+
+def test_a_state_machine_asks_the_model_and_catches_bad_input(
+    deploy: Callable[..., Deployed], eventually: Eventually
+) -> None:
+    made = deploy('[[trigger]]\ntype = "stepfunctions"\n', handler=None)
+    steps = made.aws.client("stepfunctions")
+
+    def run(request: Any) -> dict[str, Any]:
+        arn = steps.start_execution(stateMachineArn=made.outputs["StateMachineArn"], input=json.dumps(request))
+        return dict(
+            eventually(
+                lambda: (
+                    found if (found := steps.describe_execution(executionArn=arn["executionArn"]))["status"] != "RUNNING" else None
+                )
+            )
+        )
+
+    done = run(REQUEST)
+    assert (done["status"], json.loads(done["output"])) == ("SUCCEEDED", {"predictions": [[3.0, 2.0]]})
+    failed = run({"instances": [["a"]]})
+    assert (failed["status"], failed["error"]) == ("FAILED", "BadInput")
+    assert "found the text 'a', expected numbers" in failed["cause"]
+
+
+def test_a_definition_of_ones_own_catches_bad_input_by_name(
+    deploy: Callable[..., Deployed], eventually: Eventually
+) -> None:
+    predict = {
+        "Type": "Task",
+        "Resource": "${Function}",
+        "Catch": [{"ErrorEquals": ["BadInput"], "ResultPath": "$.error", "Next": "Refused"}],
+        "End": True,
+    }
+    refused = {"Type": "Pass", "Result": {"refused": True}, "End": True}
+    definition = {"StartAt": "Predict", "States": {"Predict": predict, "Refused": refused}}
+    made = deploy(
+        '[[trigger]]\ntype = "stepfunctions"\ndefinition = "mine.asl.json"\nplain_events = "raise"\n',
+        handler=None,
+        mine__asl__json=json.dumps(definition),
+    )
+    steps = made.aws.client("stepfunctions")
+    arn = steps.start_execution(stateMachineArn=made.outputs["StateMachineArn"], input="{}")["executionArn"]
+    output = eventually(lambda: steps.describe_execution(executionArn=arn).get("output"))
+    assert json.loads(output) == {"refused": True}

@@ -60,7 +60,7 @@ def _scheduled() -> Iterator[Found]:
     for backend in list(scheduler_backends[ACCOUNT].values()):
         for group in list(backend.schedule_groups.values()):
             for each in list(group.schedules.values()):
-                if each.state == "ENABLED":
+                if each.state != "DISABLED":  # moto has None for what an update does not say; that is enabled
                     yield each, each.schedule_expression, _zone(each.schedule_expression_timezone), _call_scheduled
 
 
