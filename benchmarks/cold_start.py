@@ -5,8 +5,8 @@
     usual     pip into a folder, no bytecode, the plain model, a handler written by hand with Powertools
     fastapi   the same with FastAPI behind Mangum
 
-All run on the interpreter of the bundle's target, under the same runtime client, and get the same event of a Function URL. The models:
-`samples/iris` (less than a kilobyte) and a sentence embedding transformer (90 MB, written here).
+All run on the interpreter of the bundle's target, under the same runtime client, and get the same event of a Function URL. Ratios are
+medians of the rounds' own. The models: `samples/iris` (less than a kilobyte) and a sentence embedding transformer (90 MB, written here).
 
     python benchmarks/cold_start.py [--runs N] [--models iris,transformer] [--json FILE]
 """
@@ -35,6 +35,7 @@ from uv import find_uv_bin  # noqa: E402
 from benchmarks.functions import transformer  # noqa: E402
 from slsdeploy.assets import cache_dir  # noqa: E402
 from slsdeploy.effects.shell import SystemShell  # noqa: E402
+from slsdeploy.errors import BuildError  # noqa: E402
 from slsdeploy.interpreters import find_interpreter, host_interpreter  # noqa: E402
 from slsdeploy.local.functions.managed import ManagedRuntimes  # noqa: E402
 from slsdeploy.local.functions.url_event import HttpRequest, Site, make_event  # noqa: E402
@@ -44,6 +45,7 @@ HERE = Path(__file__).parent / "functions"
 MEMORY = 1769
 WARM_ROUNDS = 300
 NAMES = ("floor", "ours", "usual", "fastapi")
+USUAL = ("numpy", "onnxruntime", "aws-lambda-powertools", "mangum", "fastapi")
 DTYPES = {"FP32": "float32", "INT64": "int64"}
 INPUTS: Mapping[str, Mapping[str, Any]] = {
     "iris": {"measurements": [[5.1, 3.5, 1.4, 0.2]]},
@@ -88,15 +90,16 @@ def url_event(body: bytes) -> dict[str, Any]:
     return make_event(request, Site("a" * 32, "us-east-1", 443), None)
 
 
-def versions(opt: Path) -> list[str]:
-    """Return the distributions of our bundle, so that the others get the same."""
+def usual_needs(opt: Path) -> list[str]:
+    """Return what the usual functions are made with, in the versions of our own bundle where it has them."""
     infos = [folder.name.removesuffix(".dist-info") for folder in (opt / "python").glob("*.dist-info")]
-    return sorted(name.replace("-", "==", 1) for name in infos)
+    ours = {name.replace("_", "-").lower(): version for name, _, version in (info.partition("-") for info in infos)}
+    return [f"{name}=={ours[name]}" if name in ours else name for name in USUAL]
 
 
 def usual_packages(interpreter: Path, opt: Path) -> Path:
     """Install what the usual functions need as pip does: everything, and no bytecode. Once per set of versions; return the folder."""
-    wanted = [*versions(opt), "fastapi", "mangum"]
+    wanted = usual_needs(opt)
     key = hashlib.sha256(" ".join([str(interpreter), *wanted]).encode()).hexdigest()[:16]
     folder = cache_dir() / "benchmarks" / f"usual-{key}"
     if not folder.is_dir():
@@ -168,7 +171,10 @@ def trials(field: Field, runs: int) -> dict[str, list[Trial]]:
     for number in range(runs + 1):
         print(f"{field.model}: round {number} of {runs}", end="\r", file=sys.stderr, flush=True)
         for name, subject in field.subjects.items():
-            trial = run(subject, ask)
+            try:
+                trial = run(subject, ask)
+            except BuildError as error:
+                raise SystemExit(f"{name}: {error}") from error
             if name != "floor" and json.loads(trial.answer).get("statusCode") != 200:
                 raise SystemExit(f"{name} does not answer: {trial.answer!r}")
             if number:
@@ -213,21 +219,25 @@ def median(found: Sequence[Trial], what: str) -> float:
     return statistics.median(getattr(trial, what) for trial in found)
 
 
+def ratio(found: Mapping[str, Sequence[Trial]], name: str, other: str, what: str) -> float:
+    """Return the median of the rounds' ratios: a busy moment of this machine meets both of a round."""
+    pairs = zip(found[name], found[other], strict=True)
+    return statistics.median(getattr(one, what) / getattr(two, what) for one, two in pairs)
+
+
 def row(found: Mapping[str, Sequence[Trial]], name: str) -> dict[str, Any]:
     """Return what was measured of a function, and how that compares."""
-    first = {other: median(found[other], "first_answer_ms") for other in found}
-    memory = {other: median(found[other], "rss") for other in found}
     every = [trial.first_answer_ms for trial in found[name]]
     return {
         "init_ms": median(found[name], "init_ms"),
-        "first_answer_ms": first[name],
+        "first_answer_ms": median(found[name], "first_answer_ms"),
         "least_ms": min(every),
         "most_ms": max(every),
-        "to_floor": first[name] / first["floor"],
-        "to_usual": first[name] / first["usual"],
-        "memory_mb": memory[name] / 1e6,
+        "to_floor": ratio(found, name, "floor", "first_answer_ms"),
+        "to_usual": ratio(found, name, "usual", "first_answer_ms"),
+        "memory_mb": median(found[name], "rss") / 1e6,
         "peak_mb": median(found[name], "peak") / 1e6,
-        "memory_to_floor": memory[name] / memory["floor"],
+        "memory_to_floor": ratio(found, name, "floor", "rss"),
         "warm_p50_ms": statistics.median(took for trial in found[name] for took in trial.warm_ms),
     }
 

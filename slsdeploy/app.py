@@ -61,7 +61,7 @@ def up(where: Where, tools: Tools) -> Upped:
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
         cloud = tools.connect(project)
-        project = origins.settle(project, tools, cloud)
+        project = building.settle(project, tools, cloud)
         bundle = make_bundle(project, tools)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
@@ -81,7 +81,7 @@ def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
     cloud = tools.connect(project)
-    project = origins.settle(project, tools, cloud)
+    project = building.settle(project, tools, cloud)
     decided = decide(project, make_bundle(project, tools), cloud, tools).plan
     return Planned(
         changed=decided.changed,
@@ -96,7 +96,7 @@ def plan(where: Where, tools: Tools) -> Planned:
 
 def build(where: Where, tools: Tools) -> Built:
     """Make the bundle on disk."""
-    return building.describe(make_bundle(origins.settle(open_project(where, tools), tools), tools))
+    return building.describe(make_bundle(building.settle(open_project(where, tools), tools), tools))
 
 
 def lock(where: Where, tools: Tools, models: bool, requirements: bool) -> Locked:
@@ -132,7 +132,7 @@ def template(where: Where, tools: Tools) -> Template:
 
     AWS is asked nothing but for a model in S3 that is not pinned or copied yet.
     """
-    project = origins.settle(open_project(where, tools), tools)
+    project = building.settle(open_project(where, tools), tools)
     bundle = make_bundle(project, tools)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")

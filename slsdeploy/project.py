@@ -88,6 +88,11 @@ def host_platform() -> str:
     return f"{machine}-manylinux_{major}_{minor}"
 
 
+def host_architecture() -> str:
+    """Return this machine's processor in Lambda's words, or its own when Lambda has none."""
+    return _MACHINES.get(platform.machine().lower(), platform.machine())
+
+
 def lambda_platform(config: Config) -> str:
     """Return uv's name for the machine that the function has on AWS."""
     return f"{_UV_MACHINES[config.architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}"

@@ -30,13 +30,14 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """`build`: the bundle on disk; sizes in bytes."""
+    """`build`: the bundle on disk; sizes in bytes. `models`: how each ships and, where that was measured here, the `candidates`."""
 
     package: str
     digest: str
     parts: Sequence[Mapping[str, Any]]
     unzipped_bytes: int
     path: str
+    models: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
 
 

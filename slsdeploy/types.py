@@ -131,6 +131,52 @@ class Model:
 
 
 @dataclass(frozen=True, slots=True)
+class Measured:
+    """One way in which a model may ship, measured in fresh processes, after their imports: milliseconds, MB (10^6 bytes), bytes of files.
+
+    `difference` is the largest to the original's outputs; `dropped` says why it cannot ship ("" when it can).
+    """
+
+    candidate: str
+    session_ms: float
+    first_ms: float
+    warm_ms: float
+    resident_mb: float
+    bytes: int
+    difference: float = 0.0
+    dropped: str = ""
+
+    @property
+    def answer_ms(self) -> float:
+        return self.session_ms + self.first_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Preparation:
+    """How a model ships: the candidate (`bundle/prepare/candidates.py`), made by which onnxruntime ("" when nothing is made).
+
+    `digest` is of the files made ("" when the model ships as it is), `bytes` their size. `difference` is the largest to the outputs that it
+    was made from, `quantized_difference` what int8 alone makes (None without). `measured` may be empty: the choice is slsdeploy.lock's.
+    """
+
+    model: str
+    choice: str
+    onnxruntime: str
+    optimize: str
+    quantize: str | None
+    bytes: int
+    digest: str = ""
+    difference: float = 0.0
+    quantized_difference: float | None = None
+    measured: tuple[Measured, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def is_as_it_is(self) -> bool:
+        return self.choice == "plain" and not self.quantize
+
+
+@dataclass(frozen=True, slots=True)
 class Handler:
     """The user's module: its dotted name, its file, which of the functions it seems to have (all that can be said without running it)."""
 
@@ -219,6 +265,7 @@ class Bundle:
     archives: tuple[Archive, ...]
     models: tuple[ModelInfo, ...]
     notes: tuple[str, ...] = ()
+    preparations: tuple[Preparation, ...] = ()
 
     @property
     def unzipped_bytes(self) -> int:

@@ -73,7 +73,27 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     limit = size(targets.find(result.package).LIMIT)
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
+    for model in result.models:
+        yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"
+
+
+def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show how a model ships, among which candidates it was chosen."""
+    quantized = f", {model['quantize']}" if model["quantized_difference"] is not None else ""
+    apart = f", outputs within {model['difference']:.1g}" if model["difference"] else ""
+    yield f"model [bold]{escape(model['name'])}[/] ships [bold]{model['preparation']}[/]{quantized}, {size(model['bytes'])}{apart}"
+    if not model["candidates"]:
+        return
+    table = _table(
+        "", "candidate", "session", "first", "warm", "resident", "bytes", "difference", right=(2, 3, 4, 5, 6, 7)
+    )
+    for row in model["candidates"]:
+        mark = "[green]✓[/]" if row["candidate"] == model["preparation"] else "[red]✗[/]" if row["dropped"] else ""
+        times = (f"{row[key]:.1f} ms" if row[key] else "-" for key in ("session_ms", "first_ms", "warm_ms"))
+        memory = f"{row['resident_mb']:.0f} MB" if row["resident_mb"] else "-"
+        table.add_row(mark, row["candidate"], *times, memory, size(row["bytes"]), f"{row['difference']:.1g}")
+    yield Padding(table, (0, 0, 0, 2))
 
 
 def locked(result: results.Locked) -> Iterator[RenderableType]:

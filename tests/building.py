@@ -10,7 +10,7 @@ from slsdeploy import bundle as bundles
 from slsdeploy.config import FILE, load
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.project import resolve
-from slsdeploy.tools import Tools
+from slsdeploy.tools import Shell, Tools
 from slsdeploy.types import Bundle, Project
 from tests import wheelhouse
 from tests.fakes import FakeCloud, FakeReporter
@@ -34,6 +34,7 @@ class House:
         self.root = root
         self.index = index
         self.reporter = FakeReporter()
+        self.shell: Shell = SystemShell()
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -48,7 +49,7 @@ class House:
         return bundles.build(self.project(local=local), self.tools())
 
     def tools(self) -> Tools:
-        return Tools(SystemShell(), self.reporter, lambda _: FakeCloud())
+        return Tools(self.shell, self.reporter, lambda _: FakeCloud())
 
 
 def contents(bundle: Bundle) -> list[str]:

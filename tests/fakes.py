@@ -9,6 +9,7 @@ from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError, ToolError
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
@@ -145,6 +146,28 @@ class FakeShell:
         if program is None:
             raise ToolError(f"there is no program {argv[0]}")
         return program(argv)
+
+
+class MeddlingShell(SystemShell):
+    """The real shell; `meddle` may replace what a program answered that has `script` among its arguments. `ran` are all scripts."""
+
+    def __init__(self, script: str = "", meddle: Callable[[Sequence[str], Completed], Completed] | None = None) -> None:
+        self.script = script
+        self.meddle = meddle
+        self.ran: list[str] = []
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inherit: bool = True,
+    ) -> Completed:
+        done = super().run(argv, cwd=cwd, env=env, inherit=inherit)
+        names = [Path(word).name for word in argv if word.endswith(".py")]
+        self.ran += names
+        return self.meddle(argv, done) if self.meddle and self.script in names else done
 
 
 class FakeTask:

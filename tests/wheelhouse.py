@@ -9,7 +9,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 # What the runtime needs, in name only.
-RUNTIME = {"numpy": "2.4.6", "onnxruntime": "1.31.1", "aws-lambda-powertools": "3.37.0"}
+RUNTIME = {"numpy": "2.4.6", "onnxruntime": "1.31.1", "aws-lambda-powertools": "3.37.0", "orjson": "3.13.0"}
 
 
 def add_wheel(

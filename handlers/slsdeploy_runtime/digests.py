@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+
+
+def of_folder(digest: str, names: Iterable[str]) -> str:
+    """Return what the folder of a model's copy is called: the same content under another name is another copy."""
+    return hashlib.sha256("\n".join([digest, *names]).encode()).hexdigest()[:40]
 
 
 def of_file(path: Path) -> str:

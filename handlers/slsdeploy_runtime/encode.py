@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 class NotJson(TypeError):
@@ -36,11 +33,6 @@ def plain(value: Any, where: str = "the answer") -> Any:
             raise NotJson(
                 f"{where} is a {type(value).__name__}, which JSON cannot hold: make it numbers, texts or lists"
             )
-
-
-def to_json(value: Any) -> bytes:
-    """Encode plain values (see `plain`) as UTF-8."""
-    return _encode(value).encode()
 
 
 def _array(array: np.ndarray[Any, Any], where: str) -> Any:

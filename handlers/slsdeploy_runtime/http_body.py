@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from slsdeploy_runtime.decode import from_json
+from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.request import BadInput
 
 JSON = "application/json"

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from slsdeploy_runtime import phases
 from slsdeploy_runtime.decode import DTYPES, Array
 from slsdeploy_runtime.formats import Session
 from slsdeploy_runtime.manifest import ModelEntry, Tensor
@@ -60,14 +61,24 @@ _loaded: dict[str, Model] = {}
 
 def load(entry: ModelEntry, threads: int, watch: Watch | None = None) -> Model:
     """Load a model with its format's module and keep it; one that does not ship is fetched first, of which `watch` is told."""
-    path = entry.path
-    if entry.remote is not None:
-        from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
-
-        path = remote.fetch(entry, watch)
-    session = import_module(entry.format).load(path, threads)
-    model = _loaded[entry.name] = Model(entry, session)
+    model = _loaded[entry.name] = Model(entry, _open(entry, threads, watch))
     return model
+
+
+def _open(entry: ModelEntry, threads: int, watch: Watch | None) -> Session:
+    form = import_module(entry.format)
+    if entry.remote is None:
+        session: Session = form.load(entry.path, threads, entry.session)
+        return session
+    from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
+
+    try:
+        path = remote.fetch(entry, watch)
+        phases.mark("fetch")
+        session = form.load(path, threads, entry.session)
+    finally:
+        remote.release(entry)
+    return session
 
 
 def get_model(name: str | None = None) -> Model:

@@ -1,4 +1,5 @@
-"""The models that were fetched into /tmp: found again by their digest, put there whole, removed when there is no room.
+"""The models that were fetched into /tmp: found again by their folder's name (`digests.of_folder`), put there whole, removed when there
+is no room.
 
 A draft has a name of its own until it is whole; then it is renamed, which one of several processes wins. Safe without lock files.
 """
@@ -15,7 +16,7 @@ from slsdeploy_runtime import digests
 from slsdeploy_runtime.watch import Watch
 
 FOLDER = "slsdeploy-models"
-# Whoever was just given a model is still opening its files.
+# Whoever was given a model is opening its files until it is released; who never says so is done after a while.
 BUSY_SECONDS = 60.0
 _DRAFT = ".draft-"
 _BLOCK = 4096
@@ -27,8 +28,8 @@ class NoRoom(Exception):
     """There is not enough room, even with everything of ours removed that may be."""
 
 
-_verified: set[str] = set()  # digests that this process has hashed or written itself
-_given: dict[str, float] = {}  # when a digest's folder was last given out
+_verified: set[str] = set()  # folders that this process has hashed or written itself
+_given: dict[str, float] = {}  # when a folder was given to someone who has not released it
 _drafts: set[str] = set()  # names of those that this process is writing
 
 
@@ -37,31 +38,31 @@ def root() -> Path:
     return Path(os.environ.get("TMPDIR") or "/tmp") / FOLDER
 
 
-def find(digest: str, files: Files, watch: Watch) -> Path | None:
+def find(key: str, files: Files, watch: Watch) -> Path | None:
     """Return the folder of a model that is here and what it should be; one that is not is removed."""
-    folder = root() / digest
+    folder = root() / key
     if not folder.is_dir():
         return None
-    problem = _problem(digest, folder, files)
+    problem = _problem(key, folder, files)
     if problem:
         watch.warning("model in /tmp was damaged: removed", folder=str(folder), problem=problem)
         _discard(folder)
         return None
-    _verified.add(digest)
-    _given[digest] = monotonic()
+    _verified.add(key)
+    _given[key] = monotonic()
     with suppress(OSError):
         os.utime(folder)  # when it was last used
     return folder
 
 
-def _problem(digest: str, folder: Path, files: Files) -> str:
+def _problem(key: str, folder: Path, files: Files) -> str:
     """Say what is wrong with a model's files, "" when nothing is. They are read once per process, and then trusted."""
     try:
         for name, (size, _) in files.items():
             if (found := (folder / name).stat().st_size) != size:
                 return f"{name} has {found:,} bytes of {size:,}"
         for name, (_, expected) in files.items():
-            if digest not in _verified and (read := digests.of_file(folder / name)) != expected:
+            if key not in _verified and (read := digests.of_file(folder / name)) != expected:
                 return f"{name} has the sha256 {read}, expected {expected}"
     except OSError as error:
         return str(error)
@@ -69,7 +70,7 @@ def _problem(digest: str, folder: Path, files: Files) -> str:
 
 
 @contextmanager
-def draft(digest: str, files: Files, watch: Watch) -> Iterator[Path]:
+def draft(key: str, files: Files, watch: Watch) -> Iterator[Path]:
     """Give an empty folder to write a model's files into, with room for them; removed in the end unless it was kept.
 
     Raises NoRoom.
@@ -77,7 +78,7 @@ def draft(digest: str, files: Files, watch: Watch) -> Iterator[Path]:
     shelf = root()
     shelf.mkdir(parents=True, exist_ok=True)
     _make_room(shelf, sum(size + _BLOCK for size, _ in files.values()), watch)
-    name = f"{_DRAFT}{os.getpid()}-{digest}"
+    name = f"{_DRAFT}{os.getpid()}-{key}"
     _drafts.add(name)
     try:
         _discard(shelf / name)
@@ -89,17 +90,22 @@ def draft(digest: str, files: Files, watch: Watch) -> Iterator[Path]:
         _drafts.discard(name)
 
 
-def keep(digest: str, written: Path, files: Files, watch: Watch) -> Path:
+def keep(key: str, written: Path, files: Files, watch: Watch) -> Path:
     """Give a draft its name; return the folder. Another process may have been quicker: then its folder is used."""
-    folder = root() / digest
+    folder = root() / key
     try:
         written.rename(folder)
     except OSError:
-        if find(digest, files, watch) is None:
+        if find(key, files, watch) is None:
             written.rename(folder)
-    _verified.add(digest)
-    _given[digest] = monotonic()
+    _verified.add(key)
+    _given[key] = monotonic()
     return folder
+
+
+def release(key: str) -> None:
+    """Say that nobody opens a folder's files any more."""
+    _given.pop(key, None)
 
 
 def _make_room(shelf: Path, wanted: int, watch: Watch) -> None:

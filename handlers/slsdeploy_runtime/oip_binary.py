@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from slsdeploy_runtime.decode import DTYPES, Array
-from slsdeploy_runtime.encode import to_json
+from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.manifest import Tensor
 from slsdeploy_runtime.request import BadInput, mismatch
 

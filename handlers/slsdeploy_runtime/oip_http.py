@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from slsdeploy_runtime import http_body, oip, oip_binary
-from slsdeploy_runtime.decode import from_json
-from slsdeploy_runtime.encode import to_json
 from slsdeploy_runtime.forms import Ask
 from slsdeploy_runtime.http_event import Call, Reply
+from slsdeploy_runtime.json_text import from_json, to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.service import Service
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
-from slsdeploy_runtime.encode import to_json
 from slsdeploy_runtime.http_event import JSON, Call, Reply
+from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Service

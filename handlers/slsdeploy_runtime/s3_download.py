@@ -2,6 +2,11 @@
 
 Every range is asked for with the ETag (and the version) that was pinned. What is cut off goes on where it stopped, what S3 throttles is
 asked for again, a little later each time, up to a number of times and until the deadline. Contents are hashed in order while they arrive.
+
+2026-11-21: 100 MB from loopback at 80 MB/s per connection (2 cores, medians of 5, in turns): 1.68 s over 1 connection, 0.52 over 4,
+0.48 over 8, 0.46 over 16. Hashed when all is there instead, 0.71; not at all, 0.29. In ranges of 2, 4, 8, 16 MB: 0.475, 0.48, 0.515, 0.60.
+Begun before numpy and onnxruntime are imported, it gains nothing: 1.55 s until the start was done instead of 1.53 (88 MB at 20 MB/s per
+connection).
 """
 
 from __future__ import annotations

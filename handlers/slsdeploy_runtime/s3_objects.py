@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from slsdeploy_runtime.decode import from_json
-from slsdeploy_runtime.encode import to_json
 from slsdeploy_runtime.http_body import JSON, media_type
+from slsdeploy_runtime.json_text import from_json, to_json
 from slsdeploy_runtime.request import Request
 from slsdeploy_runtime.service import Failure, Outcome, Service
 

@@ -18,3 +18,13 @@ def threads() -> int:
     if not memory:
         return os.cpu_count() or 1
     return max(1, round(int(memory) / MEGABYTES_PER_VCPU))
+
+
+def can_spin(threads: int) -> bool:
+    """Say whether threads that wait for work may do so busily.
+
+    That saves a few microseconds for each operator while every thread has a whole vCPU. With less (two threads on 1.5 vCPUs) it burns the
+    quota that the work needs: measured, the median was 4 ms instead of 6, and each tenth run 15 to 32 ms instead of 8.
+    """
+    memory = os.environ.get("AWS_LAMBDA_FUNCTION_MEMORY_SIZE")
+    return not memory or threads * MEGABYTES_PER_VCPU <= int(memory)

@@ -62,7 +62,7 @@ def _measure(tried: Bundled, project: Project, asked: Asked, tools: Tools) -> Me
         for number in range(asked.runs):
             task.describe(f"{number + 1} of {asked.runs}")
             trials.append(run(tried.subject, ask))
-    reads = [bundled.read_ms(tried.files) for _ in range(_WEIGHT_READS)]
+    reads = [bundled.read_ms(tried.files) for _ in range(_WEIGHT_READS if tried.files else 0)]
     with tools.reporter.step("what the imports cost"):
         packages = [_imports(tried) for _ in range(min(_IMPORT_RUNS, asked.runs))]
     found = sizes.measure(tried, project, asked, tools)

@@ -11,12 +11,12 @@ from typing import Any
 
 from slsdeploy import assets, stack
 from slsdeploy.bundle import sample
-from slsdeploy.errors import ToolError
+from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.local import daemon
 from slsdeploy.local.functions.managed import ManagedRuntimes
 from slsdeploy.local.trial import Subject
 from slsdeploy.tools import Tools
-from slsdeploy.types import Bundle, Project
+from slsdeploy.types import Bundle, EfsOrigin, Project, S3Origin
 
 HANDLER = "slsdeploy_runtime.app.handler"
 
@@ -31,7 +31,11 @@ class Bundled:
 
 
 def prepare(project: Project, bundle: Bundle, event: bytes | None, tools: Tools) -> Bundled:
-    """Return what is to be measured. Raises ToolError where this machine lacks the Python for it."""
+    """Return what is to be measured.
+
+    Raises ToolError where this machine lacks the Python for it, ProjectError where it lacks a model's file system.
+    """
+    _check_mounts(project)
     interpreter = project.target.interpreter
     if interpreter is None:
         raise ToolError(f"there is no Python {bundle.python} here", "install it: `uv python install`", bundle.python)
@@ -39,8 +43,7 @@ def prepare(project: Project, bundle: Bundle, event: bytes | None, tools: Tools)
     with tools.reporter.waiting("get Lambda's runtime client"):
         runtime = managed.folder(interpreter)
     variables = {name: value for name, value in stack.variables(project).items() if isinstance(value, str)}
-    found = daemon.status()
-    endpoint = {"AWS_ENDPOINT_URL": found.endpoint} if found.running else {}
+    endpoint = _endpoint(project, tools)
     subject = Subject(
         name=project.stack,
         task=bundle.path / "task",
@@ -50,10 +53,25 @@ def prepare(project: Project, bundle: Bundle, event: bytes | None, tools: Tools)
         interpreter=interpreter,
         runtime=runtime,
         memory=project.config.memory,
-        environment={**endpoint, **variables},
+        environment={**({"AWS_ENDPOINT_URL": endpoint} if endpoint else {}), **variables},
     )
     chosen = event if event is not None else json.dumps({"inputs": sample.sample_inputs(bundle.models[0])}).encode()
     return Bundled(subject, chosen, model_files(bundle.path))
+
+
+def _check_mounts(project: Project) -> None:
+    """Make sure that models of a file system are where the function looks for them: nothing is mounted for a measurement."""
+    for model in project.models:
+        if isinstance(model.origin, EfsOrigin) and not Path(model.origin.path).is_file():
+            hint = "mount the file system there, or link that folder to file_system.local, then measure again"
+            raise ProjectError(f"model {model.name!r} is not at {model.origin.path} here", hint, model.origin.path)
+
+
+def _endpoint(project: Project, tools: Tools) -> str:
+    """Return the local AWS, for a function that asks it for something: it is started for one that does so at its start."""
+    if project.config.secrets or any(isinstance(model.origin, S3Origin) for model in project.models):
+        return tools.connect(project).endpoint
+    return daemon.status().endpoint
 
 
 def model_files(bundle: Path) -> list[Path]:

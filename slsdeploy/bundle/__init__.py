@@ -3,7 +3,7 @@
 Read `pipeline.py` first; each module here is one of its steps.
 """
 
-from slsdeploy.bundle.pipeline import build, last
+from slsdeploy.bundle.pipeline import build, last, settle
 from slsdeploy.bundle.record import describe
 
-__all__ = ["build", "describe", "last"]
+__all__ = ["build", "describe", "last", "settle"]

@@ -9,11 +9,11 @@ import hashlib
 import json
 import shutil
 import stat
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets
-from slsdeploy.bundle import bytecode
+from slsdeploy.bundle import bytecode, tree
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Project, Target
 from slsdeploy_runtime.manifest import FILE
@@ -50,11 +50,15 @@ def copy_files(root: Path, files: Iterable[Path], folder: Path) -> None:
         _copy(root / file, folder / file)
 
 
-def copy_models(project: Project, models: tuple[ModelInfo, ...], folder: Path) -> None:
-    """Copy each model that ships, and its external data, into a folder of the name that it is served under."""
+def copy_models(project: Project, models: tuple[ModelInfo, ...], prepared: Mapping[str, Path], folder: Path) -> None:
+    """Copy each model that ships into a folder of its served name: what was made of it, or itself and its external data."""
     for model, info in zip(project.models, models, strict=True):
-        for file in info.files if model.origin is None else ():
-            _copy(file, folder / model.name / file.relative_to(model.path.parent))
+        root, files = model.path.parent, [file.relative_to(model.path.parent) for file in info.files]
+        if model.name in prepared:
+            root = prepared[model.name]
+            files = [Path(file.path) for file in tree.walk(root)]
+        if model.origin is None:
+            copy_files(root, files, folder / model.name)
 
 
 def write_code(project: Project, files: Iterable[Path], document: bytes, folder: Path) -> None:

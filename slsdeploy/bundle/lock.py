@@ -55,15 +55,16 @@ def read(folder: Path) -> tuple[Section, ...]:
 
     Raises ProjectError when the file is damaged, as by a merge.
     """
-    return _read(folder, TARGETS, _section)
+    return read_tables(folder, TARGETS, _section)
 
 
 def read_pins(folder: Path) -> tuple[S3Origin, ...]:
     """Return the models in S3 that the folder's lock file pins. Raises ProjectError as `read` does."""
-    return _read(folder, "model", _pin)
+    return read_tables(folder, "model", _pin)
 
 
-def _read(folder: Path, name: str, understand: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+def read_tables(folder: Path, name: str, understand: Callable[[Mapping[str, Any]], T]) -> tuple[T, ...]:
+    """Return the lock file's tables of that name, as `understand` makes them of each. Raises ProjectError as `read` does."""
     with _readable():
         return tuple(understand(table) for table in _document(folder).get(name, ()))
 

@@ -7,24 +7,30 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
+from slsdeploy.bundle.prepare import candidates, comparing
 from slsdeploy.config import secret
-from slsdeploy.types import EfsOrigin, Model, ModelInfo, Project, S3Origin
+from slsdeploy.types import EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
 from slsdeploy_runtime.manifest import SCHEMA
 
 # Every function answers direct events; it takes whatever no other source recognises, so it comes last.
 _DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
 
 
-def make(project: Project, models: tuple[ModelInfo, ...], place: PurePosixPath) -> bytes:
-    """Return the manifest; `place` is where the models are mounted ("opt/models")."""
-    pairs = zip(project.models, models, strict=True)
+def make(
+    project: Project, models: tuple[ModelInfo, ...], preparations: tuple[Preparation, ...], place: PurePosixPath
+) -> bytes:
+    """Return the manifest; `place` is where the models are mounted ("opt/models").
+
+    A model's `digest` is that of the file in the project, however it is prepared: it says which model answers. `bytes` counts what ships.
+    """
+    each = zip(project.models, models, preparations, strict=True)
     document = {
         "schema": SCHEMA,
         "name": project.name,
         "stage": project.stage,
         "model_memory": project.config.model_memory,
         "snap_start": project.config.snap_start,
-        "models": [_model(model, info, place) for model, info in pairs],
+        "models": [_model(*one, place) for one in each],
         "handler": project.handler.module if project.handler else None,
         "events": [
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
@@ -44,6 +50,18 @@ def _fallback(model: Model) -> dict[str, Any] | None:
     if model.fallback is None:
         return None
     return {"model": model.fallback} if isinstance(model.fallback, str) else {"outputs": dict(model.fallback)}
+
+
+def _preparation(info: ModelInfo, preparation: Preparation) -> dict[str, Any]:
+    """Say what was done to a model, by which onnxruntime, and what that does to its outputs; no times: they differ at every build."""
+    return {
+        "choice": preparation.choice,
+        "onnxruntime": preparation.onnxruntime,
+        "quantize": preparation.quantize if preparation.digest else None,
+        "difference": preparation.difference,
+        "quantized_difference": preparation.quantized_difference,
+        "tolerance": comparing.tolerances(info),
+    }
 
 
 def _place(model: Model, place: PurePosixPath) -> dict[str, str]:
@@ -81,15 +99,16 @@ def _remote(model: Model, info: ModelInfo) -> dict[str, Any] | None:
     return None
 
 
-def _model(model: Model, info: ModelInfo, place: PurePosixPath) -> dict[str, Any]:
+def _model(model: Model, info: ModelInfo, preparation: Preparation, place: PurePosixPath) -> dict[str, Any]:
     return {
         "name": model.name,
         "version": model.version,
         "format": f"slsdeploy_runtime.formats.{info.format}",
         **_place(model, place),
         "digest": info.digest,
-        "bytes": info.bytes,
-        "session": {},
+        "bytes": preparation.bytes,
+        "preparation": _preparation(info, preparation),
+        "session": candidates.BY_NAME[preparation.choice].session,
         "load": model.load,
         "timeout": model.timeout,
         "fallback": _fallback(model),

@@ -164,14 +164,15 @@ def _graphs(graph: Any) -> Iterator[Any]:
                 yield from _graphs(inner)
 
 
-def _all_graphs(model: Any) -> Iterator[Any]:
+def all_graphs(model: Any) -> Iterator[Any]:
+    """Yield the graphs of a model, the main one first, and the bodies of its functions."""
     for start in (model.graph, *model.functions):
         yield from _graphs(start)
 
 
-def _tensors(model: Any) -> Iterator[Any]:
+def tensors(model: Any) -> Iterator[Any]:
     """Yield every constant that the model holds: any of them may be kept outside."""
-    for graph in _all_graphs(model):
+    for graph in all_graphs(model):
         yield from getattr(graph, "initializer", ())
         for sparse in getattr(graph, "sparse_initializer", ()):
             yield from (sparse.values, sparse.indices)
@@ -197,7 +198,7 @@ def _locations(model: Any) -> dict[str, int]:
     import onnx
 
     needed: dict[str, int] = {}
-    for tensor in _tensors(model):
+    for tensor in tensors(model):
         if tensor.data_location != onnx.TensorProto.EXTERNAL:
             continue
         entry = {item.key: item.value for item in tensor.external_data}
@@ -225,7 +226,7 @@ def _external_file(path: Path, location: str, size: int) -> Path:
 
 def _operators(model: Any) -> tuple[str, ...]:
     own = {function.domain for function in model.functions}
-    nodes = [node for graph in _all_graphs(model) for node in graph.node if node.domain not in own]
+    nodes = [node for graph in all_graphs(model) for node in graph.node if node.domain not in own]
     names = {node.op_type if node.domain in _DEFAULT_DOMAINS else f"{node.domain}:{node.op_type}" for node in nodes}
     return tuple(sorted(names))
 

@@ -8,7 +8,7 @@ slsdeploy.lock; the local AWS has objects of its own, so their pins are in the s
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache
@@ -86,7 +86,7 @@ def _placed(of: Model, pins: dict[str, S3Origin]) -> Model:
 
 
 def _copy(pin: S3Origin) -> Path:
-    return _shelf() / pin.digest[:40]
+    return _shelf() / digests.of_folder(pin.digest, [file.name for file in pin.files])
 
 
 def _shelf() -> Path:
@@ -103,26 +103,27 @@ def _is_here(pin: S3Origin) -> bool:
 def _pin(origin: S3Origin, tools: Tools, connect: Connect, project: Project) -> S3Origin:
     """Fetch what is there now, the model and the files that hold its weights, and say what it was."""
     cloud, files = connect(), []
+    beside, slash, main = origin.key.rpartition("/")
     with _draft() as draft:
-        wanted = [PurePosixPath(origin.key).name]
+        wanted = [main]
         for name in wanted:  # grows once the model itself is here
-            key = str(PurePosixPath(origin.key).parent / name)
+            key = f"{beside}{slash}{name}"
             there = cloud.find_object(origin.bucket, key)
             if there is None:
                 raise _absent(origin, key, cloud, project)
             _download(there, draft / name, tools, cloud)
             files.append(PinnedFile(name, there, digests.of_file(draft / name)))
             if len(files) == 1:
-                wanted += [other for other in model.external_files(draft / name) if _is_beside(other)]
+                wanted += _beside(model.external_files(draft / name))
         pin = replace(origin, region=cloud.bucket_region(origin.bucket), files=tuple(files))
         _keep(draft, pin)
     return pin
 
 
-def _is_beside(name: str) -> bool:
-    """Say whether a file is in the model's folder; what is not is refused when the model is inspected."""
-    path = PurePosixPath(name)
-    return bool(name) and not path.is_absolute() and ".." not in path.parts
+def _beside(names: Iterable[str]) -> list[str]:
+    """Return the names of files in the model's folder; what is not there is refused when the model is inspected."""
+    paths = (PurePosixPath(name) for name in names if name)
+    return [path.as_posix() for path in paths if not path.is_absolute() and ".." not in path.parts]
 
 
 def _fetch(pin: S3Origin, project: Project, tools: Tools, cloud: Cloud) -> S3Origin:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import errno
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -23,21 +24,22 @@ from slsdeploy.bundle import (
     origins,
     parts,
     place,
-    prune,
+    prepare,
     record,
     resolution,
     select,
     verify,
-    wheels,
 )
+from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
-from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.bundle.prepare import Ingredients, Prepared
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Tools
-from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Project
+from slsdeploy.tools import Cloud, Tools
+from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Preparation, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
@@ -47,17 +49,14 @@ _DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, err
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """All that a bundle is made from, and the key of each part: the same key, the same part.
-
-    `uses_tools` says that the project's code uses the tools that come with onnxruntime.
-    """
+    """All that a bundle is made from, and the key of each part: the same key, the same part."""
 
     packaging: PackagingTarget
-    requirements: Requirements
-    section: Section
+    packages: Packages
     models: tuple[ModelInfo, ...]
+    ingredients: Ingredients
+    preparations: tuple[Preparation, ...]
     files: tuple[Path, ...]
-    uses_tools: bool
     document: bytes
     keys: Mapping[PartName, str]
     notes: tuple[str, ...]
@@ -73,20 +72,40 @@ def build(project: Project, tools: Tools) -> Bundle:
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
-    try:
+    with _disk_is_ours(project):
         project = origins.settle(project, tools)
-        inputs = gather(project, lambda: resolution.settle(project, tools))
+        inputs = gather(
+            project,
+            lambda: resolution.settle(project, tools),
+            lambda ingredients: prepare.settle(project, ingredients, tools),
+        )
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+    for note in bundle.notes:
+        tools.reporter.note(note)
+    return bundle
+
+
+def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
+    """Return the project with its models that live in S3 pinned and here (see `origins.settle`).
+
+    Raises ToolError when the disk is full or may not be written to, too.
+    """
+    with _disk_is_ours(project):
+        return origins.settle(project, tools, cloud)
+
+
+@contextmanager
+def _disk_is_ours(project: Project) -> Iterator[None]:
+    """Turn what is wrong with the disk into an error that says where we write."""
+    try:
+        yield
     except OSError as error:
         if error.errno not in _DISK:
             raise
         hint = f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)"
         raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error
-    for note in bundle.notes:
-        tools.reporter.note(note)
-    return bundle
 
 
 def last(project: Project) -> Bundle | None:
@@ -97,38 +116,53 @@ def last(project: Project) -> Bundle | None:
     section = resolution.find(project)
     if section is None:
         return None
+
+    def remember(ingredients: Ingredients) -> tuple[Preparation, ...]:
+        found = prepare.find(project, ingredients)
+        if found is None:
+            raise ProjectError("a model is not prepared")
+        return found
+
     try:
-        return record.read(project.work / "bundle", gather(project, lambda: section).key)
+        return record.read(project.work / "bundle", gather(project, lambda: section, remember).key)
     except (ProjectError, OSError):  # the next build says which
         return None
 
 
-def gather(project: Project, settle: Callable[[], Section]) -> Inputs:
-    """Read what the bundle is made from; `settle` says which packages, once everything else is found good."""
+def gather(
+    project: Project,
+    settle: Callable[[], Section],
+    settle_models: Callable[[Ingredients], tuple[Preparation, ...]],
+) -> Inputs:
+    """Read what the bundle is made from; what is settled comes last, once everything else is found good: packages, then models."""
     packaging, choice = targets.choose(project.config.package)
     models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
-    requirements, section = needs.read(project), settle()
-    document = manifest.make(project, models, packaging.PLACES["model"])
-    untried = "" if verify.can_run(project) else acceptance.note(section)
-    stated = (project.target.note, bytecode.note(project.target), untried, choice)
-    runtime = assets.runtime().parent
-    code = layout.fingerprint(project.root, files)
     uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
+    requirements, section = needs.read(project), settle()
+    packages = Packages(requirements, section, uses_tools, packaging.PLACES["dependencies"])
+    ingredients = Ingredients(models, packages, resolution.on_lambda(project))
+    preparations = settle_models(ingredients)
+    document = manifest.make(project, models, preparations, packaging.PLACES["model"])
+    untried = "" if verify.can_run(project) else acceptance.note(section)
+    told = (note for preparation in preparations for note in preparation.notes)
+    stated = (project.target.note, bytecode.note(project.target), untried, choice, *told)
     made_from: dict[PartName, object] = {
-        "dependencies": [section.text, uses_tools],
-        "runtime": layout.fingerprint(runtime, layout.runtime_files()),
+        "runtime": layout.fingerprint(assets.runtime().parent, layout.runtime_files()),
         "model": [
-            (model.name, model.path.name, info.digest)
-            for model, info in zip(project.models, models, strict=True)
+            (model.name, model.path.name, info.digest, preparation.choice, preparation.digest)
+            for model, info, preparation in zip(project.models, models, preparations, strict=True)
             if model.origin is None
         ],
-        "code": [code, document.decode()],
+        "code": [layout.fingerprint(project.root, files), document.decode()],
     }
-    keys = {name: layout.key(name, packaging.PLACES[name], project.target, made_from[name]) for name in ORDER}
+    keys: dict[PartName, str] = {
+        "dependencies": installed.key(packages, project),
+        **{name: layout.key(name, packaging.PLACES[name], project.target, said) for name, said in made_from.items()},
+    }
     notes = tuple(note for note in stated if note)
-    return Inputs(packaging, requirements, section, models, files, uses_tools, document, keys, notes)
+    return Inputs(packaging, packages, models, ingredients, preparations, files, document, keys, notes)
 
 
 def _inspect(model: Model) -> ModelInfo:
@@ -138,14 +172,16 @@ def _inspect(model: Model) -> ModelInfo:
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
-    kept = [_part(name, project, inputs, tools) for name in ORDER]
+    dependencies = installed.keep(inputs.packages, project, tools)
+    prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
+    kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
     with place.draft(project.work) as draft:
         place.lay_out(kept, draft)
         if project.handler:
             with tools.reporter.step("check the handler"):
                 verify.check(project, inputs.files, draft, tools)
-        if verify.can_run(project) and acceptance.older(inputs.section):
+        if verify.can_run(project) and acceptance.older(inputs.packages.section):
             with tools.reporter.step("load the model"):
                 place_of = draft / inputs.packaging.PLACES["model"]
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
@@ -165,36 +201,33 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             parts=tuple(_describe(item, folder) for item in kept),
             archives=archives,
             models=inputs.models,
-            notes=inputs.notes,
+            notes=(*inputs.notes, *prepared.notes),
+            preparations=inputs.preparations,
         )
         record.write(bundle, inputs.key, draft)
         place.replace(folder, draft)
     return bundle
 
 
-def _part(name: PartName, project: Project, inputs: Inputs, tools: Tools) -> Kept:
+def _part(name: PartName, project: Project, inputs: Inputs, prepared: Prepared, tools: Tools) -> Kept:
     """Return a part, made now unless it is kept."""
     mounted = inputs.packaging.PLACES[name]
 
     def make(tree: Path) -> None:
         with tools.reporter.step(f"make {name}"):
-            _fill(name, tree / mounted, project, inputs, tools)
+            _fill(name, tree / mounted, project, inputs, prepared)
             bytecode.add(tree, project.target, tools)
 
     return parts.keep(name, inputs.keys[name], make)
 
 
-def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, tools: Tools) -> None:
+def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, prepared: Prepared) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     match name:
-        case "dependencies":
-            wheels.install(inputs.section, inputs.requirements, folder, project, tools)
-            prune.prune(folder)
-            onnxruntime_wheel.slim(folder, keep_tools=inputs.uses_tools)
         case "runtime":
             layout.copy_files(assets.runtime().parent, layout.runtime_files(), folder)
         case "model":
-            layout.copy_models(project, inputs.models, folder)
+            layout.copy_models(project, inputs.models, prepared.folders, folder)
         case "code":
             layout.write_code(project, inputs.files, inputs.document, folder)
 

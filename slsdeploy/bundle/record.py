@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy.results import Built
-from slsdeploy.types import Archive, Bundle, ModelInfo, Part, Tensor
+from slsdeploy.types import Archive, Bundle, Measured, ModelInfo, Part, Preparation, Tensor
 
 FILE = "bundle.json"
 
@@ -30,6 +30,20 @@ def describe(bundle: Bundle) -> Built:
         ],
         unzipped_bytes=bundle.unzipped_bytes,
         path=str(bundle.path),
+        models=[
+            {
+                "name": item.model,
+                "preparation": item.choice,
+                "onnxruntime": item.onnxruntime,
+                "optimize": item.optimize,
+                "quantize": item.quantize,
+                "bytes": item.bytes,
+                "difference": item.difference,
+                "quantized_difference": item.quantized_difference,
+                "candidates": [asdict(row) for row in item.measured],
+            }
+            for item in bundle.preparations
+        ],
         notes=bundle.notes,
     )
 
@@ -66,6 +80,7 @@ def _bundle(said: dict[str, Any]) -> Bundle:
             "archives": tuple(_archive(item) for item in said["archives"]),
             "models": tuple(model_info(item) for item in said["models"]),
             "notes": tuple(said["notes"]),
+            "preparations": tuple(preparation(item) for item in said["preparations"]),
         }
     )
 
@@ -87,3 +102,9 @@ def model_info(said: dict[str, Any]) -> ModelInfo:
     }
     files = tuple(Path(file) for file in said["files"])
     return ModelInfo(**{**said, **tensors, "operators": tuple(said["operators"]), "files": files})
+
+
+def preparation(said: dict[str, Any]) -> Preparation:
+    """Return a Preparation from the JSON of its fields."""
+    rows = tuple(Measured(**row) for row in said["measured"])
+    return Preparation(**{**said, "measured": rows, "notes": tuple(said["notes"])})

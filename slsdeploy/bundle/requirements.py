@@ -19,7 +19,7 @@ from slsdeploy.project import inside, lambda_platform
 from slsdeploy.types import Project
 
 # What slsdeploy_runtime imports; the same ranges as in our own pyproject.toml, where its tests run.
-RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4")
+RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4", "orjson>=3.10,<4")
 # Lambda's arm64 machines have no /sys/devices/system/cpu, and before this release importing onnxruntime there ends the process:
 # https://github.com/microsoft/onnxruntime/issues/10038, mended by https://github.com/microsoft/onnxruntime/pull/28230
 ARM64 = ("onnxruntime>=1.26",)

@@ -68,10 +68,7 @@ def _locked(project: Project, requirements: Requirements, model: Section | None)
 
 def _model(project: Project) -> Section | None:
     """Return the section of slsdeploy.lock that a local one follows; None when there is none that is still true."""
-    if _is_lambdas(project):
-        return None
-    remote = _on_lambda(project)
-    return _locked(remote, needs.read(remote), None)
+    return None if _is_lambdas(project) else on_lambda(project)
 
 
 def _digest(requirements: Requirements, model: Section | None) -> str:
@@ -83,6 +80,12 @@ def _digest(requirements: Requirements, model: Section | None) -> str:
 
 def _folder(project: Project) -> Path:
     return project.root if _is_lambdas(project) else project.work
+
+
+def on_lambda(project: Project) -> Section | None:
+    """Return what is locked for AWS, whatever the project's target; None when that is not known, or not true any more."""
+    remote = _on_lambda(project)
+    return _locked(remote, needs.read(remote), None)
 
 
 def _is_lambdas(project: Project) -> bool:

@@ -7,6 +7,7 @@ models, which are a part of their own. Links that stay in the project ship as wh
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,7 +69,7 @@ def code_files(project: Project, model_files: frozenset[Path] = frozenset()) -> 
 def _copies(project: Project) -> list[str]:
     """Return the pattern of the folder that stands for the file system: what is there does not ship."""
     system = project.config.file_system
-    return [f"/{system.local.as_posix()}/"] if system else []
+    return [re.sub(r"([*?\[\]\\])", r"\\\1", f"/{system.local.as_posix()}/")] if system else []
 
 
 def _search(root: Path, rules: _Rules) -> Iterator[str]:

@@ -18,8 +18,13 @@ def read(source: str) -> Origin | None:
     scheme, colon, _ = source.partition(":")
     if not colon or (scheme not in SCHEMES and "://" not in source):
         return None
-    if found := _S3.match(source):
+    if (found := _S3.match(source)) and _is_file(found["key"].rpartition("/")[2]):
         return S3Origin(found["bucket"], found["key"])
     if (found := _EFS.match(source)) and ".." not in source.split("/"):
         return EfsOrigin(found["path"])
     raise ValueError("expected a file of the project, s3://BUCKET/KEY or efs:/mnt/NAME/FILE")
+
+
+def _is_file(name: str) -> bool:
+    """Say whether the last part of a key can be the name of a file in /tmp."""
+    return name not in ("", ".", "..") and name.isprintable() and len(name.encode()) <= 255

@@ -77,8 +77,8 @@ class Client:
                 raise failed.__context__ or failed from None  # what the transfer was told
 
     def chunks(self, size: int, **wanted: Any) -> Iterator[bytes]:
-        """Yield an object's content as it comes. A refusal has a code; a connection that was cut has none."""
-        with translated(self._endpoint, self._service):
+        """Yield an object's content as it comes. A refusal is an AwsError with a code; of a connection that was cut, one with none."""
+        with translated("", self._service):
             yield from self._client.get_object(**wanted)["Body"].iter_chunks(size)
 
     def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:

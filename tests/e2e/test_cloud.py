@@ -11,8 +11,9 @@ from slsdeploy.effects.aws import Aws
 from slsdeploy.errors import AwsError, DeployError, ToolError
 from slsdeploy.plan import make_plan
 from slsdeploy.tools import Cloud
-from slsdeploy.types import Artifact, Object, Template
+from slsdeploy.types import Artifact, Object, S3Object, Template
 from tests.fakes import FakeCloud, FakeTask
+from tests.runtime import s3_server
 
 pytestmark = pytest.mark.e2e
 
@@ -108,3 +109,62 @@ def test_every_call_is_told(local_aws: Any) -> None:
     calls: list[str] = []
     Aws("us-east-1", local_aws.endpoint, on_call=calls.append).observe("none-dev")
     assert calls[:3] == ["cloudformation:DescribeStacks", "sts:GetCallerIdentity", "s3:ListObjectsV2"]
+
+
+def put(cloud: Cloud, local_aws: Any, bucket: str, content: bytes, version: str) -> None:
+    """Put an object of the user's; `version` is what the account in memory calls it."""
+    if isinstance(cloud, FakeCloud):
+        cloud.put(bucket, "a b/ü.onnx", content, version)
+        return
+    s3 = local_aws.client("s3")
+    if bucket not in [each["Name"] for each in s3.list_buckets()["Buckets"]]:
+        s3.create_bucket(Bucket=bucket)
+        if version:
+            s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    s3.put_object(Bucket=bucket, Key="a b/ü.onnx", Body=content)
+
+
+@pytest.mark.parametrize("version", ["", "v1"])
+def test_an_object_is_found_and_fetched_as_it_was(cloud: Cloud, local_aws: Any, tmp_path: Path, version: str) -> None:
+    bucket, key = local_aws.name("weights"), "a b/ü.onnx"
+    assert cloud.find_object(bucket, key) is None
+    put(cloud, local_aws, bucket, b"first" * 1000, version)
+    first = cloud.find_object(bucket, key)
+    assert first is not None
+    assert (first.bytes, bool(first.version), first.etag.startswith('"')) == (5000, bool(version), True)
+    assert cloud.bucket_region(bucket) == "us-east-1"
+    put(cloud, local_aws, bucket, b"second", version and "v2")
+    second = cloud.find_object(bucket, key)
+    assert second is not None and second != first
+    task = FakeTask()
+    cloud.download(second, tmp_path / "second", task)
+    assert ((tmp_path / "second").read_bytes(), task.amount) == (b"second", 6)
+    assert cloud.find_object(bucket, key, version and first.version) == (first if version else second)
+    if version:
+        cloud.download(first, tmp_path / "first", task)
+        assert (tmp_path / "first").read_bytes() == b"first" * 1000
+    assert cloud.find_object(bucket, "none") is None
+    assert cloud.find_object(bucket, key, "never") is None
+
+
+def test_an_object_that_changed_while_it_was_fetched_is_refused(local_aws: Any, tmp_path: Path) -> None:
+    cloud, bucket = Aws("us-east-1", local_aws.endpoint), local_aws.name("weights")
+    put(cloud, local_aws, bucket, b"first", "")
+    first = cloud.find_object(bucket, "a b/ü.onnx")
+    assert first is not None
+    put(cloud, local_aws, bucket, b"second", "")
+    with pytest.raises(AwsError, match="s3:GetObject") as caught:
+        cloud.download(first, tmp_path / "first", FakeTask())
+    assert caught.value.code in ("412", "PreconditionFailed")
+
+
+def test_a_download_goes_on_where_it_was_cut(tmp_path: Path) -> None:
+    with s3_server.running() as s3:
+        content = b"0123456789" * 1000
+        etag = s3.put("weights/m.onnx", content)
+        s3.faults.cuts.extend([2500, 2500])
+        cloud = Aws("us-east-1", s3.endpoint)
+        task = FakeTask()
+        cloud.download(S3Object("weights", "m.onnx", "", etag, len(content)), tmp_path / "m.onnx", task)
+        assert ((tmp_path / "m.onnx").read_bytes(), task.amount) == (content, len(content))
+        assert len(s3.asked) == 3

@@ -190,11 +190,11 @@ def test_a_local_build_gives_the_lock_of_aws_to_commit_and_keeps_its_own(house: 
     assert (section.python, section.platform) == ("3.13", house.project().target.platform)
     (own,) = lock.read(house.project(local=True).work)
     assert own.platform == house.project(local=True).target.platform
-    committed = (house.root / lock.FILE).read_bytes()
+    committed = lock.read(house.root)
     house.build(local=True)
     assert house.reporter.steps == []
     house.build()
-    assert (house.root / lock.FILE).read_bytes() == committed
+    assert lock.read(house.root) == committed
 
 
 def test_local_versions_follow_those_of_aws(house: House) -> None:

@@ -17,7 +17,7 @@ from slsdeploy import app
 from slsdeploy.app import Where
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import ProjectError
+from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.rules import model_storage
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
@@ -249,6 +249,39 @@ def test_its_weights_in_another_file_come_along(desk: Desk, tmp_path: Path) -> N
     assert entry["bytes"] == sum(file["bytes"] for file in entry["remote"]["files"])
 
 
+def test_a_key_is_taken_as_it_is(desk: Desk, tmp_path: Path) -> None:
+    desk.write(TOML.replace("iris/iris.onnx", "a//b/../$x.onnx"))
+    desk.cloud.put("weights", "a//b/../$x.onnx", with_external_data(tmp_path, "./w.data"))
+    desk.cloud.put("weights", "a//b/../w.data", (tmp_path / "w.data").read_bytes())
+    files = desk.build()["remote"]["files"]
+    assert [(file["name"], file["key"]) for file in files] == [
+        ("$x.onnx", "a//b/../$x.onnx"),
+        ("w.data", "a//b/../w.data"),
+    ]
+
+
+def test_the_same_content_under_two_keys_is_fetched_once_each(desk: Desk, model: Callable[..., bytes]) -> None:
+    desk.write('name = "iris"\n[models.a]\npath = "s3://weights/a.onnx"\n[models.b]\npath = "s3://weights/b.onnx"\n')
+    for key in ("a.onnx", "b.onnx"):
+        desk.cloud.put("weights", key, model())
+    desk.build()
+    desk.build()
+    assert [read for read in desk.cloud.reads if read.startswith("download")] == [
+        "download s3://weights/a.onnx",
+        "download s3://weights/b.onnx",
+    ]
+
+
+def test_a_cache_that_cannot_be_written_is_said_to_be(
+    desk: Desk, model: Callable[..., bytes], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    desk.cloud.put("weights", "iris/iris.onnx", model())
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "file"))
+    with pytest.raises(ToolError, match=r"^cannot write: Not a directory$"):
+        app.up(desk.where, desk.tools)
+
+
 @pytest.mark.parametrize("location", ["../w.data", "/etc/passwd"])
 def test_weights_outside_of_its_folder_are_refused(desk: Desk, tmp_path: Path, location: str) -> None:
     desk.cloud.put("weights", "iris/iris.onnx", with_external_data(tmp_path, location))
@@ -323,6 +356,7 @@ def test_a_model_on_a_file_system_is_built_with_a_copy_that_does_not_ship(
     (desk.root / "efs/iris/1.onnx").write_bytes(model())
     (desk.root / "efs/iris/2.onnx").write_bytes(model(2.0))
     (desk.root / "words.txt").write_text("these do")
+    (desk.root / "efs/words.txt").write_text("these do not")
     entry = desk.build()
     assert (entry["root"], entry["path"]) == ("", "/mnt/models/iris/1.onnx")
     assert entry["remote"] == {"files": [{"name": "1.onnx", "bytes": len(model())}]}

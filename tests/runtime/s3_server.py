@@ -84,8 +84,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._give(content, asked, cut)
 
     def _understood(self, path: str, query: str) -> Asked:
-        start, _, end = self.headers.get("Range", "bytes=0-0").removeprefix("bytes=").partition("-")
-        return Asked(path, query, dict(self.headers.items()), int(start), int(end) + 1)
+        start, _, end = self.headers.get("Range", "bytes=0-").removeprefix("bytes=").partition("-")
+        last = int(end) if end else len(self.s3.objects.get(path, b"")) - 1
+        return Asked(path, query, dict(self.headers.items()), int(start), last + 1)
 
     def _refuse(self, status: int, code: str) -> None:
         body = f"<?xml version='1.0'?><Error><Code>{code}</Code><Message>no</Message></Error>".encode()
@@ -129,6 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 128  # a full queue costs a second
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients that go away in the middle are what is tested."""

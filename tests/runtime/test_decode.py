@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slsdeploy_runtime.decode import DTYPES, as_array, check_shape, from_json, name_inputs
+from slsdeploy_runtime.decode import DTYPES, as_array, check_shape, name_inputs
+from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.manifest import Tensor
 from slsdeploy_runtime.request import BadInput
 

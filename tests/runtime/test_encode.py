@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slsdeploy_runtime.encode import NotJson, plain, to_json
+from slsdeploy_runtime.encode import NotJson, plain
+from slsdeploy_runtime.json_text import to_json
 
 NAN, INF = float("nan"), float("inf")
 

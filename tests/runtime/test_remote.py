@@ -123,6 +123,15 @@ def test_it_is_fetched_once(s3: S3, entry: Entry) -> None:
     assert len(s3.asked) == asked
 
 
+def test_the_same_content_under_another_name_is_another_model(s3: S3, entry: Entry) -> None:
+    one, other = entry(name="one"), entry(name="other")
+    assert one.digest == other.digest
+    paths = remote.fetch(one), remote.fetch(other)
+    asked = len(s3.asked)
+    assert (remote.fetch(one), remote.fetch(other)) == paths
+    assert len(s3.asked) == asked
+
+
 def test_external_data_comes_along(entry: Entry) -> None:
     wanted = entry(b"graph", **{"weights/m.data": CONTENT[:5000], "none": b""})
     folder = remote.fetch(wanted).parent
@@ -288,7 +297,7 @@ def test_two_threads_that_want_it_at_once_fetch_it_once(s3: S3, entry: Entry) ->
 
 def test_another_process_may_be_quicker(s3: S3, entry: Entry, tmp_path: Path) -> None:
     wanted = entry()
-    folder = tmp_path / "tmp" / model_cache.FOLDER / wanted.digest
+    folder = tmp_path / "tmp" / model_cache.FOLDER / remote._key(wanted)
 
     def other(asked: s3_server.Asked) -> None:
         if not folder.exists():
@@ -297,7 +306,7 @@ def test_another_process_may_be_quicker(s3: S3, entry: Entry, tmp_path: Path) ->
 
     s3.faults.on_request = other
     assert remote.fetch(wanted) == folder / "m.onnx"
-    assert left_over() == [wanted.digest]
+    assert left_over() == [remote._key(wanted)]
 
 
 def test_what_a_killed_process_left_is_removed(entry: Entry, tmp_path: Path) -> None:
@@ -307,7 +316,7 @@ def test_what_a_killed_process_left_is_removed(entry: Entry, tmp_path: Path) -> 
         (shelf / name / "weights" / "x").write_bytes(b"x")
     wanted = entry()
     remote.fetch(wanted)
-    assert left_over() == [f".draft-{os.getppid()}-c", wanted.digest]  # that one is alive
+    assert left_over() == [f".draft-{os.getppid()}-c", remote._key(wanted)]  # that one is alive
 
 
 def left_over() -> list[str]:

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from slsdeploy_runtime import model_cache, remote
+from slsdeploy_runtime import digests, model_cache, remote
 from slsdeploy_runtime.manifest import ModelEntry
 from slsdeploy_runtime.s3_answer import FetchError
 from tests.runtime import s3_server
@@ -27,17 +27,17 @@ REPOSITORY = Path(__file__).parents[2]
 FETCH = """
 import json, logging, os, resource, sys
 from pathlib import Path
-from slsdeploy_runtime import model_cache, remote
+from slsdeploy_runtime import digests, model_cache, remote
 from slsdeploy_runtime.manifest import ModelEntry
 said = json.load(sys.stdin)
 if said["largest_file"]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (said["largest_file"], said["largest_file"]))
-model_cache.BUSY_SECONDS = said["busy"]
 for name, files in said["models"].items():
     described = {"bucket": "bucket", "region": "eu-west-1", "files": files}
     entry = ModelEntry(name, "1", "", Path("/unused"), files[0]["digest"], files[0]["bytes"], (), (), remote=described)
     try:
         result = str(remote.fetch(entry).stat().st_size)
+        remote.release(entry)
     except Exception as error:
         result = f"{type(error).__name__}: {error}"
     print(json.dumps([name, result, sorted(os.listdir(model_cache.root()))]))
@@ -92,32 +92,36 @@ class Heard:
     def downloaded(self, seconds: float) -> None: ...
 
 
-def test_what_was_not_used_for_longest_goes(
-    s3: S3, room: Callable[[int], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_what_was_not_used_for_longest_goes(s3: S3, room: Callable[[int], None], tmp_path: Path) -> None:
     room(1000 * KB)
-    monkeypatch.setattr(model_cache, "BUSY_SECONDS", 0.0)
     (tmp_path / "someones").write_bytes(b"x" * 100 * KB)
     (tmp_path / model_cache.FOLDER).mkdir()
     one, two, three = (entry(s3, name, 350 * KB) for name in ("one", "two", "three"))
     for age, wanted in ((300, one), (200, two)):
         folder = remote.fetch(wanted).parent
+        remote.release(wanted)
         os.utime(folder, (folder.stat().st_mtime - age,) * 2)
     remote.fetch(one)  # used again: now two is older
+    remote.release(one)
     heard = Heard()
     assert remote.fetch(three, heard).is_file()
-    assert heard.warnings == [f"no room in /tmp: a model that was not used for longest is removed: {two.digest}"]
-    assert sorted(path.name for path in model_cache.root().iterdir()) == sorted([one.digest, three.digest])
+    assert heard.warnings == [f"no room in /tmp: a model that was not used for longest is removed: {remote._key(two)}"]
+    assert sorted(path.name for path in model_cache.root().iterdir()) == sorted([remote._key(one), remote._key(three)])
     assert (tmp_path / "someones").is_file()
+    remote.release(three)
     assert remote.fetch(two).is_file()  # fetched again
 
 
 def test_a_model_that_is_just_being_opened_stays(s3: S3, room: Callable[[int], None]) -> None:
     room(500 * KB)
-    first = remote.fetch(entry(s3, "one", 300 * KB))
+    one = entry(s3, "one", 300 * KB)
+    first = remote.fetch(one)
     with pytest.raises(FetchError, match=r"model 'two' needs 307,200 bytes of /tmp: 204,800 bytes are free; set ephem"):
         remote.fetch(entry(s3, "two", 300 * KB))
     assert first.is_file()
+    remote.release(one)
+    assert remote.fetch(entry(s3, "two", 300 * KB)).is_file()
+    assert not first.is_file()
 
 
 def test_a_file_system_of_two_megabytes(s3: S3, tmp_path: Path) -> None:
@@ -127,14 +131,14 @@ def test_a_file_system_of_two_megabytes(s3: S3, tmp_path: Path) -> None:
         pytest.skip("nothing can be mounted here")
     sizes = {"small": 900 * KB, "huge": 3000 * KB, "second": 900 * KB, "third": 900 * KB}
     command = [unshare, "-m", "sh", "-c", f'{mount} exec "$0" "$@"', sys.executable, "-c", FETCH]
-    results = run(command, s3, sizes, tmp_path, busy=0.0)
-    digests = {name: pin(s3, name, size)["digest"] for name, size in sizes.items()}
+    results = run(command, s3, sizes, tmp_path)
+    folders = {name: digests.of_folder(pin(s3, name, size)["digest"], [name]) for name, size in sizes.items()}
     # for the huge one nothing is removed in vain, and nothing of it is left; those after it work
     assert [(name, left) for name, _, left in results] == [
-        ("small", [digests["small"]]),
-        ("huge", [digests["small"]]),
-        ("second", sorted([digests["small"], digests["second"]])),
-        ("third", sorted([digests["second"], digests["third"]])),
+        ("small", [folders["small"]]),
+        ("huge", [folders["small"]]),
+        ("second", sorted([folders["small"], folders["second"]])),
+        ("third", sorted([folders["second"], folders["third"]])),
     ]
     assert results[1][1].startswith("FetchError: model 'huge' needs 3,072,000 bytes of /tmp: ")
     assert "bytes are free; set ephemeral_storage to 512 or more in slsdeploy.toml" in results[1][1]
@@ -161,7 +165,7 @@ def run(command: list[str], s3: S3, sizes: dict[str, int], folder: Path, **given
         "AWS_ACCESS_KEY_ID": "key",
         "AWS_SECRET_ACCESS_KEY": "secret",
     }
-    said = json.dumps({"busy": 60.0, "largest_file": 0, "models": models, **given})
+    said = json.dumps({"largest_file": 0, "models": models, **given})
     done = subprocess.run(command, input=said, capture_output=True, text=True, timeout=60, env=environment, check=False)
     assert done.returncode == 0, done.stderr
     return [json.loads(line) for line in done.stdout.splitlines()]

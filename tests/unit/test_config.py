@@ -410,3 +410,10 @@ class TestFileSystems:
     def test_needs_a_network(self, folder: Folder) -> None:
         found = folder.problem('name = "iris"\nmodel = "efs:/mnt/models/iris.onnx"\n' + self.SYSTEM)
         assert found.key == "file_system" and "expected [vpc]" in found.message
+
+    @pytest.mark.parametrize(
+        "model", ["s3://weights/a/..", "s3://weights/folder/", "s3://B/k", f"s3://weights/{'x' * 256}", "gs://b/k"]
+    )
+    def test_what_cannot_be_a_file_is_refused(self, folder: Folder, model: str) -> None:
+        found = folder.problem(f'name = "iris"\nmodel = "{model}"\n')
+        assert found.key == "model" and "expected a file of the project, s3://BUCKET/KEY" in found.message

@@ -1,4 +1,4 @@
-"""Model formats, one file each: `load(path, threads) -> Session`, which runs numpy arrays."""
+"""Model formats, one file each: `load(path, threads, session) -> Session`, which runs numpy arrays."""
 
 from __future__ import annotations
 

@@ -9,9 +9,17 @@ from typing import TYPE_CHECKING, Any
 
 from slsdeploy_runtime import phases
 from slsdeploy_runtime.request import BadInput
+from slsdeploy_runtime.threads import can_spin
 
 if TYPE_CHECKING:
     import numpy as np
+
+_LEVELS = {
+    "none": "ORT_DISABLE_ALL",
+    "basic": "ORT_ENABLE_BASIC",
+    "extended": "ORT_ENABLE_EXTENDED",
+    "all": "ORT_ENABLE_ALL",
+}
 
 
 class OnnxSession:
@@ -44,17 +52,28 @@ def engine() -> Any:
     return onnxruntime
 
 
-def load(path: Path, threads: int) -> OnnxSession:
-    """Load the model; weights in external files are found beside it."""
+def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSession:
+    """Load the model; weights in external files are found beside it.
+
+    `session` is what the build decided (slsdeploy.json): `level`, how far the graph is still to be optimised ("all" when it does not say).
+    """
     onnxruntime = engine()
     from onnxruntime.capi.onnxruntime_pybind11_state import InvalidArgument
 
     phases.mark("engine")
     options = onnxruntime.SessionOptions()
+    options.graph_optimization_level = level(onnxruntime, session.get("level", "all"))
+    # never left to onnxruntime, which asks /sys for processors: Lambda's arm64 machines have none there
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)
     options.log_severity_level = 3  # errors: warnings at load are about the build, not about this request
+    options.add_session_config_entry("session.intra_op.allow_spinning", "1" if can_spin(threads) else "0")
     return OnnxSession(onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"]), InvalidArgument)
+
+
+def level(onnxruntime: Any, name: str) -> Any:
+    """Return onnxruntime's own word for a level of optimisation: "none", "basic", "extended" or "all"."""
+    return getattr(onnxruntime.GraphOptimizationLevel, _LEVELS[name])
 
 
 def _reason(error: Exception) -> str:

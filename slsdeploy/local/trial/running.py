@@ -31,6 +31,7 @@ from slsdeploy.local.trial.subject import Subject
 
 _PHASES = b'{"slsdeploy": "phases"}'
 _LOG_LINES = 20
+_COMMONPLACE = "LAMBDA_WARNING: Unhandled exception."  # what awslambdaric says before every error, at length
 _LAST_WORDS_SECONDS = 1.0
 _EVENT_HINT = "mend what its log tells, or give an event that it takes with --event FILE"
 _TRACE = "Root=1-00000000-000000000000000000000000;Parent=0000000000000000;Sampled=0"
@@ -214,7 +215,7 @@ def _text(outcome: Outcome) -> str:
 
 def _tail(lines: Sequence[str]) -> str:
     """Return the end of the log, for the end of a message."""
-    last = [line for text in lines[-_LOG_LINES:] for line in text.splitlines()][-_LOG_LINES:]
+    last = [line for text in lines if _COMMONPLACE not in text for line in text.splitlines()][-_LOG_LINES:]
     return "".join(["\n\nits log ends with", *(f"\n  {line}" for line in last)]) if last else ""
 
 
