@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from slsdeploy_runtime.decode import from_json
 from slsdeploy_runtime.http_body import JSON
+from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
 

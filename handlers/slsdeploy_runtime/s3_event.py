@@ -44,8 +44,8 @@ def places(event: Any) -> list[Place]:
 
 
 def _places(event: Any, depth: int) -> Iterator[Place]:
-    if depth > 4:  # a topic into a queue is two
-        raise ValueError("envelopes in envelopes")
+    if depth > 4 or not isinstance(event, dict):  # a topic into a queue is two deep
+        raise ValueError("envelopes in envelopes" if depth > 4 else f"a {type(event).__name__}")
     if event.get("source") == "aws.s3":
         detail = event["detail"]
         yield _place(detail["bucket"]["name"], detail["object"]["key"])  # not encoded, unlike in notifications
@@ -79,7 +79,9 @@ def _inside(record: Mapping[str, Any]) -> Any:
     raise ValueError(f"records of {source}")
 
 
-def _source(record: Mapping[str, Any]) -> Any:
+def _source(record: Any) -> Any:
+    if not isinstance(record, dict):
+        raise TypeError(f"a record is an object, not a {type(record).__name__}")
     return record.get("eventSource", record.get("EventSource"))
 
 
