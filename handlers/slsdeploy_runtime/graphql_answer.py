@@ -66,7 +66,9 @@ def _attempt(event: Any, service: Service) -> tuple[Model, Request] | Failure:
 def _request(event: Any, service: Service) -> tuple[Model, Request]:
     try:
         field, arguments = event["info"]["fieldName"], event["arguments"]
-    except (TypeError, KeyError):
+        headers = (event.get("request") or {}).get("headers") or {}
+        arguments.keys()
+    except (TypeError, KeyError, AttributeError):
         raise mismatch("the event", describe(event), "a field that AppSync resolves") from None
     model = _model(field, service)
     if service.handler.preprocess is not None:
@@ -81,7 +83,7 @@ def _request(event: Any, service: Service) -> tuple[Model, Request]:
         "parent_type": event["info"].get("parentTypeName", ""),
         "identity": event.get("identity"),
         "source": event.get("source"),
-        "headers": (event.get("request") or {}).get("headers") or {},
+        "headers": headers,
     }
     return model, Request(data, source="appsync", meta=meta)
 

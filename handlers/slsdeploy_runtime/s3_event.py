@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 Place = tuple[str, str]  # a bucket and a key in it
+_UNREADABLE = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
 TEST_EVENT = "s3:TestEvent"  # sent once to a queue or topic, when a bucket is told to notify it
 
 
@@ -23,7 +24,7 @@ def is_s3(event: Any) -> bool:
     """Say whether an event is S3's, or carries what is: as far as its first record tells."""
     try:
         return _is_notification(event) or _is_notification(_inside(event["Records"][0]))
-    except (TypeError, KeyError, IndexError, ValueError):
+    except (*_UNREADABLE, IndexError):
         return False
 
 
@@ -39,8 +40,30 @@ def places(event: Any) -> list[Place]:
     """Return the objects that an event speaks of, none for S3's test event. Raises NoNotification."""
     try:
         return list(_places(event, depth=0))
-    except (TypeError, KeyError, ValueError, RecursionError) as error:
+    except _UNREADABLE as error:
         raise NoNotification(f"this is no notification of S3: {type(error).__name__}: {error}") from None
+
+
+def places_in(text: Any) -> list[Place]:
+    """Return the objects that a message's text speaks of. Raises NoNotification."""
+    try:
+        event = json.loads(text)
+    except (TypeError, ValueError) as error:
+        raise NoNotification(f"this is no notification of S3: {error}") from None
+    return places(event)
+
+
+def messages(event: Any) -> dict[str, Any]:
+    """Return the bodies of a queue's messages by their ids."""
+    return {str(record["messageId"]): record.get("body") for record in event["Records"]}
+
+
+def first_place(event: Any) -> Place | None:
+    """Return the first object that an event speaks of, None when there is none, or something else stands before it."""
+    try:
+        return next(_places(event, depth=0), None)
+    except _UNREADABLE:
+        return None
 
 
 def _places(event: Any, depth: int) -> Iterator[Place]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -42,16 +41,16 @@ def predict_objects(objects: Sequence[Place], service: Service, trigger: Trigger
     return attempted.answer
 
 
-def predict_messages(records: Sequence[Any], service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
-    """Write the predictions of the objects that messages of a queue speak of; return the messages of those that failed."""
+def predict_messages(messages: Mapping[str, Any], service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
+    """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
     objects: dict[str, list[Place]] = {}
     failed: list[str] = []
-    for record in records:
+    for message_id, body in messages.items():
         try:
-            objects[record["messageId"]] = s3_event.places(json.loads(record["body"]))
-        except (s3_event.NoNotification, ValueError) as error:
-            service.telemetry.failure(error, f"message {record['messageId']}")
-            failed.append(record["messageId"])
+            objects[message_id] = s3_event.places_in(body)
+        except s3_event.NoNotification as error:
+            service.telemetry.failure(error, f"message {message_id}")
+            failed.append(message_id)
     asked = list(dict.fromkeys(place for each in objects.values() for place in each))
     attempted = attempt(asked, service, trigger, output_bucket)
     failed += [key for key, each in objects.items() if any(place in attempted.failures for place in each)]

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from slsdeploy_runtime.decode import describe
 from slsdeploy_runtime.http_body import JSON
 from slsdeploy_runtime.json_text import from_json, to_json
-from slsdeploy_runtime.request import BadInput, Request
+from slsdeploy_runtime.request import BadInput, Request, mismatch
 from slsdeploy_runtime.service import Failure, Service
 
 Record = Mapping[str, Any]
@@ -91,6 +92,12 @@ class Outlet(NamedTuple):
         return failures
 
 
+def check(records: Sequence[Record], is_fifo: bool) -> None:
+    """Stumble over what SQS would never send: there is no saying which message failed then."""
+    for record in records:
+        record["messageId"], record["attributes"]["MessageGroupId"] if is_fifo else record["attributes"]
+
+
 def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *, is_fifo: bool) -> dict[str, Any]:
     """Answer every message it can; return `{"batchItemFailures": [...]}` with the others."""
     requests = [_request(record, service.handler.preprocess is not None) for record in records]
@@ -118,10 +125,12 @@ def answer_batch(records: Sequence[Record], service: Service, outlet: Outlet, *,
 
 def _request(record: Record, is_raw_welcome: bool) -> Request | BadInput:
     """Decode a message's body; text that is not JSON is for a `preprocess` only, as bytes."""
+    if not isinstance(record.get("body"), str):
+        return mismatch("body", describe(record.get("body")), "a text")
     meta = {
         "message_id": record["messageId"],
-        "queue": record["eventSourceARN"],
-        "attributes": {name: _value(each) for name, each in record.get("messageAttributes", {}).items()},
+        "queue": record.get("eventSourceARN", ""),
+        "attributes": {name: _value(each) for name, each in (record.get("messageAttributes") or {}).items()},
         "system_attributes": record["attributes"],
     }
     try:
@@ -130,7 +139,9 @@ def _request(record: Record, is_raw_welcome: bool) -> Request | BadInput:
         return Request(record["body"].encode(), "text/plain", "sqs", meta) if is_raw_welcome else error
 
 
-def _value(attribute: Mapping[str, Any]) -> Any:
+def _value(attribute: Any) -> Any:
+    if not isinstance(attribute, Mapping):
+        return None
     return attribute.get("stringValue", attribute.get("binaryValue"))
 
 

@@ -194,3 +194,29 @@ def test_a_definition_of_ones_own_catches_bad_input_by_name(
     arn = steps.start_execution(stateMachineArn=made.outputs["StateMachineArn"], input="{}")["executionArn"]
     output = eventually(lambda: steps.describe_execution(executionArn=arn).get("output"))
     assert json.loads(output) == {"refused": True}
+
+
+@pytest.mark.parametrize("via", ["sqs", "sns", "eventbridge"])
+def test_an_object_arrives_by_way_of(via: str, deploy: Callable[..., Deployed], eventually: Eventually) -> None:
+    made = deploy(f'[[trigger]]\ntype = "s3"\nvia = "{via}"\nsuffix = ".json"\n', handler=None)
+    s3, bucket = made.aws.client("s3"), made.outputs["Bucket"]
+    s3.put_object(Bucket=bucket, Key="input/not this.txt", Body=b"no")
+    s3.put_object(Bucket=bucket, Key="input/a row(1).json", Body=json.dumps(REQUEST).encode())
+
+    def results() -> list[str]:
+        return [each["Key"] for each in s3.list_objects_v2(Bucket=bucket, Prefix="output/").get("Contents", ())]
+
+    assert eventually(results) == ["output/input/a row(1).json.json"]
+    written = s3.get_object(Bucket=bucket, Key="output/input/a row(1).json.json")["Body"].read()
+    assert json.loads(written) == {"predictions": [[3.0, 2.0]]}
+    sampled = slsdeploy("invoke", str(made.folder), "--local", "--sample", "s3")
+    assert sampled["payload"]["written"] == [f"s3://{bucket}/output/input/sample.json.json"]
+
+
+def test_an_api_of_graphql_is_recorded(deploy: Callable[..., Deployed]) -> None:
+    made = deploy('[[trigger]]\ntype = "appsync"\nauth = "api_key"\n', handler=None)
+    api = made.aws.client("appsync").get_graphql_api(apiId=made.outputs["GraphQLApiId"])["graphqlApi"]
+    assert api["authenticationType"] == "API_KEY"
+    sampled = slsdeploy("invoke", str(made.folder), "--local", "--sample", "appsync")
+    assert sampled["payload"] == {"y": [[0.0, pytest.approx(0.1)]]}
+    slsdeploy("down", str(made.folder), "--local")

@@ -15,7 +15,7 @@ PHASES = {"slsdeploy": "phases"}  # what `slsdeploy bench` asks of a process it 
 
 def matches(event: Any, source: Source) -> bool:
     """Say yes to all but what another event source sent: those want more than an answer."""
-    return not (isinstance(event, dict) and ("Records" in event or "requestContext" in event))
+    return not (isinstance(event, dict) and ("Records" in event or "requestContext" in event or "detail-type" in event))
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:

@@ -67,10 +67,12 @@ def matches(event: Any, source: Source) -> bool:
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer in the form that the event's sender wants."""
     from slsdeploy_runtime import http_event, routes
-    from slsdeploy_runtime.request import BadInput
+    from slsdeploy_runtime.request import BadEvent, BadInput, read_event
 
     try:
-        reply = routes.answer(service, http_event.read(event))
+        reply = routes.answer(service, read_event("HTTP", http_event.read, event))
+    except BadEvent as error:
+        reply = routes.bad_input(service, BadInput(str(error)), "the event")
     except BadInput as error:
         reply = routes.bad_input(service, error, "the event")
     return http_event.write(event, reply)

@@ -134,11 +134,8 @@ def matches(event: Any, source: Source) -> bool:
         return bool(event["Records"][0].get("eventSourceARN") == source.setting(s3_ways.QUEUE_ARN))
     if not s3_event.is_s3(event):
         return False
-    try:
-        first = next(iter(s3_event.places(event)), None)
-    except s3_event.NoNotification:
-        return False
     options: Trigger = source.options
+    first = s3_event.first_place(event)
     return first is None or options.has(first)
 
 
@@ -151,10 +148,12 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     A queue is told which of its messages failed.
     """
     from slsdeploy_runtime import s3_objects
+    from slsdeploy_runtime.request import read_event
 
     output = source.setting(OUTPUT_BUCKET)
     if s3_event.is_queue(event):
-        return s3_objects.predict_messages(event["Records"], service, source.options, output)
+        messages = read_event("SQS", s3_event.messages, event)
+        return s3_objects.predict_messages(messages, service, source.options, output)
     return s3_objects.predict_objects(s3_event.places(event), service, source.options, output)
 
 

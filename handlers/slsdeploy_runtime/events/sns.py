@@ -91,15 +91,24 @@ def matches(event: Any, source: Source) -> bool:
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the notifications ask for. Raises when one of them cannot be, so that Lambda tries the event again."""
     from slsdeploy_runtime.pushed import answer_pushed, request_of
+    from slsdeploy_runtime.request import read_event
 
     is_raw_welcome = service.handler.preprocess is not None
+    read = read_event("SNS", _read, event)
+    asked = [request_of(text, "sns", meta, is_raw_welcome) for text, meta in read]
+    return {"answers": answer_pushed(asked, service, [f"message {meta['message_id']}" for _, meta in read])}
+
+
+def _read(event: Any) -> list[tuple[str, dict[str, Any]]]:
+    """Return each notification's text and what stands beside it."""
     messages = [record["Sns"] for record in event["Records"]]
-    asked = [request_of(_text(message), "sns", _meta(message), is_raw_welcome) for message in messages]
-    return {"answers": answer_pushed(asked, service, [f"message {message['MessageId']}" for message in messages])}
+    return [(_text(message["Message"]), _meta(message)) for message in messages]
 
 
-def _text(message: Mapping[str, Any]) -> str:
-    return str(message["Message"])
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError(f"the Message is a {type(found).__name__}")
+    return found
 
 
 def _meta(message: Mapping[str, Any]) -> dict[str, Any]:

@@ -194,9 +194,11 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the batch; return the messages that failed, which SQS will show again (and then take to the dead-letter queue)."""
-    from slsdeploy_runtime.sqs_batch import Outlet, answer_batch
+    from slsdeploy_runtime.request import read_event
+    from slsdeploy_runtime.sqs_batch import Outlet, answer_batch, check
 
     options: Trigger = source.options
+    read_event("SQS", check, event["Records"], options.is_fifo)
     outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
     return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo)
 
