@@ -19,6 +19,7 @@ from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Project, StackState
 from slsdeploy_runtime.events import Placed
 
+
 def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direct", over_url: bool = False) -> Invoked:
     """Send an event (None: a sample made from the model's signature) to what is deployed, and return its answer."""
     project = open_project(where, tools)

@@ -68,7 +68,9 @@ def _load(name: str, entry: EntryPoint, own: dict[str, ModuleType]) -> ModuleTyp
         module = import_module(entry.module)
     except Exception as error:
         said = f"{type(error).__name__}: {error}"
-        raise ConfigError(f"the event source {name!r} of the package {package} does not import: {said}", hint) from error
+        raise ConfigError(
+            f"the event source {name!r} of the package {package} does not import: {said}", hint
+        ) from error
     missing = [each for each in ("Trigger", "wire", "matches", "handle") if not hasattr(module, each)]
     if missing:
         raise ConfigError(f"the event source {name!r} of the package {package} has no {' and no '.join(missing)}", hint)

@@ -184,7 +184,9 @@ def _text(path: Path, said: str, option: str) -> str:
         return path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise ProjectError(f"{option}: {said} cannot be read: {reason}", f"mend `{option}` of the [[trigger]]", FILE) from None
+        raise ProjectError(
+            f"{option}: {said} cannot be read: {reason}", f"mend `{option}` of the [[trigger]]", FILE
+        ) from None
 
 
 def _lambda_target(config: Config, shell: Shell) -> Target:

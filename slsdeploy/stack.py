@@ -88,7 +88,9 @@ def wire(project: Project, trigger: Trigger, models: Sequence[ModelInfo] = ()) -
 
 
 def _signature(model: Model, info: ModelInfo) -> Signature:
-    inputs, outputs = ([(each.name, each.datatype, each.shape) for each in side] for side in (info.inputs, info.outputs))
+    inputs, outputs = (
+        [(each.name, each.datatype, each.shape) for each in side] for side in (info.inputs, info.outputs)
+    )
     return Signature(model.name, inputs, outputs)
 
 

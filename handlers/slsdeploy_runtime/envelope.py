@@ -10,7 +10,9 @@ from slsdeploy_runtime.request import mismatch
 
 def is_envelope(event: Any) -> bool:
     """Say whether this is an event of EventBridge: https://docs.aws.amazon.com/eventbridge/latest/ref/overiew-event-structure.html."""
-    return isinstance(event, dict) and isinstance(event.get("source"), str) and isinstance(event.get("detail-type"), str)
+    return (
+        isinstance(event, dict) and isinstance(event.get("source"), str) and isinstance(event.get("detail-type"), str)
+    )
 
 
 def meta(event: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,7 +12,7 @@ https://docs.aws.amazon.com/appsync/latest/devguide/scalars.html
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 from slsdeploy_runtime.events import Signature
 
@@ -34,7 +34,8 @@ def field_name(text: str) -> str:
 
 def schema(models: Sequence[Signature], functions: Collection[str]) -> str:
     """Return the schema; `functions` are those of the user's module. Raises ValueError when two names become one."""
-    _distinct(model.name for model in models)
+    _distinct((model.name for model in models), field_name)
+    _distinct((model.name for model in models), _type_name)
     takes_any, gives_any = "preprocess" in functions, "postprocess" in functions
     fields, types = [], []
     for model in models:
@@ -54,7 +55,7 @@ def _type_name(model: str) -> str:
 
 
 def _type(head: str, tensors: Tensors, *, is_output: bool) -> str:
-    _distinct(name for name, *_ in tensors)
+    _distinct((name for name, *_ in tensors), field_name)
     lines = [f"  {field_name(name)}: {_nested(datatype, shape, is_output)}" for name, datatype, shape in tensors]
     return head + " {\n" + "\n".join(lines) + "\n}"
 
@@ -74,9 +75,9 @@ def is_json(datatype: str, shape: Sequence[int]) -> bool:
     return _nested(datatype, shape, is_output=True) == "AWSJSON"
 
 
-def _distinct(names: Iterable[str]) -> None:
+def _distinct(names: Iterable[str], as_graphql: Callable[[str], str]) -> None:
     seen: dict[str, str] = {}
     for name in names:
-        former = seen.setdefault(field_name(name), name)
+        former = seen.setdefault(as_graphql(name), name)
         if former != name:
-            raise ValueError(f"{former!r} and {name!r} are both {field_name(name)} in GraphQL: rename one of them")
+            raise ValueError(f"{former!r} and {name!r} are both {as_graphql(name)} in GraphQL: rename one of them")

@@ -1,4 +1,4 @@
-"""What S3 says of its objects -> their buckets and keys, by whichever way it came: direct, in SQS messages, through SNS, through EventBridge.
+"""What S3 says of its objects -> their buckets and keys, by whichever way it came: direct, by SQS, by SNS, by EventBridge.
 
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html,
 https://docs.aws.amazon.com/AmazonS3/latest/userguide/ev-events.html
@@ -98,7 +98,9 @@ def _inside(record: Mapping[str, Any]) -> Any:
         return json.loads(record["Sns"]["Message"])
     if source == "aws:sqs":
         found = json.loads(record["body"])
-        return json.loads(found["Message"]) if isinstance(found, dict) and found.get("Type") == "Notification" else found
+        return (
+            json.loads(found["Message"]) if isinstance(found, dict) and found.get("Type") == "Notification" else found
+        )
     raise ValueError(f"records of {source}")
 
 

@@ -41,7 +41,9 @@ def predict_objects(objects: Sequence[Place], service: Service, trigger: Trigger
     return attempted.answer
 
 
-def predict_messages(messages: Mapping[str, Any], service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
+def predict_messages(
+    messages: Mapping[str, Any], service: Service, trigger: Trigger, output_bucket: str
+) -> dict[str, Any]:
     """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
     objects: dict[str, list[Place]] = {}
     failed: list[str] = []
@@ -72,7 +74,9 @@ def attempt(objects: Sequence[Place], service: Service, trigger: Trigger, output
         except Exception as error:
             service.telemetry.failure(error, f"s3://{place[0]}/{place[1]}")
             failures[place] = error
-    return Attempted(written, [f"s3://{bucket}/{key}" for bucket, key in objects if (bucket, key) not in places], failures)
+    return Attempted(
+        written, [f"s3://{bucket}/{key}" for bucket, key in objects if (bucket, key) not in places], failures
+    )
 
 
 def _is_result(place: Place, trigger: Trigger, output_bucket: str) -> bool:

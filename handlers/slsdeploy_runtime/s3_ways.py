@@ -45,7 +45,7 @@ def _direct(trigger: Trigger, site: Site, bucket: str) -> Way:
 def _sqs(trigger: Trigger, site: Site, bucket: str) -> Way:
     name, dead = f"{site.trigger}Queue", f"{site.trigger}DeadLetters"
     arn = {"Fn::GetAtt": [name, "Arn"]}
-    settings = {
+    settings: dict[str, Any] = {
         "VisibilityTimeout": min(6 * site.timeout, VISIBILITY_MAX),
         "MessageRetentionPeriod": 4 * 24 * 3600,  # less than the dead-letter queue's: a message keeps its age there
         "RedrivePolicy": {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": 3},

@@ -51,7 +51,11 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
         {"topic": "arn:aws:sns:eu-west-1:123456789012:flowers"},
     ],
     "eventbridge": [
-        {"bus": "flowers", "pattern": {"source": ["me"], "detail": {"kind": [{"prefix": "r"}]}}, "input_path": "$.detail.a"},
+        {
+            "bus": "flowers",
+            "pattern": {"source": ["me"], "detail": {"kind": [{"prefix": "r"}]}},
+            "input_path": "$.detail.a",
+        },
         {"bus": "arn:aws:events:eu-west-1:123456789012:event-bus/flowers"},
     ],
     "schedule": [
@@ -161,7 +165,9 @@ def test_it_takes_its_own_events_and_no_others(name: str, event: str, monkeypatc
     module = SOURCES[name]
     if name in ("sqs", "sns"):  # whose queue or topic it is, the deployment says
         key = {"sqs": "QUEUE_ARN", "sns": "TOPIC_ARN"}[name]
-        monkeypatch.setenv(f"SLSDEPLOY_{name.upper()}TRIGGER_{key}", of(EVENTS[event]) if owner(event) == name else "other")
+        monkeypatch.setenv(
+            f"SLSDEPLOY_{name.upper()}TRIGGER_{key}", of(EVENTS[event]) if owner(event) == name else "other"
+        )
     source = Source(f"{name.title()}Trigger", module.Trigger())
     assert module.matches(EVENTS[event], source) == (owner(event) == name)
 
@@ -246,7 +252,9 @@ def test_it_asks_for_no_permission_by_wildcard(name: str, options: dict[str, Any
     for statement in (*wiring.statements, *wiring.late_statements):
         assert not any("*" in action for action in statement["Action"])
         assert isinstance(statement["Resource"], dict)  # of a resource of this stack, by reference
-    for role in of_type({"Resources": wiring.resources}, "AWS::IAM::Role").values():  # what calls the function, and nothing else
+    for role in of_type(
+        {"Resources": wiring.resources}, "AWS::IAM::Role"
+    ).values():  # what calls the function, and nothing else
         (policy,) = role["Properties"]["Policies"]
         (allowed,) = policy["PolicyDocument"]["Statement"]
         assert (allowed["Action"], allowed["Resource"]) == (["lambda:InvokeFunction"], {"Ref": "Function.Alias"})
@@ -277,7 +285,11 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
         ("sns", {"topic": "rows.fifo"}, "sends those of .fifo topics to queues only"),
         ("sns", {"topic": "arn:aws:sqs:eu-west-1:123456789012:rows"}, "expected the ARN of a topic"),
         ("eventbridge", {"pattern": {}}, "pattern: found an empty one"),
-        ("eventbridge", {"pattern": {"detail": {"kind": "row"}}}, r"pattern\.detail\.kind: found 'row', expected a list"),
+        (
+            "eventbridge",
+            {"pattern": {"detail": {"kind": "row"}}},
+            r"pattern\.detail\.kind: found 'row', expected a list",
+        ),
         ("eventbridge", {"pattern": {"source": []}}, r"pattern\.source: found \[\]"),
         ("eventbridge", {"bus": "my bus"}, 'bus: found "my bus", expected 1 to 256'),
         ("eventbridge", {"bus": "arn:aws:sns:eu-west-1:123456789012:rows"}, "expected the ARN of an event bus"),

@@ -113,7 +113,9 @@ def test_a_notification_that_fails_is_tried_again_and_kept(
 
 
 def test_what_is_put_on_the_default_bus_is_predicted(deploy: Callable[..., Deployed], eventually: Eventually) -> None:
-    made = deploy('[[trigger]]\ntype = "eventbridge"\npattern = {source = ["com.flowers"], detail = {kind = ["row"]}}\n')
+    made = deploy(
+        '[[trigger]]\ntype = "eventbridge"\npattern = {source = ["com.flowers"], detail = {kind = ["row"]}}\n'
+    )
     events = made.aws.client("events")
     other = {"Source": "com.flowers", "DetailType": "a row", "Detail": json.dumps({**REQUEST, "kind": "other"})}
     mine = {**other, "Detail": json.dumps({**REQUEST, "kind": "row"})}
@@ -162,7 +164,9 @@ def test_a_state_machine_asks_the_model_and_catches_bad_input(
         return dict(
             eventually(
                 lambda: (
-                    found if (found := steps.describe_execution(executionArn=arn["executionArn"]))["status"] != "RUNNING" else None
+                    found
+                    if (found := steps.describe_execution(executionArn=arn["executionArn"]))["status"] != "RUNNING"
+                    else None
                 )
             )
         )

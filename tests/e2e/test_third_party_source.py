@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import os
 import subprocess
@@ -16,6 +14,7 @@ import pytest
 
 from tests.building import save_model
 from tests.e2e.conftest import LocalAws
+from tests.wheelhouse import add_wheel
 
 pytestmark = pytest.mark.e2e
 
@@ -67,24 +66,13 @@ def sample(body: Any, placed: Any) -> Any:
 
 @pytest.fixture
 def wheel(tmp_path: Path) -> Path:
-    """A wheel of the package `acme-drums`, made by hand: https://packaging.python.org/en/latest/specifications/binary-distribution-format/."""
+    """A wheel of the package `acme-drums`."""
     files = {
-        "acme_drums/__init__.py": "",
-        "acme_drums/drum.py": MODULE,
-        "acme_drums-1.0.dist-info/METADATA": "Metadata-Version: 2.1\nName: acme-drums\nVersion: 1.0\n",
-        "acme_drums-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\nGenerator: hand\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
-        "acme_drums-1.0.dist-info/entry_points.txt": "[slsdeploy.events]\ndrum = acme_drums.drum\n",
+        "acme_drums/__init__.py": b"",
+        "acme_drums/drum.py": MODULE.encode(),
+        "acme_drums-1.0.dist-info/entry_points.txt": b"[slsdeploy.events]\ndrum = acme_drums.drum\n",
     }
-    path = tmp_path / "wheels" / "acme_drums-1.0-py3-none-any.whl"
-    path.parent.mkdir()
-    with zipfile.ZipFile(path, "w") as archive:
-        record = ["acme_drums-1.0.dist-info/RECORD,,"]
-        for name, text in files.items():
-            archive.writestr(name, text)
-            digest = base64.urlsafe_b64encode(hashlib.sha256(text.encode()).digest()).rstrip(b"=").decode()
-            record.append(f"{name},sha256={digest},{len(text.encode())}")
-        archive.writestr("acme_drums-1.0.dist-info/RECORD", "\n".join(record) + "\n")
-    return path
+    return add_wheel(tmp_path / "wheels", "acme-drums", files=files)
 
 
 @pytest.fixture
@@ -135,10 +123,12 @@ def test_its_options_are_checked_as_ours_are(installed: Path, tmp_path: Path) ->
     save_model(tmp_path / "model.onnx")
     toml = 'name = "band"\nmodel = "model.onnx"\n[[trigger]]\ntype = "drum"\n'
     (tmp_path / "slsdeploy.toml").write_text(toml + 'skin = "paper"\n')
-    said = slsdeploy(installed, "check", str(tmp_path), code=2)
-    assert 'skin: found "paper", expected one that holds' in json.dumps(said, ensure_ascii=False).replace("\\", "")
+    (problem,) = slsdeploy(installed, "check", str(tmp_path), code=2)["error"]["problems"]
+    assert (problem["key"], problem["line"]) == ("trigger[0].skin", 5)
+    assert problem["message"] == 'found "paper", expected one that holds'
     (tmp_path / "slsdeploy.toml").write_text(toml.replace("drum", "drumm"))
-    assert 'did you mean "drum"' in json.dumps(slsdeploy(installed, "check", str(tmp_path), code=2)).replace("\\", "")
+    (problem,) = slsdeploy(installed, "check", str(tmp_path), code=2)["error"]["problems"]
+    assert (problem["key"], problem["hint"]) == ("trigger[0].type", 'did you mean "drum"?')
 
 
 def test_one_that_does_not_import_is_named(installed: Path, tmp_path: Path) -> None:

@@ -188,7 +188,9 @@ def test_invoke_sends_a_sample_made_from_the_signature(desk: Desk) -> None:
     result = invoking.invoke(desk.where, desk.tools, None)
     assert (result.payload, result.cold_start, result.init_ms, result.error) == ({"ready": True}, True, 120.0, None)
     event = json.loads(
-        invoking.sample_event(app.open_project(desk.where, desk.tools), "direct", desk.cloud.stacks["iris-dev"], desk.cloud)
+        invoking.sample_event(
+            app.open_project(desk.where, desk.tools), "direct", desk.cloud.stacks["iris-dev"], desk.cloud
+        )
     )
     assert event == {"inputs": {"x": [[0.0, 0.1]]}}
 

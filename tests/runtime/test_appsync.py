@@ -46,7 +46,7 @@ def test_each_model_has_its_field(serve: Serve) -> None:
     function = serve(bundles.double(name="my-model"), bundles.lookup(), events=EVENTS)
     assert function(field("my_model", {"inputs": {"x": [[1, 2]]}})) == {"y": [[2.0, 4.0]]}
     assert function(field("lookup", {"inputs": {"index": [1]}})) == {"row": [[1.0, 1.5]]}
-    with pytest.raises(BadInput, match="info.fieldName: found the text 'other', expected 'my_model' or 'lookup'"):
+    with pytest.raises(BadInput, match=r"info\.fieldName: found the text 'other', expected 'my_model' or 'lookup'"):
         function(field("other", {"inputs": {}}))
 
 
@@ -60,7 +60,10 @@ def test_with_preprocess_and_postprocess_it_is_any_json(serve: Serve) -> None:
         "    return {'length': int(outputs['y'][0][0] / 2)}\n"
     )
     function = serve(events=EVENTS, handler=handler)
-    for given in ({"text": "four"}, '{"text": "four"}'):  # AppSync parses AWSJSON; who calls the function itself may not have
+    for given in (
+        {"text": "four"},
+        '{"text": "four"}',
+    ):  # AppSync parses AWSJSON; who calls the function itself may not have
         assert json.loads(function(field("double", {"input": given}))) == {"length": 4}
 
 

@@ -76,8 +76,7 @@ def ask(function: Function, event: Any) -> str:
     try:
         answer = function(event)
     except Exception as error:
-        assert str(error), "an error says something"
-        return type(error).__name__
+        return type(error).__name__ if str(error) else "an error that says nothing"
     json.dumps(answer, allow_nan=False)
     status = answer.get("statusCode", 200) if isinstance(answer, dict) else 200
     return "answered" if status < 500 else f"HTTP {status}"

@@ -86,7 +86,9 @@ def test_preprocess_gets_what_stands_beside_an_event(serve: Serve) -> None:
 
 
 def test_preprocess_gets_what_stands_beside_a_states_input(serve: Serve) -> None:
-    source, meta, data = meta_of(serve(events=[bundles.event("stepfunctions")], handler=META), recorded("stepfunctions"))
+    source, meta, data = meta_of(
+        serve(events=[bundles.event("stepfunctions")], handler=META), recorded("stepfunctions")
+    )
     assert (source, data) == ("stepfunctions", {"instances": [[1, 2]]})
     assert meta == {
         "execution": recorded("stepfunctions")["Execution"]["Id"],
@@ -111,7 +113,11 @@ def test_a_bad_message_is_raised_so_that_it_is_tried_again(serve: Serve, capsys:
 @pytest.mark.parametrize(
     ("path", "detail", "message"),
     [
-        ("$.detail.request", {"instances": [[1, 2]]}, r"\$\.detail\.request: found nothing, expected the inference request"),
+        (
+            "$.detail.request",
+            {"instances": [[1, 2]]},
+            r"\$\.detail\.request: found nothing, expected the inference request",
+        ),
         ("$.detail.request.body", {"request": "text"}, r"\$\.detail\.request\.body: found nothing"),
         ("$.detail", [], "body: found a list of 0"),
     ],

@@ -99,8 +99,15 @@ class Wiring(NamedTuple):
 
     def beside(self, other: Wiring) -> Wiring:
         """Return both together."""
-        both = [mine | theirs if isinstance(mine, dict) else [*mine, *theirs] for mine, theirs in zip(self, other, strict=True)]
-        return Wiring(*both)
+        return Wiring(
+            properties={**self.properties, **other.properties},
+            events={**self.events, **other.events},
+            resources={**self.resources, **other.resources},
+            statements=[*self.statements, *other.statements],
+            late_statements=[*self.late_statements, *other.late_statements],
+            environment={**self.environment, **other.environment},
+            outputs={**self.outputs, **other.outputs},
+        )
 
 
 class Placed(NamedTuple):

@@ -45,9 +45,12 @@ class Trigger:
     """
 
     type: Literal["appsync"] = "appsync"
-    auth: Literal["iam", "api_key"] = option("iam", "who may ask: signed requests of those who are allowed to, or a key's holder")
+    auth: Literal["iam", "api_key"] = option(
+        "iam", "who may ask: signed requests of those who are allowed to, or a key's holder"
+    )
     expires: int | None = option(
-        None, "when the key ends, in seconds since 1970, a year from now at most; default: AppSync's, a week after it was made"
+        None,
+        "when the key ends, in seconds since 1970, a year from now at most; default: AppSync's, a week after it was made",
     )
     max_batch_size: int = option(0, "how many requests the function gets at once, at most; 0: one by one")
 

@@ -36,7 +36,9 @@ class Trigger:
 
     def __post_init__(self) -> None:
         if not self.pattern:
-            raise ValueError("pattern: found an empty one, expected some fields: every event of the account would count")
+            raise ValueError(
+                "pattern: found an empty one, expected some fields: every event of the account would count"
+            )
         _check_pattern(self.pattern, "pattern")
         if not re.fullmatch(r"\$(\.[A-Za-z0-9_-]+)*", self.input_path):
             raise ValueError(f'input_path: found "{self.input_path}", expected a path such as $.detail.request')
@@ -99,7 +101,9 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import BadInput, Request
 
     try:
-        asked: Request | BadInput = Request(follow(event, source.options.input_path), source="eventbridge", meta=meta(event))
+        asked: Request | BadInput = Request(
+            follow(event, source.options.input_path), source="eventbridge", meta=meta(event)
+        )
     except BadInput as error:
         asked = error
     (answer,) = answer_pushed([asked], service, [f"event {event.get('id', '')}"])

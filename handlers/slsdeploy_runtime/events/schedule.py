@@ -93,7 +93,9 @@ def start(service: Any, source: Source) -> None:
 
 def matches(event: Any, source: Source) -> bool:
     """Say whether a schedule sent this: one of the Scheduler's, or a rule's (which sends no request of its own)."""
-    return is_envelope(event) and event["source"] in ("aws.scheduler", "aws.events") and event["detail-type"] == SCHEDULED
+    return (
+        is_envelope(event) and event["source"] in ("aws.scheduler", "aws.events") and event["detail-type"] == SCHEDULED
+    )
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:

@@ -125,7 +125,7 @@ def _meta(message: Mapping[str, Any]) -> dict[str, Any]:
 def sample(body: Any, placed: Placed) -> Any:
     """Return a notification with an inference request."""
     arn = placed.outputs.get("TopicArn", "")
-    message = {
+    message: dict[str, Any] = {
         "Type": "Notification",
         "MessageId": "00000000-0000-0000-0000-000000000000",
         "TopicArn": arn,

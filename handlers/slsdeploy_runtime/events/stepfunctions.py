@@ -90,7 +90,9 @@ def _definition(trigger: Trigger, site: Site) -> dict[str, Any]:
     if not isinstance(made, dict) or not {"StartAt", "States"} <= made.keys():
         raise ValueError(f"definition: {trigger.definition} is no state machine: it must have StartAt and States")
     if f"${{{FUNCTION}}}" not in text:
-        raise ValueError(f"definition: {trigger.definition} does not name ${{{FUNCTION}}}: no state would ask the model")
+        raise ValueError(
+            f"definition: {trigger.definition} does not name ${{{FUNCTION}}}: no state would ask the model"
+        )
     return made
 
 

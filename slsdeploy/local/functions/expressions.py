@@ -98,10 +98,8 @@ def _values(field: str, which: int) -> Iterator[int]:
         span, _, step = part.partition("/")
         first, _, end = span.partition("-")
         start = least if first in ("*", "?") else _number(first, which)
-        if first in ("*", "?") or (step and not end):
-            stop = most
-        else:
-            stop = _number(end, which) if end else start
+        is_open = first in ("*", "?") or (step and not end)
+        stop = most if is_open else _number(end or first, which)
         yield from range(start, stop + 1, int(step) if step else 1)
 
 

@@ -64,7 +64,7 @@ def _input(target: Mapping[str, Any], event: dict[str, Any]) -> Any:
     if "Input" in target:
         return json.loads(target["Input"])
     if "InputPath" in target:
-        from jsonpath_ng import parse
+        from jsonpath_ng.ext.parser import parse
 
         found = parse(target["InputPath"]).find(event)
         return found[0].value if found else None

@@ -112,7 +112,7 @@ class DataSource(ResourceType):
     replaced_by = names("ApiId Name")
 
     def create(self, request: Request) -> str:
-        return self.attributes(request, "")["DataSourceArn"]
+        return str(self.attributes(request, "")["DataSourceArn"])
 
     def update(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
         """Do nothing: it is nowhere but in the stack."""
@@ -122,7 +122,9 @@ class DataSource(ResourceType):
 
     def attributes(self, request: Request, physical_id: str) -> dict[str, Any]:
         name = str(request.properties["Name"])
-        arn = f"arn:aws:appsync:{request.region}:{request.account}:apis/{request.properties['ApiId']}/datasources/{name}"
+        arn = (
+            f"arn:aws:appsync:{request.region}:{request.account}:apis/{request.properties['ApiId']}/datasources/{name}"
+        )
         return {"Name": name, "DataSourceArn": arn}
 
 

@@ -53,15 +53,11 @@ class Topic(ResourceType):
 
     def configure(self, request: Request, physical_id: str) -> None:
         for item in request.properties.get("Subscription") or ():
-            request.call(
-                "sns", "subscribe", TopicArn=physical_id, Protocol=item["Protocol"], Endpoint=item["Endpoint"]
-            )
+            request.call("sns", "subscribe", TopicArn=physical_id, Protocol=item["Protocol"], Endpoint=item["Endpoint"])
 
     def update(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
         for name, value in _changes(request.properties, former, _TOPIC):
-            request.call(
-                "sns", "set_topic_attributes", TopicArn=physical_id, AttributeName=name, AttributeValue=value
-            )
+            request.call("sns", "set_topic_attributes", TopicArn=physical_id, AttributeName=name, AttributeValue=value)
         added, gone = tag_changes(former, request.properties)
         if gone:
             request.call("sns", "untag_resource", ResourceArn=physical_id, TagKeys=gone)

@@ -70,7 +70,9 @@ def _definition(request: Request) -> str:
     elif "DefinitionString" in given:
         text = str(given["DefinitionString"])
     else:
-        raise ResourceFailed("the local AWS takes Definition or DefinitionString of a state machine, not DefinitionS3Location")
+        raise ResourceFailed(
+            "the local AWS takes Definition or DefinitionString of a state machine, not DefinitionS3Location"
+        )
     values = given.get("DefinitionSubstitutions") or {}
     return re.sub(r"\$\{([A-Za-z0-9_]+)\}", lambda found: str(values.get(found[1], found[0])), text)
 
