@@ -120,6 +120,7 @@ def _model(config: Config, root: Path, name: str, model: ModelConfig) -> Model:
         fallback=fallback,
         optimize=model.optimize or config.optimize,
         quantize=model.quantize or config.quantize,
+        max_batch=model.max_batch or config.max_batch,
     )
 
 

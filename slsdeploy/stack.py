@@ -70,10 +70,13 @@ def wire(project: Project, trigger: Trigger, models: Sequence[ModelInfo] = ()) -
 
     Raises ConfigError when its options do not fit the function's.
     """
+    vpc = project.config.vpc
     site = Site(
         function=FUNCTION,
         timeout=project.config.timeout,
         trigger=trigger.name,
+        subnets=vpc.subnets if vpc else (),
+        security_groups=vpc.security_groups if vpc else (),
         models=[_signature(model, info) for model, info in zip(project.models, models, strict=bool(models))],
         functions=project.handler.functions if project.handler else (),
         texts=trigger.texts,

@@ -32,7 +32,10 @@ class Tensor:
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it."""
+    """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it.
+
+    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does.
+    """
 
     format: str
     inputs: tuple[Tensor, ...]
@@ -42,6 +45,7 @@ class ModelInfo:
     opset: int
     digest: str
     files: tuple[Path, ...]
+    batch: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +132,7 @@ class Model:
     fallback: str | Mapping[str, Any] | None = None
     optimize: Literal["auto", "off", "native"] = "auto"
     quantize: Literal["int8"] | None = None
+    max_batch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

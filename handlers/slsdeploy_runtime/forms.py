@@ -8,22 +8,32 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slsdeploy_runtime.decode import Array, as_array, check_shape, describe, name_inputs, one_of
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, mismatch
 
+if TYPE_CHECKING:
+    from slsdeploy_runtime.fallback import By
+
 EXPECTED = '{"inputs": {name: values}} or {"instances": [rows]}'
 
 
+def say(answer: Any, by: By) -> dict[str, Any]:
+    """Say in an answer that the model's fallback gave it."""
+    value = answer if isinstance(answer, dict) else {"result": answer}
+    return {**value, "fallback": {"model": by.name, "reason": by.reason}}
+
+
 class Ask(NamedTuple):
-    """A request understood: the model, its input arrays, and what makes the answer of its outputs."""
+    """A request understood: the model, its input arrays, what makes the answer of its outputs, and says whose they are."""
 
     model: Model
     inputs: Mapping[str, Array]
     reply: Callable[[Mapping[str, Array]], Any]
+    say: Callable[[Any, By], Any] = say
 
 
 def read(data: Any, model: Model) -> Ask:
@@ -41,7 +51,7 @@ def read(data: Any, model: Model) -> Ask:
         from slsdeploy_runtime import oip  # only for who speaks it
 
         asked = oip.read(data, model)
-        return Ask(model, asked.inputs, asked.reply)
+        return Ask(model, asked.inputs, asked.reply, oip.say)
     if not isinstance(given, Mapping):
         raise mismatch("inputs", describe(given), f"an object with {one_of([each.name for each in model.inputs])}")
     return Ask(model, _named(given, model), plain_outputs)

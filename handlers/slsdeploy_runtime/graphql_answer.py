@@ -76,8 +76,6 @@ def _request(event: Any, service: Service) -> tuple[Model, Request]:
         data = from_json(data, "input") if isinstance(data, str) else data
     else:
         data = {"inputs": _inputs(arguments.get("inputs"), model)}
-    if len(service.models) > 1 and isinstance(data, dict):
-        data = {**data, "model": model.name}
     meta = {
         "field": field,
         "parent_type": event["info"].get("parentTypeName", ""),
@@ -85,7 +83,7 @@ def _request(event: Any, service: Service) -> tuple[Model, Request]:
         "source": event.get("source"),
         "headers": headers,
     }
-    return model, Request(data, source="appsync", meta=meta)
+    return model, Request(data, source="appsync", meta=meta, model=model.name)
 
 
 def _model(field: Any, service: Service) -> Model:

@@ -22,6 +22,7 @@ UNITS = {
     "BatchSize": "Count",
     "Errors": "Count",
     "BadInputs": "Count",
+    "Fallbacks": "Count",
 }  # the others are in milliseconds
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

@@ -1,4 +1,4 @@
-"""The names that users give to queues, buckets and the like: what AWS refuses is refused before it is asked. Pure."""
+"""The names that users give to what triggers create: what AWS refuses is refused before it is asked. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NOT_BEFORE = ("xn--", "sthree-", "amzn-s3-demo-")
 _NOT_BEHIND = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
-Kind = Literal["queue", "bucket", "topic", "event bus", "state machine"]
+Kind = Literal["queue", "bucket", "stream", "table", "topic", "event bus", "state machine"]
 
 # https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html,
 # https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
@@ -50,7 +50,7 @@ def check_names(trigger: Creator) -> None:
             _check_queue(created)
         elif created.kind in _PLAIN:
             _check_plain(created)
-        else:
+        elif created.kind == "bucket":
             _check_bucket(created)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,6 +17,9 @@ from slsdeploy_runtime.manifest import Tensor
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.oip_binary import Tail, pack, unpack
 from slsdeploy_runtime.request import mismatch
+
+if TYPE_CHECKING:
+    from slsdeploy_runtime.fallback import By
 
 
 class Asked(NamedTuple):
@@ -47,6 +50,12 @@ def read(body: Any, model: Model, tail: Tail | None = None) -> Asked:
     name_inputs(arrays, model.inputs, "inputs")
     wanted = _wanted(body, model, is_binary_possible=tail is not None)
     return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, body.get("id")))
+
+
+def say(answer: Mapping[str, Any], by: By) -> dict[str, Any]:
+    """Say in an answer that the model's fallback gave it."""
+    whose = {} if by.model is None else {"model_name": by.model.name, "model_version": by.model.version}
+    return {**answer, **whose, "parameters": {"fallback": by.name, "fallback_reason": by.reason}}
 
 
 def metadata(model: Model) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def infer(service: Service, model: Model, call: Call) -> Reply:
     # with raw tensors behind it, the JSON goes under another Content-Type
     is_json = oip_binary.HEADER not in call.headers
     asked = oip.read(http_body.read_json(document, call.headers) if is_json else from_json(document), model, tail)
-    answer = service.infer(Ask(model, asked.inputs, asked.reply))
+    answer = service.infer(Ask(model, asked.inputs, asked.reply, oip.say))
     joined = oip_binary.join(answer)
     if joined is None:
         return Reply(200, to_json(answer))

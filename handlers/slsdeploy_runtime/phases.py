@@ -30,7 +30,7 @@ def _memory() -> dict[str, int | None]:
     https://man7.org/linux/man-pages/man5/proc_pid_status.5.html
     """
     try:
-        with open("/proc/self/status", encoding="ascii") as status:  # noqa: PTH123
+        with open("/proc/self/status", encoding="ascii") as status:
             lines = dict(line.split(":", 1) for line in status)
         return {"rss": int(lines["VmRSS"].split()[0]) * 1024, "peak": int(lines["VmHWM"].split()[0]) * 1024}
     except (OSError, KeyError, ValueError):

@@ -28,6 +28,11 @@ def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: boo
         return Request(text.encode(), "text/plain", source, meta) if is_raw_welcome else error
 
 
+def for_model(asked: Sequence[Asked], model: str | None) -> list[Asked]:
+    """Put requests to a model, if one is named."""
+    return [each._replace(model=model or "") if isinstance(each, Request) else each for each in asked]
+
+
 def answer_pushed(asked: Sequence[Asked], service: Service, ids: Sequence[str]) -> list[Any]:
     """Return the answer to each request; `ids` say in the log which is meant. Raises the error of a single one, or EventsFailed."""
     outcomes = iter(service.answer_all([each for each in asked if isinstance(each, Request)]))

@@ -94,7 +94,7 @@ def _from_s3(entry: ModelEntry, key: str, sources: Mapping[str, Source], watch: 
 
 def _on_file_system(entry: ModelEntry, files: Sequence[Mapping[str, Any]]) -> Path:
     """Make sure that what is mounted is what was built with."""
-    paths = [entry.path.parent / file["name"] for file in files]
+    paths = [Path(entry.path).parent / file["name"] for file in files]
     for file, path in zip(files, paths, strict=True):
         try:
             size = path.stat().st_size
@@ -110,7 +110,7 @@ def _on_file_system(entry: ModelEntry, files: Sequence[Mapping[str, Any]]) -> Pa
             raise FetchError(
                 f"{entry.path} has the sha256 {found}, the model that was built with {entry.digest}: {_COPY}"
             )
-    return entry.path
+    return Path(entry.path)
 
 
 _COPY = "copy the same file to both places, then deploy again"

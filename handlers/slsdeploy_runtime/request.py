@@ -12,13 +12,15 @@ class Request(NamedTuple):
     """One request, whatever event it came in.
 
     `data` is decoded JSON, or bytes for anything else; `source` the event source's word ("http", "s3", "sqs", "direct");
-    `meta` what came beside it: headers and path, bucket and key, message attributes.
+    `meta` what came beside it: headers and path, bucket and key, message attributes. `model` is the name of the model that it is for:
+    in `preprocess` always; before that "" where neither path nor trigger say.
     """
 
     data: Any
     content_type: str = "application/json"
     source: str = "direct"
     meta: Mapping[str, Any] = {}
+    model: str = ""
 
 
 class BadInput(Exception):

@@ -90,6 +90,11 @@ def caller_role(service: str, function: Any) -> Resource:
     return {"Type": "AWS::IAM::Role", "Properties": properties}
 
 
+def kept(type: str, properties: Resource) -> Resource:
+    """Return a resource that holds users' data, with neither a policy nor settings of ours."""
+    return {"Type": type, **_KEPT, "Properties": properties}
+
+
 def allow(sid: str, actions: list[str], resource: Any) -> Resource:
     """Return a statement that allows just that."""
     return {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}

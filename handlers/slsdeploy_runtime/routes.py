@@ -6,6 +6,7 @@ The caller's mistakes are 4xx with a JSON body that names the field; ours a 500 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import ceil
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
@@ -14,6 +15,7 @@ from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Service
+from slsdeploy_runtime.unavailable import Unavailable
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, request and response)
 MAX_BYTES = 6 * 1024 * 1024
@@ -68,6 +70,9 @@ def _attempt(service: Service, call: Call) -> Reply:
         return refused.reply
     except BadInput as error:
         return bad_input(service, error, f"{call.method} {call.path}")
+    except Unavailable as error:
+        service.telemetry.failure(error, f"{call.method} {call.path}")
+        return Reply(503, to_json({"error": error.public}), headers=(("retry-after", str(ceil(error.retry_after))),))
     except Exception as error:
         service.telemetry.failure(error, f"{call.method} {call.path}")
         return _json(500, {"error": "the function failed; its log says why"})
@@ -89,7 +94,9 @@ def _live(service: Service, asked: Asked) -> Reply:
 
 
 def _ready(service: Service, asked: Asked) -> Reply:
-    return _json(200, {"ready": True})  # a function that answers has loaded its models
+    """200 for yes and 400 for no: the protocol wants 2xx and 4xx."""
+    is_ready = all(model.is_ready for model in service.models.values())
+    return _json(200 if is_ready else 400, {"ready": is_ready})
 
 
 def _server(service: Service, asked: Asked) -> Reply:
@@ -105,7 +112,9 @@ def _model_metadata(service: Service, asked: Asked) -> Reply:
 
 
 def _model_ready(service: Service, asked: Asked) -> Reply:
-    return _json(200, {"name": _model(service, asked).name, "ready": True})
+    model = _model(service, asked)
+    is_ready = model.is_ready
+    return _json(200 if is_ready else 400, {"name": model.name, "ready": is_ready})
 
 
 def _infer(service: Service, asked: Asked) -> Reply:
@@ -116,12 +125,13 @@ def _infer(service: Service, asked: Asked) -> Reply:
 
 def _predict(service: Service, asked: Asked) -> Reply:
     call = asked.call
+    model = _model(service, asked).name if "model" in asked.parts else ""
     if service.handler.preprocess is None:
         data, content_type = http_body.read_json(call.body, call.headers), JSON
     else:
         data, content_type = http_body.read_any(call.body, call.headers)
     meta = {"method": call.method, "path": call.path, "query": call.query, "headers": call.headers}
-    return _json(200, service.answer(Request(data, content_type, "http", meta)))
+    return _json(200, service.answer(Request(data, content_type, "http", meta, model)))
 
 
 def _openapi(service: Service, asked: Asked) -> Reply:
@@ -134,6 +144,7 @@ Route = Callable[[Service, Asked], Reply]
 
 ROUTES: tuple[tuple[str, Mapping[str, Route]], ...] = (
     ("/predict", {"POST": _predict}),
+    ("/predict/{model}", {"POST": _predict}),
     ("/v2/models/{model}/infer", {"POST": _infer}),
     ("/v2/models/{model}/versions/{version}/infer", {"POST": _infer}),
     ("/v2/models/{model}", {"GET": _model_metadata}),

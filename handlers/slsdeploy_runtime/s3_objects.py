@@ -63,7 +63,7 @@ def attempt(objects: Sequence[Place], service: Service, trigger: Trigger, output
     """Write the prediction of every object that is the trigger's, and no result of its own."""
     client = service.client("s3")
     places = [place for place in objects if trigger.has(place) and not _is_result(place, trigger, output_bucket)]
-    requests = [_read(client, place) for place in places]
+    requests = [_read(client, place, _model(place, service, trigger)) for place in places]
     outcomes = iter(service.answer_all([request for request in requests if isinstance(request, Request)]))
     written: list[str] = []
     failures: dict[Place, Exception] = {}
@@ -85,7 +85,15 @@ def _is_result(place: Place, trigger: Trigger, output_bucket: str) -> bool:
     return output_bucket in ("", bucket) and bool(trigger.output_prefix) and key.startswith(trigger.output_prefix)
 
 
-def _read(client: Any, place: Place) -> Request | Failure:
+def _model(place: Place, service: Service, trigger: Trigger) -> str:
+    """Return the model that an object is for: the trigger's, or that after which its folder under the prefix is named; "" for neither."""
+    if trigger.model is not None or len(service.models) == 1:
+        return trigger.model or ""
+    folder, slash, _ = place[1].removeprefix(trigger.prefix).lstrip("/").partition("/")
+    return folder if slash and folder in service.models else ""
+
+
+def _read(client: Any, place: Place, model: str) -> Request | Failure:
     bucket, key = place
     try:
         answer = client.get_object(Bucket=bucket, Key=key)
@@ -93,8 +101,8 @@ def _read(client: Any, place: Place) -> Request | Failure:
         kind = media_type({"content-type": answer.get("ContentType", "")})
         meta = {"bucket": bucket, "key": key, "etag": answer.get("ETag", ""), "metadata": answer.get("Metadata", {})}
         if kind == JSON or key.endswith(".json"):
-            return Request(from_json(body), JSON, "s3", meta)
-        return Request(body, kind or "application/octet-stream", "s3", meta)
+            return Request(from_json(body), JSON, "s3", meta, model)
+        return Request(body, kind or "application/octet-stream", "s3", meta, model)
     except Exception as error:
         return Failure(error)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from slsdeploy_runtime import failed_events
+from slsdeploy_runtime import asynchronous
 from slsdeploy_runtime.events import Site, Wiring, variable
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, queue, topic
 
@@ -39,7 +39,7 @@ def wire(trigger: Trigger, site: Site, bucket: str) -> Way:
 def _direct(trigger: Trigger, site: Site, bucket: str) -> Way:
     notify: dict[str, Any] = {"Bucket": {"Ref": bucket}, "Events": list(trigger.events), **_filter(trigger)}
     events = {site.trigger: {"Type": "S3", "Properties": notify}}
-    return Way({}, {}, Wiring(events=events).beside(failed_events.keep(site)))
+    return Way({}, {}, Wiring(events=events).beside(asynchronous.wire(trigger, site)))
 
 
 def _sqs(trigger: Trigger, site: Site, bucket: str) -> Way:
@@ -70,7 +70,7 @@ def _sns(trigger: Trigger, site: Site, bucket: str) -> Way:
         events={site.trigger: {"Type": "SNS", "Properties": {"Topic": arn}}},
         resources=topic(name, None, _lets_s3_in("sns:Publish", arn)),
         outputs={"TopicArn": arn},
-    ).beside(failed_events.keep(site))
+    ).beside(asynchronous.wire(trigger, site))
     return Way(_notification("Topic", arn, trigger), {"DependsOn": [f"{name}Policy"]}, wiring)
 
 
@@ -84,7 +84,7 @@ def _eventbridge(trigger: Trigger, site: Site, bucket: str) -> Way:
     pattern = {"source": ["aws.s3"], "detail-type": ["Object Created"], "detail": detail}
     events = {site.trigger: {"Type": "EventBridgeRule", "Properties": {"Pattern": pattern}}}
     notify = {"NotificationConfiguration": {"EventBridgeConfiguration": {"EventBridgeEnabled": True}}}
-    return Way(notify, {}, Wiring(events=events).beside(failed_events.keep(site)))
+    return Way(notify, {}, Wiring(events=events).beside(asynchronous.wire(trigger, site)))
 
 
 def _key_pattern(trigger: Trigger) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,10 @@ from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request, mismatch
 from slsdeploy_runtime.telemetry import Telemetry
 from slsdeploy_runtime.user import Handler, HandlerError
+
+if TYPE_CHECKING:
+    from slsdeploy_runtime.batching import Arrays
+    from slsdeploy_runtime.fallback import Fallbacks, Instead, Result
 
 
 class Answer(NamedTuple):
@@ -53,6 +57,14 @@ class Service:
         self.handler = handler
         self.telemetry = telemetry
         self.client = client
+        self._fallbacks = _fallbacks(models, self.predict, telemetry)
+
+    def ready(self) -> dict[str, Any]:
+        """Say which models there are, once all that are to be loaded at start are. Raises Unavailable."""
+        for model in self.models.values():
+            if model.entry.load == "eager" and model.entry.fallback is None:
+                model.load()
+        return {"ready": True, "models": list(self.models)}
 
     def answer(self, request: Request) -> Any:
         """Answer one request with plain JSON values. Raises BadInput, or whatever the user's functions raise."""
@@ -67,30 +79,42 @@ class Service:
         outcomes: dict[int, Outcome] = {i: each for i, each in enumerate(understood) if isinstance(each, Failure)}
         for model in self.models.values():
             asks = {i: each for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model}
-            results = batching.run_all(model, [ask.inputs for ask in asks.values()], self.predict)
+            results = self._run_all(model, [ask.inputs for ask in asks.values()])
             for (index, ask), result in zip(asks.items(), results, strict=True):
                 outcomes[index] = Failure(result) if isinstance(result, Exception) else _reply(ask, result)
         return [outcomes[index] for index in range(len(requests))]
 
     def infer(self, ask: Ask) -> Any:
         """Answer an ask that is understood already (the Open Inference Protocol's): no pre- and postprocess."""
-        return ask.reply(batching.run_one(ask.model, ask.inputs, self.predict))
+        (result,) = self._run_all(ask.model, [ask.inputs])
+        if isinstance(result, Exception):
+            raise result
+        return _answer(ask, result)
 
     def predict(self, model: Model, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
-        """Run the user's `predict`, or the model; measured."""
+        """Run the user's `predict`, or the model; measured. Raises TooSlow when it takes longer than it may."""
         started = perf_counter()
-        if self.handler.predict is None:
-            outputs: Mapping[str, Array] = model.run(inputs)
+        if model.timed is not None:
+            outputs: Mapping[str, Array] = model.timed.call(lambda: self._predict(model, inputs))
         else:
-            outputs = _as_arrays(self.handler.predict(model, inputs))
+            outputs = self._predict(model, inputs)
         rows = len(next(iter(inputs.values()))) if model.batch else 1
         self.telemetry.inference(started, rows)
         return outputs
 
+    def _predict(self, model: Model, inputs: Mapping[str, Array]) -> Mapping[str, Array]:
+        if self.handler.predict is None:
+            return model.run(inputs)
+        return _as_arrays(self.handler.predict(model, inputs))
+
+    def _run_all(self, model: Model, asks: Sequence[Mapping[str, Array]]) -> Sequence[Result]:
+        results = batching.run_all(model, asks, self.predict)
+        return results if self._fallbacks is None else self._fallbacks.answer(model, asks, results)
+
     def _understand(self, request: Request) -> Ask:
         model = self._asked_model(request)
         if self.handler.preprocess is not None:
-            inputs = _check(self.handler.preprocess(request), model)
+            inputs = _check(self.handler.preprocess(request._replace(model=model.name)), model)
             return Ask(model, inputs, self._postprocessed or forms.plain_outputs)
         if isinstance(request.data, bytes):
             raise mismatch("body", f"{len(request.data)} bytes of {request.content_type}", f"JSON: {forms.EXPECTED}")
@@ -103,14 +127,28 @@ class Service:
         return None if postprocess is None else lambda outputs: plain(postprocess(outputs), "postprocess's answer")
 
     def _asked_model(self, request: Request) -> Model:
-        """Return the model that the request names with "model", or the first: a project with one need not name it."""
+        """Return the model that the path or the trigger names, or else the request with "model", or the first.
+
+        A project with one model need not name it. Raises BadInput for a model that there is not.
+        """
         first = next(iter(self.models.values()))
-        if len(self.models) == 1 or not isinstance(request.data, Mapping) or "model" not in request.data:
+        if len(self.models) == 1:
             return first
-        name = request.data["model"]
-        if not isinstance(name, str) or name not in self.models:
-            raise mismatch("model", describe(name), one_of(list(self.models)))
-        return self.models[name]
+        name = request.model
+        if isinstance(request.data, Mapping) and "model" in request.data:
+            name = request.data["model"]
+            known = [request.model] if request.model else list(self.models)
+            if not isinstance(name, str) or name not in known:
+                raise mismatch("model", describe(name), one_of(known))
+        return self.models[name] if name else first
+
+
+def _fallbacks(models: Mapping[str, Model], predict: batching.Predict, telemetry: Telemetry) -> Fallbacks | None:
+    if all(model.entry.fallback is None for model in models.values()):
+        return None
+    from slsdeploy_runtime.fallback import Fallbacks  # only for who has any
+
+    return Fallbacks(models, predict, telemetry)
 
 
 def _attempt(understand: Callable[[Request], Ask], request: Request) -> Ask | Failure:
@@ -120,11 +158,17 @@ def _attempt(understand: Callable[[Request], Ask], request: Request) -> Ask | Fa
         return Failure(error)
 
 
-def _reply(ask: Ask, outputs: Mapping[str, Array]) -> Outcome:
+def _reply(ask: Ask, result: Arrays | Instead) -> Outcome:
     try:
-        return Answer(ask.reply(outputs))
+        return Answer(_answer(ask, result))
     except Exception as error:
         return Failure(error)
+
+
+def _answer(ask: Ask, result: Arrays | Instead) -> Any:
+    if isinstance(result, tuple):
+        return ask.say(ask.reply(result.outputs), result.by)
+    return ask.reply(result)
 
 
 def _as_arrays(outputs: Any) -> dict[str, Array]:

@@ -1,9 +1,9 @@
 """What a function tells of itself: one log line per thing that went wrong, and one line of metrics (EMF) per invocation.
 
-Metrics, by service: ColdStart, ModelLoadTime (ms, once per environment; in one that was restored from a snapshot instead RestoreTime, what
-renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load), InferenceTime (ms, per
-run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction) and BadInputs (those of them that are
-the caller's mistake).
+Metrics, by service: ColdStart, ModelLoadTime (ms, per model and load; in an environment that was restored from a snapshot instead
+RestoreTime, what renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load),
+InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction), BadInputs (those
+of them that are the caller's mistake) and Fallbacks (requests or records that another model, or a constant, answered).
 There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
 with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from slsdeploy_runtime.metrics import Metrics
 from slsdeploy_runtime.request import BadInput
+from slsdeploy_runtime.unavailable import Unavailable
 
 if TYPE_CHECKING:
     from aws_lambda_powertools.logging import Logger
@@ -28,10 +29,11 @@ class Telemetry:
         self._service = service
         self._logger: Logger | None = None
         self._metrics = Metrics(service)
-        self._start: tuple[str, float] | None = None
+        self._late: list[
+            tuple[str, float]
+        ] = []  # what happened in whatever thread: the invocation that ends next reports it
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
-        self._download_ms: list[float] = []
 
     @property
     def logger(self) -> Logger:
@@ -48,12 +50,12 @@ class Telemetry:
         self._init_ms = seconds * 1000
 
     def loaded(self, seconds: float) -> None:
-        """Note how long the models took to load; the first invocation reports it."""
-        self._start = ("ModelLoadTime", seconds * 1000)
+        """Note how long a model took to load."""
+        self._late.append(("ModelLoadTime", seconds * 1000))
 
     def restored(self, seconds: float) -> None:
         """Note that this is a copy of an environment that loaded its models long ago, and how long renewing it took."""
-        self._start = ("RestoreTime", seconds * 1000)
+        self._late[:] = [("RestoreTime", seconds * 1000)]
         self.initialised(seconds)
 
     def begin(self, context: Any) -> None:
@@ -62,15 +64,13 @@ class Telemetry:
         self._metrics.request_id = request_id = getattr(context, "aws_request_id", "")
         if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:
             self.logger.append_keys(function_request_id=request_id)
-        if self._start is not None:
+        if self.cold_start_ms is not None:
             self._metrics.add("ColdStart", 1)
-            self._metrics.add(*self._start)
-            self._start = None
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""
-        while self._download_ms:
-            self._metrics.add("ModelDownloadTime", self._download_ms.pop())
+        while self._late:
+            self._metrics.add(*self._late.pop(0))
         self._metrics.flush()
 
     def inference(self, started: float, rows: int) -> None:
@@ -88,7 +88,7 @@ class Telemetry:
 
     def downloaded(self, seconds: float) -> None:
         """Note how long a model took to be fetched, in whatever thread; the invocation that ends next reports it."""
-        self._download_ms.append(seconds * 1000)
+        self._late.append(("ModelDownloadTime", seconds * 1000))
 
     def failure(self, error: BaseException, where: str) -> None:
         """Note a request or record without a prediction: the caller's mistake in one line, ours with its traceback."""
@@ -96,5 +96,16 @@ class Telemetry:
         if isinstance(error, BadInput):
             self._metrics.add("BadInputs", 1)
             self.logger.warning("bad input", where=where, problem=error.message)
+        elif isinstance(error, Unavailable):  # a traceback would say nothing
+            self.logger.error("failed", where=where, problem=str(error))
         else:
             self.logger.error("failed", where=where, exc_info=error)
+
+    def fallback(self, model: str, reason: str, error: BaseException) -> None:
+        """Note why a model does not answer though its fallback will."""
+        told = {"problem": str(error)} if isinstance(error, Unavailable) else {"exc_info": error}
+        self.logger.warning("fallback", model=model, reason=reason, **told)
+
+    def fell_back(self, count: int) -> None:
+        """Note how many requests a fallback answered."""
+        self._metrics.add("Fallbacks", count)

@@ -107,6 +107,8 @@ def _model(model: Model, info: ModelInfo, preparation: Preparation, place: PureP
         **_place(model, place),
         "digest": info.digest,
         "bytes": preparation.bytes,
+        "batch": info.batch,
+        "max_batch": model.max_batch,
         "preparation": _preparation(info, preparation),
         "session": candidates.BY_NAME[preparation.choice].session,
         "load": model.load,

@@ -13,7 +13,7 @@ from typing import Any
 from slsdeploy.bundle import acceptance, foreign
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Tensor
-from slsdeploy_runtime import digests
+from slsdeploy_runtime import digests, records
 
 # onnx.TensorProto's types in the words of the Open Inference Protocol:
 # https://github.com/kserve/open-inference-protocol/blob/main/specification/protocol/inference_rest.md#tensor-data-types
@@ -61,6 +61,7 @@ def inspect(path: Path) -> ModelInfo:
         opset=next((opsets[domain] for domain in _DEFAULT_DOMAINS if domain in opsets), 0),
         digest=_digest(files, path.parent),
         files=files,
+        batch=records.batch(inputs, outputs, _leading_names(model.graph)),
     )
 
 
@@ -153,6 +154,12 @@ def _size(dimension: Any) -> int:
     # A dynamic dimension has a name or nothing; old exporters write 0 or -1.
     is_fixed = dimension.WhichOneof("value") == "dim_value" and dimension.dim_value > 0
     return int(dimension.dim_value) if is_fixed else -1
+
+
+def _leading_names(graph: Any) -> set[str]:
+    """Return the names that the first dimensions of the inputs have; most have none."""
+    first = [value.type.tensor_type.shape.dim[:1] for value in _fed(graph)]
+    return {dimension.dim_param for dimensions in first for dimension in dimensions if dimension.dim_param}
 
 
 def _graphs(graph: Any) -> Iterator[Any]:

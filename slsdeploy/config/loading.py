@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from slsdeploy import plugins
-from slsdeploy.config import lines, wording
+from slsdeploy.config import lines, serving, wording
 from slsdeploy.config.file import FILE, File, read
 from slsdeploy.config.schema import config_schema
 from slsdeploy.config.sections import MOUNT_POINT, NAME, Config
@@ -23,7 +23,7 @@ DEFAULT_STAGE = "dev"
 ENVIRONMENT = "SLSDEPLOY_"
 OPTION = "--set"
 # Keys that are one value each: these can also come from an option or the environment.
-_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention")
+_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention", "max_batch")
 _WORDS = ("name", "model", "handler", "python", "architecture", "package", "requirements", "region", "log_level")
 SCALARS = (*_WORDS, *_INTEGERS)
 
@@ -138,7 +138,7 @@ class _Attempt:
         except ValidationError as error:
             complaints = wording.complaints(error.errors(), own, config_schema())
         found, more = triggers(self.values.get("trigger", []), self.sources)
-        complaints += [*_across(self.values), *more]
+        complaints += [*_across(self.values), *serving.complaints(self.values), *more]
         if config is None or complaints:
             return None, [self.problem(complaint) for complaint in complaints]
         return config.model_copy(update={"trigger": found}), []

@@ -128,6 +128,7 @@ class ModelConfig(_Section):
     )
     optimize: Optimize | None = Field(None, description="as `optimize`, for this model")
     quantize: Literal["int8"] | None = Field(None, description="as `quantize`, for this model")
+    max_batch: Annotated[int, Field(ge=1)] | None = Field(None, description="as `max_batch`, for this model")
 
 
 class Vpc(_Section):
@@ -175,6 +176,9 @@ class Config(_Section):
     )
     quantize: Literal["int8"] | None = Field(
         None, description="int8: weights as 8-bit integers; the outputs differ a little"
+    )
+    max_batch: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="rows that one run of the model takes at most; default: as many as 16 MB hold"
     )
     model_memory: Annotated[int, Field(ge=1, le=10240)] | None = Field(
         None, description="MB that loaded models may take together; default: what `memory` leaves"

@@ -155,8 +155,8 @@ class Aws:
         return data.resources(self.client("cloudformation"), stack)
 
     def release(self, type: str, physical_id: str, delete_data: bool) -> bool:
-        """Delete a bucket or queue that is empty, or whatever is in it when told so; say whether it was deleted."""
-        return data.release(self.client("s3" if "S3" in type else "sqs"), type, physical_id, delete_data)
+        """Delete a resource with data that is empty, or whatever is in it when told so; say whether it was deleted."""
+        return data.release(self.client(data.SERVICES[type]), type, physical_id, delete_data)
 
     def delete_objects(self, bucket: str, keys: frozenset[str]) -> None:
         """Remove archives from the artifact bucket."""

@@ -1,4 +1,4 @@
-"""The user's data on `down`: buckets and queues that the stack left standing are deleted when they are empty, or when told so."""
+"""The user's data on `down`: buckets, queues, streams and tables that the stack left are deleted when empty, or when told so."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from slsdeploy.errors import AwsError
 from slsdeploy.types import StackState
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
-GONE = frozenset({"NoSuchBucket", "404", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"})
+GONE = frozenset(
+    {"NoSuchBucket", "404", "AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist", "ResourceNotFoundException"}
+)
+# Which service has a type of resource.
+SERVICES = {
+    "AWS::S3::Bucket": "s3",
+    "AWS::SQS::Queue": "sqs",
+    "AWS::Kinesis::Stream": "kinesis",
+    "AWS::DynamoDB::Table": "dynamodb",
+}
 
 
 def resources(client: Any, stack: StackState) -> dict[str, tuple[str, str]]:
@@ -30,13 +39,10 @@ def resources(client: Any, stack: StackState) -> dict[str, tuple[str, str]]:
 
 
 def release(client: Any, type: str, physical_id: str, delete_data: bool) -> bool:
-    """Delete one bucket or queue if it is empty or we may delete what is in it; say whether it is gone."""
+    """Delete one resource if it is empty or we may delete what is in it; say whether it is gone."""
+    delete = {"s3": _bucket, "sqs": _queue, "kinesis": _stream, "dynamodb": _table}[SERVICES[type]]
     try:
-        return (
-            _bucket(client, physical_id, delete_data)
-            if type == "AWS::S3::Bucket"
-            else _queue(client, physical_id, delete_data)
-        )
+        return delete(client, physical_id, delete_data)
     except AwsError as refused:
         if refused.code in GONE:
             return True
@@ -78,3 +84,34 @@ def _has_message(client: Any, url: str) -> bool:
     """
     seen = client.receive_message(QueueUrl=url, VisibilityTimeout=0, WaitTimeSeconds=1)
     return bool(seen.get("Messages"))
+
+
+def _stream(client: Any, name: str, delete_data: bool) -> bool:
+    if not delete_data and _has_record(client, name):
+        return False
+    client.delete_stream(StreamName=name)
+    return True
+
+
+def _has_record(client: Any, name: str) -> bool:
+    """Look into every shard, from its oldest record on: a page may be empty although records follow.
+
+    https://docs.aws.amazon.com/kinesis/latest/APIReference/API_GetRecords.html
+    """
+    shards = [shard["ShardId"] for page in client.pages("list_shards", StreamName=name) for shard in page["Shards"]]
+    for shard in shards:
+        oldest = {"StreamName": name, "ShardId": shard, "ShardIteratorType": "TRIM_HORIZON"}
+        iterator = client.get_shard_iterator(**oldest)["ShardIterator"]
+        while iterator:
+            found = client.get_records(ShardIterator=iterator, Limit=1)
+            if found["Records"]:
+                return True
+            iterator = found.get("NextShardIterator") if found.get("MillisBehindLatest") else None
+    return False
+
+
+def _table(client: Any, name: str, delete_data: bool) -> bool:
+    if not delete_data and client.scan(TableName=name, Limit=1, Select="COUNT")["Count"]:
+        return False
+    client.delete_table(TableName=name)
+    return True

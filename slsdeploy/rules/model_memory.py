@@ -1,15 +1,17 @@
-"""A model is large for the memory that the function has."""
+"""Models are large for the memory that the function has, or that it leaves to them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
+from slsdeploy.types import ModelInfo
 
-# Measured with 90 MB of weights: 184 MB resident once the session is built, about twice the file.
+# Measured with 90 MB of weights: 180 MB more are resident once the session is built, twice the file.
 _COPIES = 2
 # Python, numpy and onnxruntime, imported: about 80 MB.
 _ENGINE = 80 * 1024**2
+_MB = 1024**2
 
 
 def needed(weights: int) -> int:
@@ -18,16 +20,44 @@ def needed(weights: int) -> int:
 
 
 class ModelMemory(Rule):
-    """onnxruntime holds about two copies of the weights while it builds a session; Lambda kills what needs more than there is."""
+    """onnxruntime holds about two copies of the weights; Lambda kills what needs more memory than there is.
+
+    What is loaded at start counts together, and of the lazy models the largest: the others make room for it.
+    """
 
     id = "model-memory"
     severity = "warning"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        weights = sum(info.bytes for info in subject.infos)
-        need = needed(weights)
+        named = {name: info for name, info in subject.models.items() if isinstance(info, ModelInfo)}
+        lazy = {model.name for model in subject.project.models if model.load == "lazy"}
+        eager = sum(info.bytes for name, info in named.items() if name not in lazy)
+        largest = max((info.bytes for name, info in named.items() if name in lazy), default=0)
         memory = subject.project.config.memory
-        if need > memory * 1024**2:
-            message = f"the weights are {megabytes(weights)}, and loading takes about twice that; the function has {memory:,} MB"
-            yield self.finding(message, f"set memory to {min(need // 1024**2 + 128, 10240)}", "slsdeploy.toml")
+        limit = subject.project.config.model_memory if len(named) > 1 else None  # a single model has all there is
+        need = needed(eager + largest)
+        if limit is not None:
+            yield from self._limited(named, eager, limit)
+            # the models are kept below the limit; one that does not fit into it is loaded all the same
+            alone = max(info.bytes for info in named.values())
+            need = min(need, max(limit * _MB, _COPIES * alone) + _ENGINE)
+        if need > memory * _MB:
+            what = "the weights of the eager models and of the largest lazy one" if lazy else "the weights"
+            message = f"{what} are {megabytes(eager + largest)}, and loading takes about twice that; the function has {memory:,} MB"
+            lower = ', or let some be loaded when they are asked: load = "lazy"' if eager and len(named) > 1 else ""
+            yield self.finding(message, f"set memory to {min(need // _MB + 128, 10240)}{lower}", "slsdeploy.toml")
+
+    def _limited(self, named: dict[str, ModelInfo], eager: int, limit: int) -> Iterator[Finding]:
+        """Find what does not fit into `model_memory`: it works, but models are loaded again and again."""
+        for name, info in named.items():
+            if _COPIES * info.bytes > limit * _MB:
+                message = (
+                    f"model {name} takes about {megabytes(_COPIES * info.bytes)}, more than model_memory ({limit:,} MB)"
+                )
+                hint = f"set model_memory to {_COPIES * info.bytes // _MB + 1} or more, or leave it out"
+                yield self.finding(message, hint, "slsdeploy.toml")
+        if _COPIES * eager > limit * _MB:
+            message = f"the eager models take about {megabytes(_COPIES * eager)}, more than model_memory ({limit:,} MB)"
+            hint = 'not all of them will be loaded at start: set some to load = "lazy"'
+            yield self.finding(message, hint, "slsdeploy.toml")

@@ -35,11 +35,79 @@ MODELS = [IRIS]
 ASK = {"Type": "Task", "Resource": "${Function}", "End": True}
 TEXTS = {"definition": json.dumps({"StartAt": "Ask", "States": {"Ask": ASK}})}
 
+# what a trigger cannot do without
+REQUIRED: dict[str, dict[str, Any]] = {
+    "kafka": {
+        "cluster": "arn:aws:kafka:eu-west-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2",
+        "topics": ["rows"],
+    },
+}
+OWN_KAFKA = {"cluster": None, "bootstrap_servers": ["b1.example.com:9092", "b2.example.com:9092"]}
+KAFKA_SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:broker-Ab12Cd"
+
 # beside the defaults: options that change what is wired
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "http": [{"auth": "none"}],
+    "kafka": [
+        {
+            "authentication": "IAM_AUTH",
+            "minimum_pollers": 1,
+            "maximum_pollers": 3,
+            "maximum_retry_attempts": 3,
+            "maximum_record_age_in_seconds": 60,
+            "consumer_group_id": "iris",
+            "on_failure": "queue",
+        },
+        {"authentication": "SASL_SCRAM_512_AUTH", "secret": KAFKA_SECRET, "filters": ['{"value": {"kind": ["iris"]}}']},
+        {
+            **OWN_KAFKA,
+            "authentication": "BASIC_AUTH",
+            "secret": KAFKA_SECRET,
+            "server_root_ca_certificate": KAFKA_SECRET,
+            "maximum_batching_window_in_seconds": 5,
+            "starting_position": "AT_TIMESTAMP",
+            "starting_position_timestamp": 1_700_000_000,
+            "output": "bucket",
+        },
+    ],
+    "dynamodb": [
+        {"table": "flowers", "partition_key": "flower", "events": ["INSERT"], "output": "bucket"},
+        {
+            "table": "arn:aws:dynamodb:eu-west-1:123456789012:table/flowers/stream/2016-11-16T20:42:48.104",
+            "on_failure": "arn:aws:sqs:eu-west-1:123456789012:failed-flowers",
+            "filters": ['{"dynamodb": {"NewImage": {"kind": {"S": ["iris"]}}}}'],
+            "output": "none",
+        },
+    ],
+    "kinesis": [
+        {
+            "stream": "rows",
+            "shard_count": 2,
+            "retention_period_hours": 48,
+            "output": "bucket",
+            "filters": ['{"data": {"kind": ["iris", {"prefix": "iris-"}]}}'],
+            "maximum_record_age_in_seconds": 3600,
+            "parallelization_factor": 4,
+        },
+        {
+            "stream": "arn:aws:kinesis:eu-west-1:123456789012:stream/rows",
+            "output": "none",
+            "on_failure": "arn:aws:s3:::failed-rows",
+            "starting_position": "AT_TIMESTAMP",
+            "starting_position_timestamp": 1_700_000_000,
+        },
+        {"on_failure": "none", "maximum_batching_window_in_seconds": 5, "maximum_retry_attempts": -1},
+        {"on_failure": "arn:aws:sns:eu-west-1:123456789012:failed-rows"},
+    ],
     "s3": [
         {"bucket": "flowers-in", "output_bucket": "flowers-out", "prefix": ""},
+        {
+            "maximum_retry_attempts": 0,
+            "maximum_event_age_in_seconds": 60,
+            "on_failure": "arn:aws:s3:::failed-events",
+            "on_success": "arn:aws:events:eu-west-1:123456789012:event-bus/default",
+        },
+        {"on_success": "arn:aws:lambda:eu-west-1:123456789012:function:next"},
         {"suffix": ".png", "prefix": "", "events": ["s3:ObjectCreated:Put", "s3:ObjectCreated:Post"]},
         {"via": "sqs", "bucket": "flowers-in", "suffix": ".png"},
         {"via": "sns", "events": ["s3:ObjectCreated:Put", "s3:ObjectCreated:Copy"]},
@@ -64,16 +132,22 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
     ],
     "appsync": [{"auth": "api_key", "expires": 1_900_000_000}, {"max_batch_size": 100}],
     "stepfunctions": [
-        {"name": "ask-iris", "state_machine_type": "EXPRESS"},
+        {"state_machine_name": "ask-iris", "state_machine_type": "EXPRESS"},
         {"definition": "mine.asl.json", "plain_events": "raise"},
     ],
     "sqs": [
         {"queue": "rows", "output": "bucket", "output_name": "row-answers", "maximum_concurrency": 5},
-        {"queue": "rows.fifo", "max_receive_count": 2},
+        {"queue": "rows.fifo", "max_receive_count": 2, "filters": ['{"body": {"kind": ["iris"]}}']},
+        {"queue": "arn:aws:sqs:eu-west-1:123456789012:rows.fifo", "maximum_concurrency": 2},
         {"output": "none", "batch_size": 100, "maximum_batching_window_in_seconds": 5, "visibility_timeout": 600},
     ],
 }
 CASES = [(name, options) for name in SOURCES for options in [{}, *VARIANTS.get(name, [])]]
+
+
+def make(name: str, **options: Any) -> Any:
+    """Return a trigger with these options, and what it needs beside."""
+    return SOURCES[name].Trigger(**{**REQUIRED.get(name, {}), **options})
 
 
 def owner(event: str) -> str:
@@ -88,8 +162,8 @@ def of(event: Any) -> str:
 
 def wire(name: str, options: Mapping[str, Any], trigger: str = "") -> Wiring:
     module = SOURCES[name]
-    site = Site("Function", 30, trigger or f"{name.title()}Trigger", MODELS, texts=TEXTS)
-    wiring: Wiring = module.wire(module.Trigger(**options), site)
+    site = Site("Function", 30, trigger or f"{name.title()}Trigger", models=MODELS, texts=TEXTS)
+    wiring: Wiring = module.wire(make(name, **options), site)
     return wiring
 
 
@@ -132,14 +206,14 @@ def test_its_trigger_is_a_frozen_dataclass_of_keywords_with_its_own_word_first(n
     trigger: Any = SOURCES[name].Trigger
     assert trigger.__dataclass_params__.frozen
     assert all(field.kw_only for field in dataclasses.fields(trigger))
-    assert (dataclasses.fields(trigger)[0].name, trigger().type) == ("type", name)
+    assert (dataclasses.fields(trigger)[0].name, make(name).type) == ("type", name)
     with pytest.raises(dataclasses.FrozenInstanceError):
-        trigger().type = "other"
+        make(name).type = "other"
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_its_options_survive_the_manifest(name: str, options: dict[str, Any]) -> None:
-    trigger: Any = SOURCES[name].Trigger(**options)
+    trigger: Any = make(name, **options)
     again = SOURCES[name].Trigger(**json.loads(json.dumps(dataclasses.asdict(trigger))))
     assert json.dumps(dataclasses.asdict(again)) == json.dumps(dataclasses.asdict(trigger))
 
@@ -163,12 +237,13 @@ def test_importing_it_takes_the_standard_library_only(name: str) -> None:
 @pytest.mark.parametrize("event", EVENTS)
 def test_it_takes_its_own_events_and_no_others(name: str, event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     module = SOURCES[name]
+    own = OWN_KAFKA if event == "kafka_self_managed" and name == "kafka" else {}
     if name in ("sqs", "sns"):  # whose queue or topic it is, the deployment says
         key = {"sqs": "QUEUE_ARN", "sns": "TOPIC_ARN"}[name]
         monkeypatch.setenv(
             f"SLSDEPLOY_{name.upper()}TRIGGER_{key}", of(EVENTS[event]) if owner(event) == name else "other"
         )
-    source = Source(f"{name.title()}Trigger", module.Trigger())
+    source = Source(f"{name.title()}Trigger", make(name, **own))
     assert module.matches(EVENTS[event], source) == (owner(event) == name)
 
 
@@ -182,7 +257,7 @@ def test_every_event_source_has_a_recorded_event() -> None:
 )
 def test_events_of_any_shape_do_not_trip_it(name: str, event: Any) -> None:
     module: ModuleType = import_module(f"slsdeploy_runtime.events.{name}")
-    source = Source("Trigger", module.Trigger() if hasattr(module, "Trigger") else None)
+    source = Source("Trigger", make(name) if hasattr(module, "Trigger") else None)
     is_records = isinstance(event, dict) and "Records" in event
     assert module.matches(event, source) is (name == "direct" and not is_records)
 
@@ -205,10 +280,11 @@ def test_several_triggers_of_a_kind_live_side_by_side() -> None:
         if not (index and name in alone)
     ]
     template = cloudformation(*wirings)
-    assert len(of_type(template, "AWS::Lambda::EventSourceMapping")) == 2
+    polled = ("sqs", "kinesis", "dynamodb", "kafka")
+    assert len(of_type(template, "AWS::Lambda::EventSourceMapping")) == 2 * len(set(polled) & set(SOURCES))
     assert len(of_type(template, "AWS::S3::Bucket")) == 2
     # what is delivered asynchronously shares one queue of failed events
-    assert [name for name in of_type(template, "AWS::SQS::Queue") if "Failed" in name] == ["FunctionFailedEvents"]
+    assert [name for name in of_type(template, "AWS::SQS::Queue") if "FailedEvents" in name] == ["FunctionFailedEvents"]
 
 
 @pytest.mark.parametrize(("name", "options"), CASES)
@@ -237,7 +313,9 @@ def test_a_queue_that_is_polled_waits_six_timeouts_and_has_a_dead_letter_queue(
     name: str, options: dict[str, Any]
 ) -> None:
     template = cloudformation(wire(name, options))
-    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values():
+    for mapping in of_type(template, "AWS::Lambda::EventSourceMapping").values() if name == "sqs" else ():
+        if isinstance(mapping["Properties"]["EventSourceArn"], str):
+            continue  # a queue that exists has a dead-letter queue, or not, of its owner's choice
         queue = template["Resources"][mapping["Properties"]["EventSourceArn"]["Fn::GetAtt"][0]]["Properties"]
         assert queue["VisibilityTimeout"] >= 6 * 30
         dead = template["Resources"][queue["RedrivePolicy"]["deadLetterTargetArn"]["Fn::GetAtt"][0]]["Properties"]
@@ -251,7 +329,10 @@ def test_it_asks_for_no_permission_by_wildcard(name: str, options: dict[str, Any
     wiring = wire(name, options)
     for statement in (*wiring.statements, *wiring.late_statements):
         assert not any("*" in action for action in statement["Action"])
-        assert isinstance(statement["Resource"], dict)  # of a resource of this stack, by reference
+        # of a resource of this stack, by reference; or of one that exists, by its ARN
+        resources = statement["Resource"] if isinstance(statement["Resource"], list) else [statement["Resource"]]
+        is_network = all(action.startswith("ec2:") for action in statement["Action"])  # EC2 takes no other
+        assert all(isinstance(each, dict) or each.startswith("arn:") or is_network for each in resources)
     for role in of_type(
         {"Resources": wiring.resources}, "AWS::IAM::Role"
     ).values():  # what calls the function, and nothing else
@@ -298,7 +379,7 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
         ("schedule", {"expression": "cron(0 12 * * ?)"}, "six fields"),
         ("schedule", {"expression": "rate(0 minutes)"}, "expression: found"),
         ("schedule", {"timezone": "Berlin"}, 'timezone: found "Berlin", expected one such as Europe/Berlin'),
-        ("stepfunctions", {"name": "my machine"}, "1 to 80 letters"),
+        ("stepfunctions", {"state_machine_name": "my machine"}, "1 to 80 letters"),
         ("appsync", {"max_batch_size": 2001}, "max_batch_size: found 2001, expected 0 to 2000"),
         ("appsync", {"expires": 1_900_000_000}, 'expires: found one without auth = "api_key"'),
         ("sqs", {"batch_size": 0}, "batch_size: found 0, expected 1 to 10000"),
@@ -322,6 +403,73 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
             {"output": "bucket", "output_name": "Answers"},
             'output_name: found "Answers", expected 3 to 63 lower-case',
         ),
+        ("s3", {"bucket": "arn:aws:s3:::flowers"}, "a bucket that exists cannot be given a notification"),
+        ("s3", {"maximum_retry_attempts": 3}, "maximum_retry_attempts: found 3, expected 0 to 2"),
+        ("s3", {"maximum_event_age_in_seconds": 59}, "expected 60 to 21600"),
+        ("s3", {"on_failure": "queue"}, 'on_failure: found "queue", expected the ARN of a queue, a topic, a function'),
+        ("s3", {"on_success": "arn:aws:s3:::bucket"}, "on_success: found .* expected the ARN of"),
+        ("s3", {"on_failure": "arn:aws:sqs:eu-west-1:123456789012:a.fifo"}, "sends to no .fifo"),
+        ("sqs", {"queue": "arn:aws:sns:eu-west-1:123456789012:rows"}, "expected the ARN of a queue"),
+        (
+            "sqs",
+            {"queue": "arn:aws:sqs:eu-west-1:123456789012:rows", "max_receive_count": 3},
+            "an existing one has its own",
+        ),
+        *[
+            ("sqs", {"filters": [pattern]}, f"filters: the pattern at 0.*{words}")
+            for pattern, words in [
+                ("{", "is not JSON"),
+                ("[]", r"has \[\], expected an object of fields"),
+                ("{}", "expected an object of fields"),
+                ('{"body": "iris"}', "field 'body', has \"iris\", expected an object of fields"),
+                ('{"body": []}', "empty array"),
+                ('{"body": [["iris"]]}', "an array in an array"),
+                ('{"body": [{"like": "i"}]}', "expected one of prefix, suffix"),
+                ('{"body": [{"prefix": "i", "suffix": "s"}]}', "expected one of prefix, suffix"),
+                ('{"body": [{"prefix": 1}]}', "not how prefix is written"),
+                ('{"body": [{"numeric": ["~", 1]}]}', "not how numeric is written"),
+                ('{"body": [{"exists": "yes"}]}', "not how exists is written"),
+                ('{"$or": [{"body": ["iris"]}]}', "an array of two objects or more"),
+                (f'{{"body": ["{"x" * 4096}"]}}', "has 4110 characters, expected at most 4096"),
+            ]
+        ],
+        ("sqs", {"filters": ['{"body": ["a"]}'] * 6}, "filters: found 6, expected at most 5"),
+        ("kinesis", {"batch_size": 10_001}, "batch_size: found 10001"),
+        ("kinesis", {"maximum_batching_window_in_seconds": 301}, "expected 0 to 300"),
+        ("kinesis", {"parallelization_factor": 11}, "expected 1 to 10"),
+        ("kinesis", {"maximum_retry_attempts": -2}, "expected -1 to 10000"),
+        ("kinesis", {"maximum_record_age_in_seconds": 59}, "expected 60 to 604800"),
+        ("kinesis", {"on_failure": "arn:aws:lambda:eu-west-1:123456789012:function:f"}, "a queue, a topic, a bucket"),
+        ("kinesis", {"starting_position": "AT_TIMESTAMP"}, "starting_position_timestamp: expected with"),
+        ("kinesis", {"stream": "my stream"}, 'stream: found "my stream", expected 1 to 128'),
+        (
+            "kinesis",
+            {"stream": "arn:aws:kinesis:eu-west-1:123456789012:stream/rows/consumer/c:1"},
+            r"the ARN of a data stream \(not of a consumer\)",
+        ),
+        (
+            "kinesis",
+            {"stream": "arn:aws:kinesis:eu-west-1:123456789012:stream/rows", "shard_count": 2},
+            "an existing one has its own shards",
+        ),
+        ("kinesis", {"output_name": "answers.fifo"}, "expected a name without"),
+        ("dynamodb", {"table": "ab"}, "expected 3 to 255"),
+        ("dynamodb", {"table": "arn:aws:dynamodb:eu-west-1:123456789012:table/rows"}, "the ARN of its stream"),
+        ("dynamodb", {"starting_position": "AT_TIMESTAMP"}, "which is not for tables"),
+        ("dynamodb", {"events": []}, "events: found none"),
+        ("kafka", {"topics": []}, "topics: found 0, expected one"),
+        ("kafka", {"topics": ["a", "b"]}, "topics: found 2, expected one"),
+        ("kafka", {"cluster": None}, "cluster: found neither"),
+        ("kafka", {"bootstrap_servers": ["b:9092"]}, "cluster: found both"),
+        ("kafka", {"cluster": "arn:aws:kafka:x"}, "expected the ARN of an MSK cluster"),
+        ("kafka", {"authentication": "BASIC_AUTH", "secret": KAFKA_SECRET}, "for MSK expected IAM_AUTH"),
+        ("kafka", {"authentication": "SASL_SCRAM_512_AUTH"}, "secret: expected with every"),
+        ("kafka", {"secret": KAFKA_SECRET}, "secret: expected with every"),
+        ("kafka", {**OWN_KAFKA}, r"expected authentication and a secret, or \[vpc\]"),
+        ("kafka", {**OWN_KAFKA, "authentication": "IAM_AUTH"}, "which is for MSK"),
+        ("kafka", {**OWN_KAFKA, "bootstrap_servers": ["http://b"]}, "expected a host and a port"),
+        ("kafka", {"maximum_retry_attempts": 3}, "for provisioned pollers only; set minimum_pollers"),
+        ("kafka", {"minimum_pollers": 3, "maximum_pollers": 2}, "maximum_pollers: found 2, expected 3 to 2000"),
         ("s3", {"bucket": "Flowers"}, 'bucket: found "Flowers", expected 3 to 63 lower-case letters'),
         ("s3", {"bucket": "ab"}, "bucket: found"),
         ("s3", {"bucket": "a" * 64}, "bucket: found"),
@@ -361,7 +509,7 @@ def test_every_option_is_described(name: str) -> None:
 
 def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]]:
     """Return what the event sources say of triggers side by side."""
-    made = [SOURCES[name].Trigger(**options) for name, options in triggers]
+    made = [make(name, **options) for name, options in triggers]
     found = [problem for source in SOURCES.values() if hasattr(source, "check") for problem in source.check(made)]
     return [(problem.at, problem.option, problem.message) for problem in found]
 
@@ -387,6 +535,19 @@ def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]
             "by trigger[0]",
         ),
         (("s3", {}), ("s3", {}), "prefix", "its objects cannot be told from those of trigger[0]"),
+        (
+            ("s3", {"bucket": "flowers"}),
+            ("s3", {"bucket": "leaves", "maximum_retry_attempts": 1}),
+            "maximum_retry_attempts",
+            "is not what trigger[0] says: a function has one such setting",
+        ),
+        (
+            ("kinesis", {"stream": "a"}),
+            ("kinesis", {"stream": "a"}),
+            "stream",
+            'the stream "a" is created by trigger[0]',
+        ),
+        (("dynamodb", {"table": "abc"}), ("dynamodb", {"table": "abc"}), "table", 'the table "abc" is created by'),
         (("s3", {}), ("s3", {"prefix": "input/png/", "suffix": ".png"}), "prefix", "its objects cannot be told"),
         (("s3", {}), ("s3", {"bucket": "flowers"}), "prefix", "whose bucket has no name"),
     ],

@@ -131,11 +131,11 @@ def eventually() -> Callable[[Callable[[], Any]], Any]:
     """Wait (at most 20 s) until something is true; return it."""
 
     def wait(probe: Callable[[], Any]) -> Any:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             if found := probe():
                 return found
             time.sleep(0.05)
-        raise TimeoutError("it did not come true in 20 s")
+        raise TimeoutError("it did not come true in 60 s")
 
     return wait

@@ -18,16 +18,18 @@ import onnxruntime
 import pytest
 from onnx import TensorProto
 
-from slsdeploy.bundle import record
+from slsdeploy.bundle import inspection, record
 from slsdeploy.bundle.lock import FILE as LOCK
+from slsdeploy.bundle.prepare import engine, measuring, wording
+from slsdeploy.bundle.prepare.engine import Engine
 from slsdeploy.config import FILE
-from slsdeploy.errors import BuildError
+from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.project import host_architecture
 from slsdeploy.tools import Completed
-from slsdeploy.types import Bundle, Preparation
+from slsdeploy.types import Bundle, Model, Preparation
 from slsdeploy.ui import Ui
 from slsdeploy_runtime import manifest
-from slsdeploy_runtime import model as models_of_runtime
+from slsdeploy_runtime.formats import onnx as onnx_of_runtime
 from tests import models, wheelhouse
 from tests.building import House
 from tests.fakes import MeddlingShell
@@ -71,10 +73,7 @@ def shipped(bundle: Bundle) -> dict[str, bytes]:
 def answer(bundle: Bundle, inputs: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
     """Answer as the function does: what is in slsdeploy.json, loaded by the runtime."""
     (found,) = manifest.read(bundle.path / "task").models
-    try:
-        return list(models_of_runtime.load(found, 1).run(inputs).values())
-    finally:
-        models_of_runtime.forget()
+    return list(onnx_of_runtime.load(found.path, 1, found.session).run(inputs).values())
 
 
 def original(path: Path, inputs: Mapping[str, Any]) -> list[np.ndarray[Any, Any]]:
@@ -184,6 +183,18 @@ def test_native_says_what_it_means(house: House, shell: MeddlingShell) -> None:
     assert f'architecture = "{FOREIGN}"' in (house.root / LOCK).read_text(encoding="utf-8")
 
 
+def test_native_measures_what_is_for_this_processor(tmp_path: Path, shell: MeddlingShell, house: House) -> None:
+    path = models.linear(tmp_path / "model.onnx", width=1000)
+    model = Model("iris", path, optimize="native")
+    here = Engine(version("onnxruntime"), engine.OURS, lambda tools: (), 1769, is_targets=True)
+    found = measuring.measure(model, inspection.inspect(path), here, house.tools())
+    (row,) = (row for row in found.measured if row.candidate == "prepacked")
+    assert row.dropped == ""
+    assert row.session_ms > 0
+    assert "same kind of processor" in wording.native(model, "prepacked", "arm64", True)
+    assert "nothing of this processor" in wording.native(model, "external", "arm64", True)
+
+
 def test_a_local_build_follows_the_lock_and_leaves_it(house: House, shell: MeddlingShell) -> None:
     house.build()
     locked = (house.root / LOCK).read_bytes()
@@ -200,6 +211,21 @@ def test_another_onnxruntime_prepares_nothing_and_says_so(house: House, shell: M
     assert [note for note in bundle.notes if "not prepared" in note and "1.30.9" in note]
     assert MEASURE not in shell.ran
     assert "prepared" not in (house.root / LOCK).read_text(encoding="utf-8")
+
+
+def test_another_onnxruntime_quantizes_all_the_same(house: House, shell: MeddlingShell) -> None:
+    """The operators are ONNX's own; only what is optimised ahead must be the work of the onnxruntime that loads it."""
+    wheelhouse.add_wheel(house.index, "onnxruntime", "1.30.9")
+    configure(house, 'requirements = ["onnxruntime==1.30.9"]', 'quantize = "int8"')
+    path = models.transformer(house.root / "iris.onnx", layers=1, hidden=64, vocabulary=500)
+    bundle = house.build()
+    assert only(bundle).choice == "plain"
+    assert sum(map(len, shipped(bundle).values())) < 0.5 * path.stat().st_size
+    assert [note for note in bundle.notes if "not prepared" in note and "1.30.9" in note]
+    assert "prepared" not in (house.root / LOCK).read_text(encoding="utf-8")
+    shell.ran.clear()
+    assert house.build() == bundle
+    assert MEASURE not in shell.ran
 
 
 def test_int8_is_a_quarter_and_says_how_far_off(house: House, shell: MeddlingShell) -> None:
@@ -316,6 +342,15 @@ def test_a_lock_that_cannot_be_followed_says_what_to_do(house: House, shell: Med
     ) as caught:
         house.build()
     assert "[[prepared]]" in caught.value.hint
+
+
+@pytest.mark.parametrize("choice", ['"best"', '"frozen"', "3"])
+def test_a_damaged_choice_is_told(house: House, shell: MeddlingShell, choice: str) -> None:
+    house.build()
+    text = (house.root / LOCK).read_text(encoding="utf-8")
+    (house.root / LOCK).write_text(text.replace('choice = "plain"', f"choice = {choice}"), encoding="utf-8")
+    with pytest.raises(ProjectError, match="model iris cannot ship as"):
+        house.build()
 
 
 def test_other_bytes_than_the_lock_names_are_told(house: House, shell: MeddlingShell) -> None:

@@ -86,6 +86,7 @@ SERVED = ModelInfo(
     opset=17,
     digest="",
     files=(),
+    batch=-1,
 )
 
 

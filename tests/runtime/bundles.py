@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import onnx
 from onnx import TensorProto, helper
+
+from slsdeploy_runtime import records
+from slsdeploy_runtime.manifest import Tensor
 
 FORMAT = "slsdeploy_runtime.formats.onnx"
 DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
@@ -45,6 +49,13 @@ def total() -> tuple[onnx.ModelProto, Tensors, Tensors]:
     return _model("total", nodes, {"x": ("FP32", (-1, 2))}, {"sum": ("FP32", (2,))}, [axes])
 
 
+def slow(products: int = 200) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """y = x to a high power: the larger x is, the longer it takes."""
+    names = ["x", *(f"h{index}" for index in range(1, products)), "y"]
+    nodes = [helper.make_node("MatMul", [before, "x"], [after]) for before, after in pairwise(names)]
+    return _model("slow", nodes, {"x": ("FP32", (-1, -1))}, {"y": ("FP32", (-1, -1))})
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]
@@ -75,8 +86,19 @@ def write(
         onnx.save(proto, opt / path)
         where = {"name": name, "version": "1", "format": FORMAT, "root": "opt", "path": str(path)}
         size = (opt / path).stat().st_size
-        loading: dict[str, Any] = {"session": {}, "load": "eager", "timeout": None, "fallback": None, "remote": None}
-        signature = {"inputs": _entries(inputs), "outputs": _entries(outputs)}
+        loading: dict[str, Any] = {
+            "session": {},
+            "load": "eager",
+            "timeout": None,
+            "fallback": None,
+            "remote": None,
+            "max_batch": None,
+        }
+        signature: dict[str, Any] = {
+            "inputs": _entries(inputs),
+            "outputs": _entries(outputs),
+            "batch": _batch(inputs, outputs),
+        }
         entries.append({**where, "digest": "", "bytes": size, **signature, **loading, **settings.get(name, {})})
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
@@ -123,3 +145,10 @@ def _values(tensors: Tensors) -> list[Any]:
 
 def _entries(tensors: Tensors) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": kind, "shape": list(shape)} for name, (kind, shape) in tensors.items()]
+
+
+def _batch(inputs: Tensors, outputs: Tensors) -> int:
+    first, second = (
+        [Tensor(name, kind, tuple(shape)) for name, (kind, shape) in each.items()] for each in (inputs, outputs)
+    )
+    return records.batch(first, second, ())

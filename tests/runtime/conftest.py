@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from time import monotonic
 from typing import Any
 
 import boto3
@@ -16,8 +17,9 @@ from moto import mock_aws
 from slsdeploy_runtime import manifest, model, user
 from slsdeploy_runtime.dispatch import Dispatch
 from slsdeploy_runtime.service import Service
+from slsdeploy_runtime.store import Store
 from slsdeploy_runtime.telemetry import Telemetry
-from tests.runtime import bundles
+from tests.runtime import bundles, staged
 
 REGION = "eu-west-1"
 Serve = Callable[..., "Function"]
@@ -28,19 +30,29 @@ class Context:
 
     aws_request_id = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
 
+    def __init__(self, seconds: float = 30) -> None:
+        self._deadline = monotonic() + seconds
+
+    def get_remaining_time_in_millis(self) -> int:
+        return int((self._deadline - monotonic()) * 1000)
+
 
 class Function:
     """A function that answers events; `runs` counts the rows of each run of a model."""
 
     def __init__(self, task: Path, client: Callable[[str], Any]) -> None:
         document = manifest.read(task)
-        self.models = {entry.name: model.load(entry, 1) for entry in document.models}
         self.telemetry = Telemetry(document.name)
+        # its own, so that the time that loading took is no metric of the first event
+        self.store = Store(document.models, 1, Telemetry(document.name), document.model_memory)
+        self.models = self.store.models
         self.service = Service(self.models, user.load(document.handler), self.telemetry, client, "test")
         self._dispatch = Dispatch(document.events, self.service)
+        self.store.start()
 
-    def __call__(self, event: Any) -> Any:
-        return self._dispatch(event, Context())
+    def __call__(self, event: Any, seconds: float = 30) -> Any:
+        self.store.context = Context(seconds)
+        return self._dispatch(event, self.store.context)
 
 
 @pytest.fixture
@@ -62,6 +74,7 @@ def serve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     yield start
     sys.modules.pop("handler", None)
     model.forget()
+    staged.reset()
 
 
 @pytest.fixture

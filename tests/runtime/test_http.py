@@ -189,7 +189,7 @@ def test_predict_names_what_is_wrong(serve: Serve, body: Any, field: str, messag
     ("path", "method", "status", "message"),
     [
         ("/", "GET", 404, "there is no /; there is POST /predict, "),
-        ("/predict/now", "POST", 404, "there is no /predict/now; there is POST /predict, "),
+        ("/predict/now", "POST", 404, "there is no model 'now'; there is 'double'"),
         ("/v2/models/triple", "GET", 404, "there is no model 'triple'; there is 'double'"),
         ("/v2/models/triple/infer", "POST", 404, "there is no model 'triple'; there is 'double'"),
         ("/v2/models/double/versions/2/infer", "POST", 404, "model 'double' has no version '2'; it has '1'"),

@@ -26,14 +26,14 @@ print(app.handler({"inputs": {"x": [[1, 2]]}}, None))
 def test_every_level_gives_the_same_answers(tmp_path: Path, level: str) -> None:
     path = models.transformer(tmp_path / "model.onnx", layers=1, hidden=32, vocabulary=100)
     ids = {"ids": np.array([[1, 2, 3]])}
-    plain = onnx.load(path, 1).run(ids)
-    found = onnx.load(path, 1, {"level": level}).run(ids)
+    plain = onnx.load(str(path), 1).run(ids)
+    found = onnx.load(str(path), 1, {"level": level}).run(ids)
     np.testing.assert_allclose(found["states"], plain["states"], rtol=1e-3, atol=1e-4)
 
 
 def test_a_level_that_is_not_known_is_told(tmp_path: Path) -> None:
     with pytest.raises(KeyError, match="most"):
-        onnx.load(models.linear(tmp_path / "model.onnx", width=2), 1, {"level": "most"})
+        onnx.load(str(models.linear(tmp_path / "model.onnx", width=2)), 1, {"level": "most"})
 
 
 @pytest.mark.parametrize("memory", ["1769", "2700", "3538"])

@@ -96,7 +96,7 @@ def entry(s3: S3, monkeypatch: pytest.MonkeyPatch) -> Entry:
         digest = digests.of_files([(str(pin["name"]), str(pin["digest"])) for pin in pins])
         described = {"bucket": "bucket", "region": "eu-west-1", "files": pins}
         size = sum(map(len, files.values()))
-        return ModelEntry(name, "1", "", Path("/unused"), digest, size, (), (), remote=described)
+        return ModelEntry(name, "1", "", "/unused", digest, size, (), (), remote=described)
 
     return make
 

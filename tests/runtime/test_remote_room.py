@@ -34,7 +34,7 @@ if said["largest_file"]:
     resource.setrlimit(resource.RLIMIT_FSIZE, (said["largest_file"], said["largest_file"]))
 for name, files in said["models"].items():
     described = {"bucket": "bucket", "region": "eu-west-1", "files": files}
-    entry = ModelEntry(name, "1", "", Path("/unused"), files[0]["digest"], files[0]["bytes"], (), (), remote=described)
+    entry = ModelEntry(name, "1", "", "/unused", files[0]["digest"], files[0]["bytes"], (), (), remote=described)
     try:
         result = str(remote.fetch(entry).stat().st_size)
         remote.release(entry)
@@ -61,7 +61,7 @@ def pin(s3: S3, name: str, size: int) -> dict[str, Any]:
 def entry(s3: S3, name: str, size: int) -> ModelEntry:
     file = pin(s3, name, size)
     described = {"bucket": "bucket", "region": "eu-west-1", "files": [file]}
-    return ModelEntry(name, "1", "", Path("/unused"), file["digest"], size, (), (), remote=described)
+    return ModelEntry(name, "1", "", "/unused", file["digest"], size, (), (), remote=described)
 
 
 @pytest.fixture

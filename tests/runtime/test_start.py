@@ -185,7 +185,23 @@ def test_each_phase_of_the_start_leaves_its_mark_in_order(tmp_path: Path) -> Non
     done = run(bundles.write(tmp_path / "bundle"), script)
     assert done.returncode == 0, done.stderr
     report = next(json.loads(line) for line in done.stdout.splitlines() if "marks" in line)
-    names = ["imports", "settings", "engine", "session", "events", "warm_up"]
+    names = ["imports", "settings", "events", "engine", "session", "warm_up"]
     assert [name for name, _ in report["marks"]] == names
     moments = [report["started"], *(moment for _, moment in report["marks"])]
     assert moments == sorted(moments)
+
+
+def test_openblas_is_told_before_it_starts_how_many_threads_the_memory_buys(tmp_path: Path) -> None:
+    script = """
+import os, sys
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "numpy":
+            print(os.environ.get("OPENBLAS_NUM_THREADS"))
+sys.meta_path.insert(0, Watch())
+import slsdeploy_runtime.app
+"""
+    task = bundles.write(tmp_path / "bundle")
+    assert run(task, script, {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769"}).stdout == "1\n"
+    users = {"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "1769", "OPENBLAS_NUM_THREADS": "3"}
+    assert run(task, script, users).stdout == "3\n"

@@ -27,6 +27,7 @@ def test_an_invocation_writes_one_line_of_metrics(serve: Serve, capsys: pytest.C
 def test_only_the_first_invocation_is_a_cold_start(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     function = serve()
     function.telemetry.loaded(0.25)
+    function.telemetry.initialised(0.5)
     function({"slsdeploy": "ready"})
     function({"slsdeploy": "ready"})
     (line,) = metrics(capsys.readouterr().out)

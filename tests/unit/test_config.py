@@ -27,6 +27,7 @@ class Queue:
     batch_size: int = 10
     events: tuple[str, ...] = ("all",)
     output: Literal["queue", "bucket", "none"] = "queue"
+    model: str | None = None
 
     def __post_init__(self) -> None:
         if self.batch_size > 10_000:
@@ -384,6 +385,55 @@ class TestSchema:
 
     def test_is_plain_json(self) -> None:
         json.dumps(json_schema(SOURCES))
+
+
+class TestServing:
+    """What fallbacks and triggers name."""
+
+    MODELS = """name = "shop"
+[models.wine]
+path = "wine.onnx"
+fallback = "small"
+[models.small]
+path = "small.onnx"
+[models.other]
+path = "other.onnx"
+fallback = { outputs = { label = 0 } }
+"""
+
+    def test_models_that_are_there(self, folder: Folder) -> None:
+        config = folder.config(self.MODELS + '[[trigger]]\ntype = "sqs"\nmodel = "small"\n')
+        assert config.models["wine"].fallback == "small"
+        assert config.trigger == (Queue(model="small"),)
+        assert folder.config(FIRST + '[[trigger]]\ntype = "sqs"\nmodel = "iris"\n').trigger == (Queue(model="iris"),)
+
+    def test_all_that_is_wrong_at_once_with_its_lines(self, folder: Folder) -> None:
+        text = self.MODELS.replace('fallback = "small"', 'fallback = "smal"')
+        found = folder.problems(text + '[[trigger]]\ntype = "sqs"\nmodel = "whine"\n')
+        assert [(each.key, each.line, each.message, each.hint) for each in found] == [
+            ("models.wine.fallback", 4, 'found "smal"; expected "small" or "other"', 'did you mean "small"?'),
+            (
+                "trigger[0].model",
+                12,
+                'found "whine"; expected "wine" or "small" or "other"',
+                'did you mean "wine"?',
+            ),
+        ]
+
+    def test_a_circle_is_complained_of_once(self, folder: Folder) -> None:
+        text = self.MODELS.replace('"small.onnx"', '"small.onnx"\nfallback = "other"')
+        text = text.replace("fallback = { outputs = { label = 0 } }", 'fallback = "small"')
+        problem = folder.problem(text)
+        assert (problem.key, problem.line) == ("models.small.fallback", 7)
+        assert problem.message == "leads back to itself (small -> other -> small)"
+
+    def test_a_model_is_not_its_own_fallback(self, folder: Folder) -> None:
+        problem = folder.problem(self.MODELS.replace('fallback = "small"', 'fallback = "wine"'))
+        assert problem.message == "leads back to itself (wine -> wine)"
+
+    def test_a_stage_is_looked_at_as_well(self, folder: Folder) -> None:
+        problem = folder.problem(self.MODELS + '[stages.prod.models.small]\nfallback = "wine"\n')
+        assert (problem.key, problem.line) == ("models.wine.fallback", 4)
 
 
 class TestFileSystems:

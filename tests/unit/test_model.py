@@ -54,6 +54,7 @@ def test_says_what_the_file_says(path: Path) -> None:
         opset=17,
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         files=(path,),
+        batch=-1,
     )
 
 
@@ -309,7 +310,7 @@ def test_sample_inputs_fit_the_signature() -> None:
         Tensor("text", "BYTES", (2,)),
         Tensor("flag", "BOOL", ()),
     )
-    sample = sample_inputs(ModelInfo("onnx", tensors, (), 0, (), 17, "", ()))
+    sample = sample_inputs(ModelInfo("onnx", tensors, (), 0, (), 17, "", (), -1))
     assert np.shape(sample["image"]) == (1, 3, 32, 32)
     assert 0 <= np.min(sample["image"]) < np.max(sample["image"]) <= 1
     assert sample["tokens"] == [[1] * 8]

@@ -10,7 +10,7 @@ import pytest
 from slsdeploy.bundle.prepare.comparing import compare, is_usable, tolerances
 from slsdeploy.types import ModelInfo, Tensor
 
-INFO = ModelInfo("onnx", (), (Tensor("y", "FP32", (-1,)),), 0, (), 17, "", ())
+INFO = ModelInfo("onnx", (), (Tensor("y", "FP32", (-1,)),), 0, (), 17, "", (), 0)
 NAN, INF = float("nan"), float("inf")
 
 

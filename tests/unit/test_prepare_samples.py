@@ -24,6 +24,7 @@ INFO = ModelInfo(
     17,
     "",
     (),
+    0,
 )
 
 

@@ -110,6 +110,11 @@ def little_memory(root: Path) -> Subject:
     return enlarged(rules.subject(make_project(root, memory=256)), 100 * 1024**2)
 
 
+def misfit_fallback(root: Path) -> Subject:
+    project = make_project(root)
+    return rules.subject(replace(project, models=(replace(project.models[0], fallback={"label": "setosa"}),)))
+
+
 def in_s3(root: Path, size: int, load: str = "eager", **config: Any) -> Subject:
     """Say that the model is in S3, has so many bytes, and is here."""
     project = make_project(root, memory=10240, **config)
@@ -149,6 +154,7 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
+    ("fallback-signature", "error", misfit_fallback, 'output "probabilities" is missing', "slsdeploy.toml"),
     (
         "snap-start",
         "error",

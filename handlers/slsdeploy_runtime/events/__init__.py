@@ -62,7 +62,7 @@ class Signature(NamedTuple):
 
 
 class Site(NamedTuple):
-    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name.
+    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name, its network.
 
     `models` are those that the function serves (none while only its environment is asked for), `functions` which of the user's functions
     it has ("preprocess", ...), `texts` the files that the trigger's options name, by option.
@@ -71,6 +71,8 @@ class Site(NamedTuple):
     function: str
     timeout: int
     trigger: str
+    subnets: Sequence[str] = ()
+    security_groups: Sequence[str] = ()
     models: Sequence[Signature] = ()
     functions: Collection[str] = ()
     texts: Mapping[str, str] = {}

@@ -15,7 +15,10 @@ PHASES = {"slsdeploy": "phases"}  # what `slsdeploy bench` asks of a process it 
 
 def matches(event: Any, source: Source) -> bool:
     """Say yes to all but what another event source sent: those want more than an answer."""
-    return not (isinstance(event, dict) and ("Records" in event or "requestContext" in event or "detail-type" in event))
+    if not isinstance(event, dict):
+        return True
+    is_kafka = event.get("eventSource") in ("aws:kafka", "SelfManagedKafka")
+    return not ("Records" in event or "requestContext" in event or "detail-type" in event or is_kafka)
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
@@ -23,7 +26,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import BadInput, Request
 
     if event == READY:
-        return {"ready": True, "models": list(service.models)}
+        return service.ready()
     if event == PHASES:
         from slsdeploy_runtime import phases
 

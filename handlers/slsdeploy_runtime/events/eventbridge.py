@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime import failed_events
+from slsdeploy_runtime import asynchronous
 from slsdeploy_runtime.envelope import fits, follow, is_envelope, meta
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
 from slsdeploy_runtime.names import Created, check_names, taken_twice
@@ -33,6 +33,14 @@ class Trigger:
     )
     bus: str = option("default", "the event bus: the account's default one, the name of one to create, or an ARN")
     input_path: str = option("$.detail", "where the inference request is in the event, as in $.detail.request")
+    model: str | None = option(
+        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
+    )
+
+    maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
+    maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()
+    on_failure: str | None = asynchronous.on_failure()
+    on_success: str | None = asynchronous.on_success()
 
     def __post_init__(self) -> None:
         if not self.pattern:
@@ -45,6 +53,7 @@ class Trigger:
         if self.bus.startswith("arn:") and ":event-bus/" not in self.bus:
             raise ValueError(f'bus: found "{self.bus}", expected the ARN of an event bus, or a name')
         check_names(self)
+        asynchronous.check(self)
 
     @property
     def is_existing(self) -> bool:
@@ -66,8 +75,9 @@ def _check_pattern(pattern: Mapping[str, Any], place: str) -> None:
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
-    """Find names that are taken."""
+    """Find names that are taken, and what cannot be said twice."""
     yield from taken_twice(triggers, Trigger)
+    yield from asynchronous.disagreements(triggers, Trigger)
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:
@@ -82,7 +92,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     if trigger.bus != "default":
         rule["EventBusName"] = trigger.bus if trigger.is_existing else {"Ref": name}
     events = {site.trigger: {"Type": "EventBridgeRule", "Properties": rule}}
-    return Wiring(events=events, resources=resources, outputs=outputs).beside(failed_events.keep(site))
+    return Wiring(events=events, resources=resources, outputs=outputs).beside(asynchronous.wire(trigger, site))
 
 
 def start(service: Any, source: Source) -> None:
@@ -97,7 +107,7 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the event asks for. Raises when it cannot be, so that Lambda tries the event again."""
-    from slsdeploy_runtime.pushed import answer_pushed
+    from slsdeploy_runtime.pushed import answer_pushed, for_model
     from slsdeploy_runtime.request import BadInput, Request
 
     try:
@@ -106,7 +116,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         )
     except BadInput as error:
         asked = error
-    (answer,) = answer_pushed([asked], service, [f"event {event.get('id', '')}"])
+    (answer,) = answer_pushed(for_model([asked], source.options.model), service, [f"event {event.get('id', '')}"])
     return answer
 
 

@@ -3,6 +3,7 @@
 The bucket calls the function itself, or by way of a queue, a topic or EventBridge (`via`; `s3_ways.py` wires them); it reads all of them.
 
 `preprocess` gets decoded JSON (`application/json`, or a key that ends in `.json`) or the object's bytes.
+With several models, those under `<prefix><name>/` are for the model of that name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import quote_plus
 
-from slsdeploy_runtime import s3_event, s3_ways
+from slsdeploy_runtime import asynchronous, s3_event, s3_ways
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, bucket
@@ -39,9 +40,32 @@ class Trigger:
     via: Literal["direct", "sqs", "sns", "eventbridge"] = option(
         "direct", "how the bucket calls the function: itself, or by way of a queue, a topic or the default event bus"
     )
+    model: str | None = option(
+        None,
+        "the model that predicts its objects; default: of several, the one that a folder under `prefix` is named after",
+    )
+
+    maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
+    maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()
+    on_failure: str | None = asynchronous.on_failure()
+    on_success: str | None = asynchronous.on_success()
 
     def __post_init__(self) -> None:
+        for name, arn in (("bucket", self.bucket), ("output_bucket", self.output_bucket)):
+            if arn is not None and arn.startswith("arn:"):
+                raise ValueError(
+                    f'{name}: found "{arn}": a bucket that exists cannot be given a notification by another stack; name a bucket '
+                    "to create, or let that bucket notify a queue, and use a trigger of type sqs with the queue's ARN"
+                )
         check_names(self)
+        asynchronous.check(self)
+        said = next(
+            (name for name in asynchronous.OPTIONS if self.via == "sqs" and getattr(self, name) is not None), ""
+        )
+        if said:
+            raise ValueError(
+                f'{said}: found one with via = "sqs": a message that fails comes again, and ends in the dead-letter queue'
+            )
         if not self.events or not all(event.startswith("s3:ObjectCreated:") for event in self.events):
             raise ValueError(
                 f"events: found {list(self.events)}, expected some of s3:ObjectCreated:* (there is no object to read in others)"
@@ -83,6 +107,7 @@ def check(triggers: Sequence[Any]) -> Iterator[Problem]:
     need the bucket, whose notification needs the function.
     """
     yield from taken_twice(triggers, Trigger)
+    yield from asynchronous.disagreements(triggers, Trigger)
     mine = [(index, each) for index, each in enumerate(triggers) if isinstance(each, Trigger)]
     for place, (index, later) in enumerate(mine):
         for first, earlier in mine[:place]:

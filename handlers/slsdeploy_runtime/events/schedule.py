@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime import failed_events
+from slsdeploy_runtime import asynchronous
 from slsdeploy_runtime.envelope import is_envelope, meta
-from slsdeploy_runtime.events import Placed, Site, Source, Wiring, option, table_option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option
 from slsdeploy_runtime.resources import caller_role
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -34,13 +34,27 @@ class Trigger:
     input: Mapping[str, Any] = table_option(
         "the inference request that is sent each time; default: an empty one, for a preprocess that finds its own data"
     )
+    model: str | None = option(
+        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
+    )
+
+    maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
+    maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()
+    on_failure: str | None = asynchronous.on_failure()
+    on_success: str | None = asynchronous.on_success()
 
     def __post_init__(self) -> None:
+        asynchronous.check(self)
         if not re.fullmatch(_EXPRESSION, self.expression):
             raise ValueError(
                 f'expression: found "{self.expression}", expected rate(5 minutes), cron(0 12 * * ? *) with six fields, '
                 "or at(2030-01-31T12:00:00)"
             )
+
+
+def check(triggers: Sequence[Any]) -> Iterator[Problem]:
+    """Find what cannot be said twice."""
+    yield from asynchronous.disagreements(triggers, Trigger)
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:
@@ -56,7 +70,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     }
     events = {site.trigger: {"Type": "ScheduleV2", "Properties": properties}}
     roles = {role: caller_role("scheduler.amazonaws.com", site.alias)}
-    return Wiring(events=events, resources=roles).beside(failed_events.keep(site))
+    return Wiring(events=events, resources=roles).beside(asynchronous.wire(trigger, site))
 
 
 def _envelope(request: Mapping[str, Any]) -> dict[str, Any]:
@@ -105,7 +119,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
     detail = event.get("detail")
     data = detail if isinstance(detail, dict) and detail else dict(source.options.input)
-    request = Request(data, source="schedule", meta=meta(event))
+    request = Request(data, source="schedule", meta=meta(event), model=source.options.model or "")
     (answer,) = answer_pushed([request], service, [f"schedule at {event.get('time', '')}"])
     return answer
 

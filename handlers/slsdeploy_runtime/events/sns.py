@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime import failed_events
+from slsdeploy_runtime import asynchronous
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option, variable
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import topic
@@ -31,6 +31,14 @@ class Trigger:
     filter_policy_scope: Literal["MessageAttributes", "MessageBody"] = option(
         "MessageAttributes", "what the filter policy looks at"
     )
+    model: str | None = option(
+        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
+    )
+
+    maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
+    maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()
+    on_failure: str | None = asynchronous.on_failure()
+    on_success: str | None = asynchronous.on_success()
 
     def __post_init__(self) -> None:
         # https://docs.aws.amazon.com/sns/latest/dg/fifo-topic-message-delivery.html
@@ -42,6 +50,7 @@ class Trigger:
         if self.is_existing and (self.topic or "").split(":")[2:3] != ["sns"]:
             raise ValueError(f'topic: found "{self.topic}", expected the ARN of a topic, or a name')
         check_names(self)
+        asynchronous.check(self)
 
     @property
     def is_existing(self) -> bool:
@@ -54,8 +63,9 @@ class Trigger:
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
-    """Find names that are taken."""
+    """Find names that are taken, and what cannot be said twice."""
     yield from taken_twice(triggers, Trigger)
+    yield from asynchronous.disagreements(triggers, Trigger)
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:
@@ -71,7 +81,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
         resources={} if trigger.is_existing else topic(name, trigger.topic),
         environment={variable(site.trigger, TOPIC_ARN): arn},
         outputs={"TopicArn": arn},
-    ).beside(failed_events.keep(site))
+    ).beside(asynchronous.wire(trigger, site))
 
 
 def start(service: Any, source: Source) -> None:
@@ -90,12 +100,13 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the notifications ask for. Raises when one of them cannot be, so that Lambda tries the event again."""
-    from slsdeploy_runtime.pushed import answer_pushed, request_of
+    from slsdeploy_runtime.pushed import answer_pushed, for_model, request_of
     from slsdeploy_runtime.request import read_event
 
     is_raw_welcome = service.handler.preprocess is not None
     read = read_event("SNS", _read, event)
     asked = [request_of(text, "sns", meta, is_raw_welcome) for text, meta in read]
+    asked = for_model(asked, source.options.model)
     return {"answers": answer_pushed(asked, service, [f"message {meta['message_id']}" for _, meta in read])}
 
 

@@ -8,16 +8,20 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
+from slsdeploy_runtime import answers, filters
+from slsdeploy_runtime.destinations import ARN
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
-from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, bucket, queue
+from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, queue
 
-QUEUE_ARN, OUTPUT_QUEUE, OUTPUT_BUCKET = "QUEUE_ARN", "OUTPUT_QUEUE_URL", "OUTPUT_BUCKET"
+QUEUE_ARN = "QUEUE_ARN"
+_RECEIVES = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A queue of the stack's own with a dead-letter queue, and where answers go.
+    """A queue of the stack's own with a dead-letter queue, or one that exists; and where answers go.
 
     Raises ValueError for what SQS or Lambda refuse.
     """
@@ -25,12 +29,14 @@ class Trigger:
     type: Literal["sqs"] = "sqs"
     queue: str | None = option(
         None,
-        "the name of the queue to create, .fifo behind it for one that keeps order; default: CloudFormation finds one",
+        "the name of the queue to create, .fifo behind it for one that keeps order (default: CloudFormation finds one), "
+        "or the ARN of one that exists",
     )
     batch_size: int = option(10, "how many messages an invocation gets at most; above 10 with a window only")
     maximum_batching_window_in_seconds: int = option(0, "how long Lambda gathers messages for a batch")
     maximum_concurrency: int | None = option(None, "how many batches are worked on at once, at most; default: no limit")
-    max_receive_count: int = option(5, "how often a message is tried before it goes to the dead-letter queue")
+    filters: tuple[str, ...] = option((), filters.WORDS)
+    max_receive_count: int = option(_RECEIVES, "how often a message is tried before it goes to the dead-letter queue")
     visibility_timeout: int | None = option(
         None, "seconds until a message that was not answered is shown again; default: 6 times the function's timeout"
     )
@@ -38,29 +44,48 @@ class Trigger:
     output_name: str | None = option(
         None, "the name of the queue or bucket to create for answers; default: one is found"
     )
+    model: str | None = option(
+        None,
+        'the model that predicts its messages; default: of several, the one that a message names ("model"), or the first',
+    )
 
     def __post_init__(self) -> None:
         check_names(self)
         # https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
-        _within("batch_size", self.batch_size, 1, 10 if self.is_fifo else 10_000)
-        _within(
+        within("batch_size", self.batch_size, 1, 10 if self.is_fifo else 10_000)
+        within(
             "maximum_batching_window_in_seconds", self.maximum_batching_window_in_seconds, 0, 0 if self.is_fifo else 300
         )
-        _within("max_receive_count", self.max_receive_count, 1, 1000)
+        within("max_receive_count", self.max_receive_count, 1, 1000)
         if self.maximum_concurrency is not None:
-            _within("maximum_concurrency", self.maximum_concurrency, 2, 1000)
+            within("maximum_concurrency", self.maximum_concurrency, 2, 1000)
         if self.visibility_timeout is not None:
-            _within("visibility_timeout", self.visibility_timeout, 0, VISIBILITY_MAX)
+            within("visibility_timeout", self.visibility_timeout, 0, VISIBILITY_MAX)
         if self.batch_size > 10 and self.maximum_batching_window_in_seconds < 1:
             raise ValueError(
                 "maximum_batching_window_in_seconds: found 0, expected at least 1 with a batch_size above 10"
             )
-        if self.output == "none" and self.output_name is not None:
-            raise ValueError('output_name: found one with output = "none", which creates nothing')
+        answers.check(self)
+        filters.check(self.filters)
+        self._check_queue()
         if self.is_output_fifo and not self.is_fifo:
             raise ValueError(
                 "output_name: a .fifo queue takes its message groups from the input queue: that must be .fifo too"
             )
+
+    def _check_queue(self) -> None:
+        found = ARN.fullmatch(self.queue or "")
+        if found and found["service"] != "sqs":
+            raise ValueError(f'queue: found "{self.queue}", expected the ARN of a queue')
+        if found and (self.visibility_timeout is not None or self.max_receive_count != _RECEIVES):
+            raise ValueError(
+                "queue: an existing one has its own visibility_timeout and redrive policy; leave out both options"
+            )
+
+    @property
+    def is_existing(self) -> bool:
+        """Say whether the queue is named by its ARN: neither it nor a dead-letter queue is created then."""
+        return ARN.fullmatch(self.queue or "") is not None
 
     @property
     def is_fifo(self) -> bool:
@@ -74,14 +99,11 @@ class Trigger:
 
     def creates(self) -> Sequence[Created]:
         """Return the queues and the bucket that have a name, or one made of it."""
-        queues = [("queue", self.queue), ("queue", _derived(self, "dead-letters"))]
-        if self.output == "queue":
-            option = "queue" if self.output_name is None else "output_name"
-            queues.append((option, self.output_name or _derived(self, "output")))
-        created = [Created("queue", name, option) for option, name in queues if name is not None]
-        if self.output == "bucket" and self.output_name is not None:
-            created.append(Created("bucket", self.output_name, "output_name"))
-        return created
+        queues = [] if self.is_existing else [("queue", self.queue), ("queue", _derived(self, "dead-letters"))]
+        if self.output == "queue" and self.output_name is None:
+            queues.append(("queue", _derived(self, "output")))
+        named = [Created("queue", name, option) for option, name in queues if name is not None]
+        return [*named, *answers.created(self)]
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
@@ -92,9 +114,33 @@ def check(triggers: Sequence[Any]) -> Iterator[Problem]:
 def wire(trigger: Trigger, site: Site) -> Wiring:
     """Create the queue, its dead-letter queue and the answers' place. Raises ValueError for too short a visibility timeout."""
     name, dead = f"{site.trigger}Queue", f"{site.trigger}DeadLetters"
-    arn = {"Fn::GetAtt": [name, "Arn"]}
+    arn: Any = trigger.queue if trigger.is_existing else {"Fn::GetAtt": [name, "Arn"]}
+    outputs = {"QueueUrl": {"Ref": name}, "QueueArn": arn, "DeadLetterQueueUrl": {"Ref": dead}}
+    poll: dict[str, Any] = {
+        "Queue": arn,
+        "BatchSize": trigger.batch_size,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+        **filters.criteria(trigger.filters),
+    }
+    if trigger.maximum_batching_window_in_seconds:
+        poll["MaximumBatchingWindowInSeconds"] = trigger.maximum_batching_window_in_seconds
+    if trigger.maximum_concurrency is not None:
+        poll["ScalingConfig"] = {"MaximumConcurrency": trigger.maximum_concurrency}
+    output = answers.wire(trigger, site, _derived(trigger, "output"), fifo=trigger.is_output_fifo)
+    consume = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
+    return Wiring(
+        events={site.trigger: {"Type": "SQS", "Properties": poll}},
+        resources={**({} if trigger.is_existing else _queues(trigger, site)), **output.resources},
+        statements=[allow(f"{site.trigger}Consumes", consume, arn), *output.statements],
+        environment={variable(site.trigger, QUEUE_ARN): arn, **output.environment},
+        outputs={**({"QueueArn": arn} if trigger.is_existing else outputs), **output.outputs},
+    )
+
+
+def _queues(trigger: Trigger, site: Site) -> dict[str, Any]:
+    name, dead = f"{site.trigger}Queue", f"{site.trigger}DeadLetters"
     redrive = {"deadLetterTargetArn": {"Fn::GetAtt": [dead, "Arn"]}, "maxReceiveCount": trigger.max_receive_count}
-    resources = {
+    return {
         **queue(dead, _derived(trigger, "dead-letters"), fifo=trigger.is_fifo),
         **queue(
             name,
@@ -105,45 +151,6 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
             RedrivePolicy=redrive,
         ),
     }
-    poll: dict[str, Any] = {
-        "Queue": arn,
-        "BatchSize": trigger.batch_size,
-        "FunctionResponseTypes": ["ReportBatchItemFailures"],
-    }
-    if trigger.maximum_batching_window_in_seconds:
-        poll["MaximumBatchingWindowInSeconds"] = trigger.maximum_batching_window_in_seconds
-    if trigger.maximum_concurrency is not None:
-        poll["ScalingConfig"] = {"MaximumConcurrency": trigger.maximum_concurrency}
-    output = _wire_output(trigger, site)
-    consume = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
-    return Wiring(
-        events={site.trigger: {"Type": "SQS", "Properties": poll}},
-        resources={**resources, **output.resources},
-        statements=[allow(f"{site.trigger}Consumes", consume, arn), *output.statements],
-        environment={variable(site.trigger, QUEUE_ARN): arn, **output.environment},
-        outputs={"QueueUrl": {"Ref": name}, "QueueArn": arn, "DeadLetterQueueUrl": {"Ref": dead}, **output.outputs},
-    )
-
-
-def _wire_output(trigger: Trigger, site: Site) -> Wiring:
-    if trigger.output == "none":
-        return Wiring()
-    if trigger.output == "bucket":
-        name = f"{site.trigger}OutputBucket"
-        return Wiring(
-            resources=bucket(name, trigger.output_name),
-            statements=[allow(f"{site.trigger}Answers", ["s3:PutObject"], {"Fn::Sub": f"${{{name}.Arn}}/*"})],
-            environment={variable(site.trigger, OUTPUT_BUCKET): {"Ref": name}},
-            outputs={"OutputBucket": {"Ref": name}},
-        )
-    name = f"{site.trigger}OutputQueue"
-    named = trigger.output_name or _derived(trigger, "output")
-    return Wiring(
-        resources=queue(name, named, fifo=trigger.is_output_fifo),
-        statements=[allow(f"{site.trigger}Answers", ["sqs:SendMessage"], {"Fn::GetAtt": [name, "Arn"]})],
-        environment={variable(site.trigger, OUTPUT_QUEUE): {"Ref": name}},
-        outputs={"OutputQueueUrl": {"Ref": name}},
-    )
 
 
 def _visibility_timeout(trigger: Trigger, timeout: int) -> int:
@@ -164,23 +171,15 @@ def _visibility_timeout(trigger: Trigger, timeout: int) -> int:
 
 def _derived(trigger: Trigger, what: str) -> str | None:
     """Name a queue after the input queue when that has a name; FIFO queues must, and share the ending."""
-    if trigger.queue is None:
+    if trigger.queue is None or trigger.is_existing:
         return None
     return f"{trigger.queue.removesuffix(FIFO)}-{what}{FIFO if trigger.is_fifo else ''}"
-
-
-def _within(key: str, found: int, least: int, most: int) -> None:
-    if not least <= found <= most:
-        raise ValueError(f"{key}: found {found}, expected {least} to {most}")
 
 
 def start(service: Any, source: Source) -> None:
     """Make the client that answers need while the environment initialises."""
     import_module("slsdeploy_runtime.sqs_batch")
-    if source.setting(OUTPUT_QUEUE):
-        service.client("sqs")
-    if source.setting(OUTPUT_BUCKET):
-        service.client("s3")
+    answers.start(service, source)
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -194,13 +193,11 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the batch; return the messages that failed, which SQS will show again (and then take to the dead-letter queue)."""
-    from slsdeploy_runtime.request import read_event
-    from slsdeploy_runtime.sqs_batch import Outlet, answer_batch, check
+    from slsdeploy_runtime.sqs_batch import answer_batch
 
     options: Trigger = source.options
-    read_event("SQS", check, event["Records"], options.is_fifo)
-    outlet = Outlet(service.client, source.setting(OUTPUT_QUEUE), source.setting(OUTPUT_BUCKET), options.is_output_fifo)
-    return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo)
+    outlet = answers.outlet(service, source, fifo=options.is_output_fifo)
+    return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo, model=options.model)
 
 
 def sample(body: Any, placed: Placed) -> Any:

@@ -35,11 +35,16 @@ class Trigger:
     """
 
     type: Literal["stepfunctions"] = "stepfunctions"
-    name: str | None = option(None, "the name of the state machine to create; default: CloudFormation finds one")
+    state_machine_name: str | None = option(
+        None, "the name of the state machine to create; default: CloudFormation finds one"
+    )
     definition: str | None = file_option(
         None, "a file with the states language (JSON), ${Function} where it names the function; default: one task"
     )
     state_machine_type: Literal["STANDARD", "EXPRESS"] = option("STANDARD", "long-lived, or quick and cheap")
+    model: str | None = option(
+        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
+    )
     plain_events: Literal["answer", "raise"] = option(
         "answer",
         'what bad input gets when a definition sends the input as it is ("Payload.$": "$"): an answer with an `error`, '
@@ -51,7 +56,8 @@ class Trigger:
 
     def creates(self) -> Sequence[Created]:
         """Return the state machine, if it has a name."""
-        return [] if self.name is None else [Created("state machine", self.name, "name")]
+        name = self.state_machine_name
+        return [] if name is None else [Created("state machine", name, "state_machine_name")]
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
@@ -68,8 +74,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
         "StateMachineType": trigger.state_machine_type,
         "RoleArn": {"Fn::GetAtt": [role, "Arn"]},
     }
-    if trigger.name:
-        machine["StateMachineName"] = trigger.name
+    if trigger.state_machine_name:
+        machine["StateMachineName"] = trigger.state_machine_name
     return Wiring(
         resources={
             name: {"Type": "AWS::StepFunctions::StateMachine", "Properties": machine},
@@ -140,7 +146,14 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         "retry_count": state.get("RetryCount", 0),
     }
     try:
-        return service.answer(Request(event["Input"] if execution else event, source="stepfunctions", meta=meta))
+        return service.answer(
+            Request(
+                event["Input"] if execution else event,
+                source="stepfunctions",
+                meta=meta,
+                model=source.options.model or "",
+            )
+        )
     except Exception as error:
         service.telemetry.failure(error, f"execution {meta['execution']}")
         raise

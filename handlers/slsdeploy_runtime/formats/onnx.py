@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from slsdeploy_runtime import phases
@@ -13,6 +12,11 @@ from slsdeploy_runtime.threads import can_spin
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from slsdeploy_runtime.formats import Options
+
+
+PLATFORM = "onnxruntime_onnx"
 
 _LEVELS = {
     "none": "ORT_DISABLE_ALL",
@@ -25,19 +29,20 @@ _LEVELS = {
 class OnnxSession:
     """A model in onnxruntime."""
 
-    platform = "onnxruntime_onnx"
-
-    def __init__(self, session: Any, refusal: type[Exception]) -> None:
+    def __init__(self, session: Any, refusal: type[Exception], options: type[Options]) -> None:
         self._run = session.run
+        self.options = options
         self._names = [output.name for output in session.get_outputs()]
         self._refusal = refusal
         self.dims: Mapping[str, Sequence[int | str | None]] = {
             tensor.name: tuple(tensor.shape) for tensor in (*session.get_inputs(), *session.get_outputs())
         }
 
-    def run(self, inputs: Mapping[str, np.ndarray[Any, Any]]) -> dict[str, np.ndarray[Any, Any]]:
+    def run(
+        self, inputs: Mapping[str, np.ndarray[Any, Any]], options: Options | None = None
+    ) -> dict[str, np.ndarray[Any, Any]]:
         try:
-            return dict(zip(self._names, self._run(self._names, inputs), strict=True))
+            return dict(zip(self._names, self._run(self._names, inputs, options), strict=True))
         except (
             self._refusal
         ) as error:  # values that the signature allows and an operator does not: an index out of range
@@ -52,7 +57,7 @@ def engine() -> Any:
     return onnxruntime
 
 
-def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSession:
+def load(path: str, threads: int, session: Mapping[str, Any] = {}) -> OnnxSession:
     """Load the model; weights in external files are found beside it.
 
     `session` is what the build decided (slsdeploy.json): `level`, how far the graph is still to be optimised ("all" when it does not say).
@@ -68,7 +73,8 @@ def load(path: Path, threads: int, session: Mapping[str, Any] = {}) -> OnnxSessi
     options.inter_op_num_threads = 1  # operators run one after another (the default execution mode)
     options.log_severity_level = 3  # errors: warnings at load are about the build, not about this request
     options.add_session_config_entry("session.intra_op.allow_spinning", "1" if can_spin(threads) else "0")
-    return OnnxSession(onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"]), InvalidArgument)
+    opened = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    return OnnxSession(opened, InvalidArgument, onnxruntime.RunOptions)
 
 
 def level(onnxruntime: Any, name: str) -> Any:

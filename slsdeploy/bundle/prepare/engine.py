@@ -62,6 +62,10 @@ class Engine:
     def platform(self) -> str:
         return f"{platform.system()} {platform.machine()}"
 
+    def make_ready(self, tools: Tools) -> None:
+        """Have the folders that it imports from made, unless they are there: whoever measures begins with that."""
+        self.folders(tools)
+
     def run(self, script: str, job: Mapping[str, Any], tools: Tools) -> dict[str, Any]:
         """Have a script of this folder do a job; return its answer. Raises EngineError."""
         kept = {name: os.environ[name] for name in _OF_THIS_MACHINE if name in os.environ}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy.bundle import lock
+from slsdeploy.bundle.prepare import candidates
 from slsdeploy.types import Preparation
 
 NAME = "prepared"
@@ -71,6 +72,10 @@ def _entry(table: Mapping[str, Any]) -> tuple[Subject, Preparation]:
         table.get("quantize", ""),
         table.get("architecture", ""),
     )
+    if table["choice"] not in candidates.BY_NAME or (
+        table["choice"] != candidates.PLAIN.name and "digest" not in table
+    ):
+        raise ValueError(f"model {subject.model} cannot ship as {table['choice']!r}")
     quantized = table.get("quantized_difference")
     return subject, Preparation(
         model=subject.model,

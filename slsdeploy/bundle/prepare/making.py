@@ -9,6 +9,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -36,22 +37,20 @@ def keep(
     candidate: Candidate,
     engine: Engine,
     tools: Tools,
-    check: Callable[[Path], None] = lambda folder: None,
+    around: Callable[[Path], AbstractContextManager[object]] = nullcontext,
 ) -> Kept:
-    """Return the files of a candidate that is not the model as it is; what is made now must pass the check.
+    """Return the files of a candidate that is not the model as it is; when they are made now, `around` (of their folder) is held.
 
-    Raises EngineError, BuildError when the model cannot be quantized, and what the check raises.
+    Raises EngineError, BuildError when the model cannot be quantized, and what `around` raises.
     """
     if candidate.is_plain:
-        return _quantized(model, info, engine, tools)
+        return _quantized(model, info, engine, tools, around)
     processor = engines.processor() if candidate.prepacked else ""
     said = [info.digest, model.path.name, model.quantize, candidate.files, engine.version, engine.platform, processor]
-    source = base(model, info, engine, tools)
 
     def make(folder: Path) -> None:
-        with tools.reporter.step(f"prepare model {model.name}"):
-            _fill(candidate, source, folder / model.path.name, engine, tools)
-            check(folder)
+        with around(folder):
+            _fill(candidate, base(model, info, engine, tools), folder / model.path.name, engine, tools)
 
     return parts.keep("model", _key(said), make)
 
@@ -84,24 +83,26 @@ def _fill(candidate: Candidate, source: Path, target: Path, engine: Engine, tool
         weights.rewrite(written, target, external=candidate.external)
 
 
-def _quantized(model: Model, info: ModelInfo, engine: Engine, tools: Tools) -> Kept:
+def _quantized(
+    model: Model,
+    info: ModelInfo,
+    engine: Engine,
+    tools: Tools,
+    around: Callable[[Path], AbstractContextManager[object]] = nullcontext,
+) -> Kept:
     """Return what int8 makes of a model: its files, or none when there is nothing to quantize."""
-    ours = engines.ours(engine)
 
     def make(folder: Path) -> None:
-        with _beside(folder) as scratch:
-            written, target = Path(scratch) / model.path.name, folder / model.path.name
+        with around(folder), _beside(folder) as scratch:
+            written = Path(scratch) / model.path.name
             is_large = info.bytes > candidates.INLINE_LIMIT
             job = {"model": str(model.path), "target": str(written), "external": is_large}
-            said = ours.run("quantize_model.py", job, tools)
+            said = engines.ours(engine).run("quantize_model.py", job, tools)
             if _INTEGER & (said["operators"].keys() - set(info.operators)):
-                weights.rewrite(written, target, external=is_large)
+                weights.rewrite(written, folder / model.path.name, external=is_large)
 
     try:
-        with tools.reporter.step(f"quantize model {model.name}"):
-            return parts.keep(
-                "model", _key([info.digest, model.path.name, model.quantize, version("onnxruntime")]), make
-            )
+        return parts.keep("model", _key([info.digest, model.path.name, model.quantize, version("onnxruntime")]), make)
     except EngineError as error:
         hint = 'leave out `quantize = "int8"` for this model, or quantize it where it was trained'
         raise BuildError(f"model {model.name} cannot be quantized: {error}", hint, str(model.path)) from error

@@ -36,7 +36,7 @@ def main(job: dict[str, Any], answer: str) -> None:
 
     samples = [_sample(path) for path in job["samples"]]
     began = thread_time()
-    session = onnx.load(Path(job["model"]), min(threads(), os.cpu_count() or 1), job["session"])
+    session = onnx.load(job["model"], min(threads(), os.cpu_count() or 1), job["session"])
     loaded = thread_time()
     said: dict[str, Any] = {"session_ms": (loaded - began) * 1000, "first_ms": 0.0, "warm_ms": 0.0, "refused": {}}
     for number, sample in enumerate(samples):

@@ -139,6 +139,7 @@ def _measure(case: Case, tools: Tools) -> Preparation:
         found, is_for_lock = _remembered(case.kept)
         if found is None:
             is_for_lock = not case.is_borrowed
+            case.engine.make_ready(tools)
             try:
                 with tools.reporter.step(f"measure model {model.name}"):
                     found = _rounded(measuring.measure(model, case.info, case.engine, tools))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,13 +40,17 @@ def make(project: Project, ingredients: Ingredients, preparations: Sequence[Prep
 def _make(model: Model, info: ModelInfo, preparation: Preparation, engine: Engine, tools: Tools) -> tuple[Path, str]:
     candidate = BY_NAME[preparation.choice]
 
-    def check(folder: Path) -> None:
-        problem = "" if candidate == PLAIN else measuring.verify(model, info, candidate, folder, tools, engine)
+    @contextmanager
+    def shown_and_checked(folder: Path) -> Iterator[None]:
+        engine.make_ready(tools)
+        with tools.reporter.step(f"prepare model {model.name}"):
+            yield
+            problem = "" if candidate == PLAIN else measuring.verify(model, info, candidate, folder, tools, engine)
         if problem:
             raise EngineError(problem)
 
     try:
-        kept = making.keep(model, info, candidate, engine, tools, check)
+        kept = making.keep(model, info, candidate, engine, tools, shown_and_checked)
     except EngineError as error:
         message = f"model {model.name} cannot be prepared as slsdeploy.lock says ({candidate.name}): {error}"
         raise BuildError(

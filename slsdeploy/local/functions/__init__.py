@@ -27,6 +27,11 @@ from slsdeploy.local.functions.values import EVENT_BYTES, REQUEST_BYTES, InvokeC
 __all__ = ["Functions", "InvokeCall", "InvokeResult"]
 _SCHEDULES_SECONDS = 1.0
 
+_STREAM_LIMITS = (
+    "A stream's records are tried again after 0.1 to 5 seconds, and never expire; splitting or merging shards delivers them again.",
+    "There is no Kafka broker: event source mappings of Kafka are recorded only.",
+)
+
 
 class Functions:
     """The data plane of the local Lambda. Thread-safe; one at a time in a process, since moto is hooked in place."""
@@ -36,7 +41,7 @@ class Functions:
         self._workshop = Workshop(endpoint, state, cache, SystemShell())
         self._engine = Engine(self._workshop, LogWriter(metrics.put))
         self._urls = urls.FunctionUrls(self._engine)
-        self._pollers = Pollers(self._engine)
+        self._pollers = Pollers(self._engine, self.invoke)
         self._asynchronous = Asynchronous(self._engine, self.invoke)
         self._schedules = Schedules(self.invoke)
         self._hooked: Hooked | None = None
@@ -91,6 +96,7 @@ class Functions:
             *self._workshop.limits(),
             f"A function has at most {concurrency()} environments at a time (SLSDEPLOY_LOCAL_CONCURRENCY).",
             f"Asynchronous invokes are tried again after {delays} seconds, not minutes (SLSDEPLOY_LOCAL_RETRY_SECONDS).",
+            *_STREAM_LIMITS,
             snapshots.LIMIT,
             f"A log stream keeps its newest {STREAM_EVENTS:,} events.",
             "Signatures to IAM function URLs are verified for the local access keys, and only looked at for others.",
@@ -140,8 +146,8 @@ class Functions:
             for region, name in sorted(places)
         ]
 
-    def _wake(self, queue_arn: str) -> None:
-        self._engine.loop.call_soon_threadsafe(self._pollers.wake, queue_arn)
+    def _wake(self, source_arn: str) -> None:
+        self._engine.loop.call_soon_threadsafe(self._pollers.wake, source_arn)
 
 
 def decode_context(encoded: str) -> str:

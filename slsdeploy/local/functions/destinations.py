@@ -1,6 +1,6 @@
-"""Sends what became of an asynchronous invocation to its destination or dead-letter queue, through moto, in this process.
+"""Sends what became of an asynchronous invocation, or of a stream's batch, to its destination, through moto, in this process.
 
-https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html. Queues, topics, functions and event buses.
+https://docs.aws.amazon.com/lambda/latest/dg/invocation-async-retain-records.html. Queues, topics, functions, event buses and buckets.
 """
 
 from __future__ import annotations
@@ -9,8 +9,10 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 from moto.events.models import events_backends
+from moto.s3.models import s3_backends
 from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
@@ -64,8 +66,28 @@ def send(arn: str, body: str, attributes: Mapping[str, Mapping[str, str]], invok
         invoke(InvokeCall(region, arn, payload=body.encode(), invocation_type="Event"))
     elif service == "events":
         events_backends[ACCOUNT][region].put_events([_bus_event(arn, body)])
+    elif service == "s3":
+        function = json.loads(body)["requestContext"]["functionArn"].split(":")[6]
+        _put(arn, f"aws/lambda/async/{function}", body)
     else:
         raise ValueError(f"the local AWS cannot deliver to {arn}")
+
+
+def send_failed_batch(arn: str, told: Mapping[str, Any], folder: str, invoke: Invoke) -> None:
+    """Tell of a stream's records that were given up; only a bucket gets the records (`payload`) too.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/kinesis-on-failure-destination.html. Raises ValueError as `send` does.
+    """
+    if arn.split(":")[2] == "s3":
+        _put(arn, f"aws/lambda/{folder}", json.dumps(told))
+    else:
+        send(arn, json.dumps({key: value for key, value in told.items() if key != "payload"}), {}, invoke)
+
+
+def _put(arn: str, folder: str, body: str) -> None:
+    now = datetime.now(UTC)
+    key = f"{folder}/{now:%Y/%m/%d}/{now:%Y-%m-%dT%H.%M.%S}-{uuid4()}"
+    s3_backends[ACCOUNT]["aws"].put_object(arn.rpartition(":")[2], key, body.encode())
 
 
 def _bus_event(arn: str, body: str) -> dict[str, str]:

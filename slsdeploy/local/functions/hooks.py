@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from moto.awslambda.models import LambdaFunction
+from moto.awslambda.models import LambdaBackend, LambdaFunction
 from moto.events.models import Rule
 from moto.s3 import notifications
 from moto.sns.models import Subscription
@@ -28,10 +28,10 @@ _FORGOTTEN = ("DeadLetterConfig", "FileSystemConfigs", "LoggingConfig", "SnapSta
 
 @dataclass(frozen=True, slots=True)
 class Hooks:
-    """Whom moto calls: `invoke` for any invocation, `queue_filled` (a queue's ARN) when a message has arrived."""
+    """Whom moto calls: `invoke` for any invocation, `filled` (a queue's or stream's ARN) when a message or record has arrived."""
 
     invoke: Callable[[InvokeCall], InvokeResult]
-    queue_filled: Callable[[str], None]
+    filled: Callable[[str], None]
 
 
 class Hooked:
@@ -44,6 +44,8 @@ class Hooked:
         self._replace(LambdaFunction, "invoke", _invoke(hooks))
         self._replace(Subscription, "publish", sns_event.publish(hooks.invoke, Subscription.publish))
         self._replace(Rule, "send_to_targets", rule_targets.send_to_targets(hooks.invoke, Rule.send_to_targets))
+        self._replace(LambdaBackend, "send_kinesis_message", _kinesis_record(hooks))
+        self._replace(LambdaBackend, "send_dynamodb_items", _table_changes(hooks))
         for name in ("__init__", "update_configuration", "get_configuration"):
             self._replace(LambdaFunction, name, _WRAPPERS[name](getattr(LambdaFunction, name)))
         self._replace(Queue, "add_message", _add_message(hooks, Queue.add_message))
@@ -89,6 +91,23 @@ def _invoke(hooks: Hooks) -> Callable[..., bytes]:
         return result.payload
 
     return invoke
+
+
+def _kinesis_record(hooks: Hooks) -> Callable[..., None]:
+    def send_kinesis_message(self: Any, *, kinesis_stream: str, **record: Any) -> None:
+        """Tell the pollers; moto would call the function here, in the request of whoever put the record."""
+        hooks.filled(kinesis_stream)
+
+    return send_kinesis_message
+
+
+def _table_changes(hooks: Hooks) -> Callable[..., bytes]:
+    def send_dynamodb_items(self: Any, function_arn: str, items: list[Any], source: str) -> bytes:
+        """Tell the pollers; moto drops the stream's records when this answers something."""
+        hooks.filled(source)
+        return b""
+
+    return send_dynamodb_items
 
 
 def _keeping_spec(original: Callable[..., None]) -> Callable[..., None]:
@@ -140,7 +159,7 @@ def _add_message(hooks: Hooks, original: Callable[..., None]) -> Callable[[Any, 
                 original(self, message)
             finally:
                 self.lambda_event_source_mappings = mappings
-        hooks.queue_filled(self.queue_arn)
+        hooks.filled(self.queue_arn)
 
     return add_message
 

@@ -1,4 +1,4 @@
-"""The pollers of SQS event source mappings: messages in batches to the function, deleted when it has taken them.
+"""The pollers of event source mappings; here those of SQS: messages in batches to the function, deleted when it has taken them.
 
 What it has not taken stays in the queue until its visibility timeout ends; the queue's own redrive policy moves it to the
 dead-letter queue. https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
@@ -13,27 +13,30 @@ import logging
 import time
 from typing import Any
 
-from moto.events.models import EventPattern
 from moto.sqs.models import sqs_backends
 
 from slsdeploy.local import lambda_names
-from slsdeploy.local.functions import registry, sqs_event
+from slsdeploy.local.functions import filtering, registry, sqs_event
+from slsdeploy.local.functions.destinations import Invoke
 from slsdeploy.local.functions.engine import Engine, new_request
 from slsdeploy.local.functions.pool import concurrency
+from slsdeploy.local.functions.stream_pollers import StreamPoller
 from slsdeploy.local.functions.values import REQUEST_BYTES, Refused
 from slsdeploy.local.lambda_names import ACCOUNT
 
 _IDLE_SECONDS = 0.5
 _THROTTLED_SECONDS = 1.0
+_STREAMS = ("kinesis", "dynamodb")
 _log = logging.getLogger(__name__)
 
 
 class Pollers:
     """One poller for each mapping that is enabled. Lives on the event loop."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, invoke: Invoke) -> None:
         self._engine = engine
-        self._running: dict[str, tuple[asyncio.Task[None], SqsPoller]] = {}
+        self._invoke = invoke
+        self._running: dict[str, tuple[asyncio.Task[None], SqsPoller | StreamPoller]] = {}
 
     def reconcile(self) -> None:
         """Start and stop pollers until they are those of moto's mappings."""
@@ -41,14 +44,19 @@ class Pollers:
         for uuid in [uuid for uuid, (_, poller) in self._running.items() if poller.mapping is not wanted.get(uuid)]:
             self._running.pop(uuid)[0].cancel()
         for uuid in wanted.keys() - self._running.keys():
-            poller = SqsPoller(self._engine, wanted[uuid])
+            poller = self._make(wanted[uuid])
             self._running[uuid] = (self._engine.spawn(poller.run()), poller)
 
-    def wake(self, queue_arn: str) -> None:
-        """A message has arrived in a queue."""
+    def wake(self, source_arn: str) -> None:
+        """A message has arrived in a queue, or a record in a stream."""
         for _, poller in self._running.values():
-            if poller.mapping.event_source_arn == queue_arn:
-                poller.arrived.set()
+            if poller.mapping.event_source_arn == source_arn:
+                poller.wake()
+
+    def _make(self, mapping: Any) -> SqsPoller | StreamPoller:
+        if _service(mapping) in _STREAMS:
+            return StreamPoller(self._engine, mapping, self._invoke)
+        return SqsPoller(self._engine, mapping)
 
 
 class SqsPoller:
@@ -61,6 +69,10 @@ class SqsPoller:
         self._region = mapping.event_source_arn.split(":")[3]
         self._queue = mapping.event_source_arn.split(":")[5]
         self._working: set[asyncio.Task[Any]] = set()
+
+    def wake(self) -> None:
+        """A message has arrived."""
+        self.arrived.set()
 
     async def run(self) -> None:
         """Poll until cancelled; a queue that is gone is looked for again now and then."""
@@ -108,14 +120,11 @@ class SqsPoller:
         backend = sqs_backends[ACCOUNT][self._region]
         visible = int(backend.get_queue(self._queue).visibility_timeout)
         received = backend.receive_message(self._queue, count, 0, visible, ["All"])
-        messages = [message for message in received if self._is_wanted(message)]
+        wanted = (filtering.is_wanted(self.mapping, sqs_event.make_record(message, self._arn)) for message in received)
+        messages = [message for message, is_wanted in zip(received, wanted, strict=True) if is_wanted]
         # What the filter does not let through is taken off the queue, as on AWS.
         self._delete([message for message in received if message not in messages])
         return messages
-
-    def _is_wanted(self, message: Any) -> bool:
-        filters = (self.mapping.filter_criteria or {}).get("Filters") or []
-        return not filters or any(_matches(item.get("Pattern") or "{}", message, self._arn) for item in filters)
 
     @property
     def _arn(self) -> str:
@@ -150,15 +159,9 @@ class SqsPoller:
 
 
 def _is_polled(mapping: Any) -> bool:
-    return bool(mapping.enabled) and mapping.event_source_arn.split(":")[2] == "sqs"
+    return bool(mapping.enabled) and _service(mapping) in ("sqs", *_STREAMS)
 
 
-def _matches(pattern: str, message: Any, queue_arn: str) -> bool:
-    """Return whether a message passes a filter; a body that is JSON is looked into.
-
-    https://docs.aws.amazon.com/lambda/latest/dg/with-sqs-filtering.html
-    """
-    record = sqs_event.make_record(message, queue_arn)
-    with contextlib.suppress(ValueError):
-        record["body"] = json.loads(record["body"])
-    return bool(EventPattern(pattern, json.loads(pattern)).matches_event(record))
+def _service(mapping: Any) -> str:
+    """Return the service that a mapping polls, "" for a Kafka cluster of one's own."""
+    return str(mapping.event_source_arn or "::").split(":")[2]

@@ -6,7 +6,7 @@ https://docs.aws.amazon.com/lambda/latest/api/API_Operations.html
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from moto.awslambda import models
@@ -20,6 +20,11 @@ from slsdeploy.local.lambda_names import ACCOUNT
 from slsdeploy.local.mends import policies
 
 _SQS_ACTIONS = ("ReceiveMessage", "DeleteMessage", "GetQueueAttributes")
+_STREAM_ACTIONS = {
+    "kinesis": ("DescribeStream", "DescribeStreamSummary", "GetRecords", "GetShardIterator", "ListShards"),
+    "dynamodb": ("DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"),
+}
+_SHOWN = {"sqs": "SQS", "kinesis": "Kinesis", "dynamodb": "DynamoDB"}
 _UPDATES = {"KMSKeyArn": "kms_key_arn", "TracingConfig": "tracing_config"}
 # Of a function's configuration, what a version has for itself.
 _OWN = ("FunctionArn", "Version", "LastModified", "State", "LastUpdateStatus")
@@ -109,13 +114,18 @@ def _checking_source(create: Callable[..., Any]) -> Callable[..., Any]:
         given = str(spec.get("FunctionName", ""))
         function = self._lambdas.get_function_by_name_or_arn_with_qualifier(given)
         source = str(spec.get("EventSourceArn", ""))
-        for other in _list_event_source_mappings(self, source, given):
+        for other in _list_event_source_mappings(self, source, given) if source else ():
             raise _Conflict(
                 f'An event source mapping with event source arn (" {source} ") and function name (" {given} ") already exists. '
                 f"Please update or delete the existing mapping with UUID {other.uuid}"
             )
-        if ":sqs:" in source:
+        service = source.split(":")[2] if source else "kafka"
+        if service == "sqs":
             _check_queue(self.region_name, source, function)
+        elif service in _STREAM_ACTIONS:
+            _check_stream(spec, source, function)
+        elif service == "kafka":
+            return _named(_recorded(self, spec, function), self.region_name, given)
         return _named(create(self, spec), self.region_name, given)
 
     return create_event_source_mapping
@@ -149,12 +159,41 @@ def _check_queue(region: str, source: str, function: Any) -> None:
         raise InvalidParameterValueException(
             f"Queue visibility timeout: {visible} seconds is less than Function timeout: {timeout} seconds"
         )
+    _check_role(function, "sqs", _SQS_ACTIONS, source)
+
+
+def _check_role(function: Any, service: str, actions: Sequence[str], source: str) -> None:
     role = iam_backends[ACCOUNT]["aws"].get_role_by_arn(function.role)
-    for action in _SQS_ACTIONS:
-        if not policies.allows(policies.role_documents(role), f"sqs:{action}", source):
+    for action in actions:
+        if not policies.allows(policies.role_documents(role), f"{service}:{action}", source):
             raise InvalidParameterValueException(
-                f"The function execution role does not have permissions to call {action} on SQS"
+                f"The function execution role does not have permissions to call {action} on {_SHOWN[service]}"
             )
+
+
+def _check_stream(spec: dict[str, Any], source: str, function: Any) -> None:
+    if not spec.get("StartingPosition"):
+        raise InvalidParameterValueException(
+            "1 validation error detected: Value null at 'startingPosition' failed to satisfy constraint: Member must not be null."
+        )
+    if spec.get("TumblingWindowInSeconds"):
+        raise InvalidParameterValueException("The local AWS has no tumbling windows: leave out TumblingWindowInSeconds")
+    service = source.split(":")[2]
+    _check_role(function, service, _STREAM_ACTIONS[service], source)
+
+
+class _Recorded(models.EventSourceMapping):  # type: ignore[misc]
+    """A mapping of Kafka, which moto does not know: there is no broker, so that it is kept and shown, and nothing is polled."""
+
+    event_source_arn = None
+    batch_size = 100
+
+
+def _recorded(self: Any, spec: dict[str, Any], function: Any) -> Any:
+    place = {"RegionName": self.region_name, "AccountId": ACCOUNT, "FunctionArn": function.function_arn}
+    mapping = _Recorded({"EventSourceArn": None, **spec, **place})
+    self._event_source_mappings[mapping.uuid] = mapping
+    return mapping
 
 
 def _list_event_source_mappings(self: Any, event_source_arn: str | None, function_name: str | None) -> list[Any]:
