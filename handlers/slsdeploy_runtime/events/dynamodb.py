@@ -180,10 +180,11 @@ def sample(body: Any, placed: Placed) -> Any:
     """Return a batch of one item that was written, with the request as its attributes."""
     from slsdeploy_runtime.dynamodb_item import typed
 
+    key = {placed.options.partition_key: {"S": "sample"}}
     change = {
         "ApproximateCreationDateTime": 0,
-        "Keys": {"id": {"S": "sample"}},
-        "NewImage": {"id": {"S": "sample"}, **typed(body)},
+        "Keys": key,
+        "NewImage": {**key, **typed(body)},
         "SequenceNumber": "13021600000000001596893679",
         "SizeBytes": 1,
         "StreamViewType": "NEW_IMAGE",
