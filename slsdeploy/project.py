@@ -134,13 +134,13 @@ def _copy(config: Config, root: Path, of: Origin) -> Path:
 
 def _handler(config: Config, root: Path) -> Handler | None:
     """Find the user's module: a file, or a package's `__init__.py`."""
-    module = config.handler or DEFAULT_HANDLER
+    module, _, app = (config.handler or DEFAULT_HANDLER).partition(":")
     stem = module.replace(".", "/")
     candidates = [inside(root, f"{stem}.py"), inside(root, f"{stem}/__init__.py")]
     found = next((path for path in candidates if path.is_file()), None)
     if found is None and config.handler is None:
         return None
-    return Handler(module, found or candidates[0], _functions(found) if found else frozenset())
+    return Handler(module, found or candidates[0], _functions(found) if found else frozenset(), app)
 
 
 def _functions(file: Path) -> frozenset[str]:

@@ -23,7 +23,7 @@ Action = Literal["add", "modify", "remove"]
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
+    """A model's input or output: `datatype` as the Open Inference Protocol (or slsdeploy_runtime/structures.py) names it; -1: any size."""
 
     name: str
     datatype: str
@@ -183,11 +183,15 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """The user's module: its dotted name, its file, which of the functions it seems to have (all that can be said without running it)."""
+    """The user's module: its dotted name, its file, which of the functions it seems to have (all that can be said without running it).
+
+    With `app`, what answers is that ASGI application in it.
+    """
 
     module: str
     path: Path
     functions: frozenset[str] = frozenset()
+    app: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,21 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from slsdeploy_runtime.asgi_routes import asgi_app
     from slsdeploy_runtime.model import Model, get_model
     from slsdeploy_runtime.request import BadInput, Request
 
 STARTED = perf_counter()  # inside Lambda this is the first of our lines that runs
 
-__all__ = ["BadInput", "Model", "Request", "get_model"]
+__all__ = ["BadInput", "Model", "Request", "asgi_app", "get_model"]
 
-_HOME = {"BadInput": "request", "Request": "request", "Model": "model", "get_model": "model"}
+_HOME = {
+    "BadInput": "request",
+    "Request": "request",
+    "Model": "model",
+    "get_model": "model",
+    "asgi_app": "asgi_routes",
+}
 
 
 def __getattr__(name: str) -> Any:

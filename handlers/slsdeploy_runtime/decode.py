@@ -36,6 +36,8 @@ def as_array(value: Any, tensor: Tensor, field: str) -> Array:
         raise _explain(value, tensor, field) from None
     if found.size == 0:
         return found.astype(dtype)
+    if found.dtype.kind in "Of" and found.dtype.kind != dtype.kind:
+        found = _exact(value, found, dtype)
     if not _kind_fits(found, dtype) or (dtype.kind in "iuf" and _has_boolean(value)):
         raise _explain(value, tensor, field)
     return _cast(found, tensor, field)
@@ -43,14 +45,19 @@ def as_array(value: Any, tensor: Tensor, field: str) -> Array:
 
 def check_shape(array: Array, tensor: Tensor, field: str, *, skip: int = 0) -> None:
     """Compare an array's shape to the tensor's; the first `skip` dimensions may be any size. Raises BadInput."""
+    check_sizes(array.shape, tensor, field, skip=skip)
+
+
+def check_sizes(shape: Sequence[int], tensor: Tensor, field: str, *, skip: int = 0) -> None:
+    """Compare a shape to the tensor's, as `check_shape` does. Raises BadInput."""
     wanted = tensor.shape
-    fits = len(array.shape) == len(wanted) and all(
-        want in (size, -1) or axis < skip for axis, (size, want) in enumerate(zip(array.shape, wanted, strict=True))
+    fits = len(shape) == len(wanted) and all(
+        want in (size, -1) or axis < skip for axis, (size, want) in enumerate(zip(shape, wanted, strict=True))
     )
     if not fits:
-        raise mismatch(field, f"shape {list(array.shape)}", f"shape {list(wanted)}" + _any_size(wanted))
-    if 0 in array.shape:
-        raise mismatch(field, f"shape {list(array.shape)}", "at least one element")
+        raise mismatch(field, f"shape {_clip(str(list(shape)))}", f"shape {list(wanted)}" + _any_size(wanted))
+    if 0 in shape:
+        raise mismatch(field, f"shape {list(shape)}", "at least one element")
 
 
 def name_inputs(given: Mapping[str, Any], wanted: Sequence[Tensor], field: str) -> None:
@@ -130,6 +137,28 @@ def _kind_fits(found: Array, dtype: np.dtype[Any]) -> bool:
     if dtype.kind == "O":
         return all(type(leaf) is str for leaf in found.ravel().tolist())
     return bool(kind == dtype.kind)
+
+
+def _exact(value: Any, found: Array, dtype: np.dtype[Any]) -> Array:
+    """Read again what numpy took for floats or objects: integers beside 1.0, or of more than 64 bits, keep their value."""
+    if dtype.kind not in "iuf":
+        return found
+    leaves = np.array(value, dtype=object)
+    flat = leaves.ravel().tolist()
+    if not set(map(type, flat)) <= {int, float}:
+        return found
+    if dtype.kind == "f":
+        try:
+            return leaves.astype(np.float64)
+        except OverflowError:  # an integer beyond all floats
+            return found
+    whole = [int(leaf) if isinstance(leaf, float) and leaf.is_integer() else leaf for leaf in flat]
+    if set(map(type, whole)) != {int}:
+        return found
+    limits = np.iinfo(dtype)
+    if limits.min <= min(whole) and max(whole) <= limits.max:
+        return np.array(whole, dtype).reshape(found.shape)
+    return found
 
 
 def _cast(found: Array, tensor: Tensor, field: str) -> Array:

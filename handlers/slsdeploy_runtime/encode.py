@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+Array = np.ndarray[Any, Any]
+
 
 class NotJson(TypeError):
     """An answer holds something that JSON cannot."""
@@ -24,7 +26,7 @@ def plain(value: Any, where: str = "the answer") -> Any:
         case np.ndarray():
             return _array(value, where)
         case np.generic():
-            return plain(value.item(), where)
+            return _array(np.asarray(value), where)
         case Mapping():
             return {_key(key, where): plain(item, f"{where}[{key!r}]") for key, item in value.items()}
         case list() | tuple():
@@ -35,16 +37,54 @@ def plain(value: Any, where: str = "the answer") -> Any:
             )
 
 
-def _array(array: np.ndarray[Any, Any], where: str) -> Any:
-    if array.dtype.kind == "f":
+def _array(array: Array, where: str) -> Any:
+    if type(array) is not np.ndarray and hasattr(array, "mask"):  # numpy.ma takes 36 ms to import
+        values = np.asarray(array).astype(object)
+        values[array.mask] = None
+        return plain(values.tolist(), where)
+    kind = array.dtype.kind
+    if kind == "f":
+        return _floats(array)
+    if kind in "biuU":
+        return array.tolist()
+    if kind == "O":
+        return plain(array.tolist(), where)
+    return _other(array, where)
+
+
+def _floats(array: Array) -> Any:
+    finite = np.isfinite(array)
+    if array.dtype.itemsize > 8:  # JSON's readers have no longer ones; one out of their range is an infinity to them
+        with np.errstate(over="ignore"):
+            array = array.astype(np.float64)
         finite = np.isfinite(array)
-        if not finite.all():
-            array = array.astype(object)
-            array[~finite] = None
+    if not finite.all():
+        array = array.astype(object)
+        array[~finite] = None
+    return array.tolist()
+
+
+def _other(array: Array, where: str) -> Any:
+    """Write what JSON has no word for, as it is usually written: dates as ISO texts, complex numbers as pairs, records as objects."""
+    kind = array.dtype.kind
+    if array.dtype.names:
+        if array.ndim:
+            return [_array(each, where) for each in array]
+        return {name: plain(array[name][()], f"{where}[{name!r}]") for name in array.dtype.names}
+    if kind == "c":
+        return _floats(np.stack([array.real, array.imag], axis=-1))
+    if kind in "mM":
+        texts = array.astype(str).astype(object)
+        texts[np.isnat(array)] = None
+        return texts.tolist()
+    if kind == "S":
+        try:
+            return np.char.decode(array, "utf-8").tolist()
+        except UnicodeDecodeError:
+            raise NotJson(f"{where} has bytes that are no text in UTF-8, which JSON cannot hold") from None
+    if kind == "T":  # numpy's StringDType
         return array.tolist()
-    if array.dtype.kind in "biuU":
-        return array.tolist()
-    return plain(array.tolist(), where)  # objects, bytes, dates: each looked at
+    raise NotJson(f"{where} is an array of {array.dtype}, which JSON cannot hold: make it numbers, texts or lists")
 
 
 def _key(key: Any, where: str) -> str:

@@ -38,5 +38,10 @@ def media_type(headers: Mapping[str, str]) -> str:
     return headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
+def request_id(text: str) -> str:
+    """Return a caller's id for its request if it can be a header of the answer: at most 128 visible characters of ASCII; else ""."""
+    return text if 0 < len(text) <= 128 and text.isascii() and text.isprintable() else ""
+
+
 def _is_json(kind: str) -> bool:
     return kind == JSON or kind.endswith("+json")

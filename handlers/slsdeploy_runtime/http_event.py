@@ -12,62 +12,79 @@ from typing import Any, NamedTuple
 from slsdeploy_runtime.request import mismatch
 
 JSON = "application/json"
+HTML = "text/html; charset=utf-8"
 
 
 class Call(NamedTuple):
-    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body."""
+    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body; whether AWS checked its signature."""
 
     method: str
     path: str
     headers: Mapping[str, str]
     query: str
     body: bytes
+    is_signed: bool = False
 
 
 class Reply(NamedTuple):
-    """What is answered; a body that is not JSON goes in base64."""
+    """What is answered; a body that is not text goes in base64."""
 
     status: int
     body: bytes
     content_type: str = JSON
     headers: tuple[tuple[str, str], ...] = ()
+    is_text: bool = True
 
 
 def read(event: Mapping[str, Any]) -> Call:
-    """Understand an event. Raises BadInput for a body that is not the base64 it says it is.
+    """Understand an event. Raises BadInput for a body that is not the base64 it says it is, and for an event that none of them sends.
 
     https://docs.aws.amazon.com/lambda/latest/dg/urls-invocation.html
     https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-lambda-proxy-integrations.html
     https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
     """
-    context = event["requestContext"]
-    if "http" in context:
-        http = context["http"]
-        method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
-    else:
-        method, path, query = event["httpMethod"], event["path"], _query(event)
-    return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event))
+    try:
+        context = event["requestContext"]
+        if "http" in context:
+            http = context["http"]
+            method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
+        else:
+            method, path, query = event["httpMethod"], event["path"], _query(event)
+        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), "authorizer" in context)
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        found = f"{type(error).__name__}: {error}"
+        raise mismatch("event", found, "an event of a Function URL, API Gateway or a load balancer") from error
 
 
 def write(event: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
     """Return what the event's sender wants as an answer."""
-    is_json = reply.content_type == JSON
     headers = {"content-type": reply.content_type, **dict(reply.headers)}
     answer = {
         "statusCode": reply.status,
-        "body": reply.body.decode() if is_json else _base64(reply.body),
-        "isBase64Encoded": not is_json,
+        "body": reply.body.decode() if reply.is_text else _base64(reply.body),
+        "isBase64Encoded": not reply.is_text,
     }
-    context = event["requestContext"]
-    if "elb" in context and "multiValueHeaders" in event:
+    if "elb" in event["requestContext"] and "multiValueHeaders" in event:
         return {**answer, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
     return {**answer, "headers": headers}
+
+
+def takes_bytes(event: Mapping[str, Any]) -> bool:
+    """Say whether a body in base64 reaches the caller as bytes, whatever its type: not through a REST API, unless it is told to.
+
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
+    """
+    context = event["requestContext"]
+    return "http" in context or "elb" in context
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     many = event.get("multiValueHeaders")
     if many:
-        return {name.lower(): ", ".join(values) for name, values in many.items()}
+        headers = {name.lower(): ", ".join(values) for name, values in many.items()}
+        if not takes_bytes(event):
+            headers.pop("accept-encoding", None)
+        return headers
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
     "".join(headers.values())  # stumbles over a value that is no text
     if event.get("cookies"):
@@ -114,8 +131,8 @@ def _body(event: Mapping[str, Any]) -> bytes:
     from binascii import Error, a2b_base64  # what the module base64 is made of
 
     try:
-        return a2b_base64(body)
-    except Error as error:
+        return a2b_base64(body, strict_mode=True)
+    except (Error, ValueError) as error:  # ValueError: not even ASCII
         raise mismatch("body", f"what is not base64 ({error})", "base64, as isBase64Encoded says") from None
 
 

@@ -77,5 +77,6 @@ def to_json(value: Any) -> bytes:
     """Encode plain values (see `encode.plain`) as UTF-8."""
     try:
         return orjson.dumps(value)
-    except orjson.JSONEncodeError:  # an integer of more than 64 bits, which Python's own encoder writes out
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
+    except orjson.JSONEncodeError:
+        # an integer of more than 64 bits, which Python's own encoder writes out, or half of a surrogate pair, which it escapes
+        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()

@@ -20,11 +20,16 @@ class ManifestError(Exception):
 
 
 class Tensor(NamedTuple):
-    """A model's input or output. `datatype` as the Open Inference Protocol names it; in `shape`, -1 is any size."""
+    """A model's input or output: `datatype` as the Open Inference Protocol (or structures.py) names it; in `shape`, -1 is any size."""
 
     name: str
     datatype: str
     shape: tuple[int, ...]
+
+
+def is_structured(datatype: str) -> bool:
+    """Say whether a datatype is no tensor's but one of structures.py."""
+    return datatype.endswith(">")
 
 
 class ModelEntry(NamedTuple):

@@ -14,7 +14,7 @@ import numpy as np
 from slsdeploy_runtime import memory
 from slsdeploy_runtime.decode import DTYPES, Array
 from slsdeploy_runtime.formats import Session
-from slsdeploy_runtime.manifest import ModelEntry, Tensor
+from slsdeploy_runtime.manifest import ModelEntry, Tensor, is_structured
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.timed import Timed
@@ -47,7 +47,7 @@ class Model:
 
     def __init__(self, entry: ModelEntry, loader: Loader, *, is_alone: bool) -> None:
         for tensor in (*entry.inputs, *entry.outputs):
-            if tensor.datatype not in DTYPES:
+            if tensor.datatype not in DTYPES and (tensor in entry.inputs or not is_structured(tensor.datatype)):
                 raise ModelError(f"model {entry.name!r}: {tensor.name} has datatype {tensor.datatype}, not served")
         self.entry = entry
         self.name = entry.name

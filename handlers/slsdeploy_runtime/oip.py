@@ -11,15 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from slsdeploy_runtime.decode import DATATYPES, Array, as_array, check_shape, describe, name_inputs, one_of
+from slsdeploy_runtime.decode import DATATYPES, DTYPES, Array, as_array, check_sizes, describe, name_inputs, one_of
 from slsdeploy_runtime.encode import plain
-from slsdeploy_runtime.manifest import Tensor
+from slsdeploy_runtime.manifest import Tensor, is_structured
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.oip_binary import Tail, pack, unpack
 from slsdeploy_runtime.request import mismatch
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.fallback import By
+# Triton's extensions whose data or answers would be others: https://github.com/triton-inference-server/server/tree/main/docs/protocol
+_NOT_SERVED = ("shared_memory_region", "classification")
 
 
 class Asked(NamedTuple):
@@ -49,7 +51,10 @@ def read(body: Any, model: Model, tail: Tail | None = None) -> Asked:
         tail.finish()
     name_inputs(arrays, model.inputs, "inputs")
     wanted = _wanted(body, model, is_binary_possible=tail is not None)
-    return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, body.get("id")))
+    request_id = body.get("id")
+    if not isinstance(request_id, str | None):
+        raise mismatch("id", describe(request_id), "a text")
+    return Asked(arrays, lambda outputs: _answer(model, outputs, wanted, request_id))
 
 
 def say(answer: Mapping[str, Any], by: By) -> dict[str, Any]:
@@ -65,8 +70,34 @@ def metadata(model: Model) -> dict[str, Any]:
         "versions": [model.version],
         "platform": model.platform,
         "inputs": [_describe_tensor(tensor) for tensor in model.inputs],
-        "outputs": [_describe_tensor(tensor) for tensor in model.outputs],
+        "outputs": [_describe_tensor(tensor) for tensor in outputs_of(model)],
     }
+
+
+def outputs_of(model: Model) -> list[Tensor]:
+    """Return the model's outputs as the protocol has them: tensors, which a list of maps becomes two of."""
+    found: list[Tensor] = []
+    for tensor in model.outputs:
+        if is_structured(tensor.datatype):
+            from slsdeploy_runtime import structures  # only for a model that has such an output
+
+            found += structures.tensors(tensor)
+        else:
+            found.append(tensor)
+    return found
+
+
+def _flattened(model: Model, outputs: Mapping[str, Array]) -> Mapping[str, Array]:
+    """Return the outputs as arrays of numbers and texts."""
+    structured = [tensor for tensor in model.outputs if is_structured(tensor.datatype) and tensor.name in outputs]
+    if not structured:
+        return outputs
+    from slsdeploy_runtime import structures
+
+    found = dict(outputs)
+    for tensor in structured:
+        found |= structures.flattened(tensor, found.pop(tensor.name), DTYPES)
+    return found
 
 
 def _describe_tensor(tensor: Tensor) -> dict[str, Any]:
@@ -84,25 +115,26 @@ def _read_tensor(entry: Any, model: Model, field: str, tail: Tail | None) -> tup
     if entry.get("datatype") != tensor.datatype:
         raise mismatch(f"{field}.datatype", describe(entry.get("datatype")), tensor.datatype)
     shape = _read_shape(entry.get("shape"), f"{field}.shape")
+    check_sizes(shape, tensor, f"{field}.shape")
     array = _read_data(entry, tensor, field, tail)
     if array.size != math.prod(shape):
         raise mismatch(f"{field}.data", f"{array.size} elements", f"{math.prod(shape)}, as shape {list(shape)} says")
-    array = array.reshape(shape)
-    check_shape(array, tensor, f"{field}.shape")
-    return name, array
+    return name, array.reshape(shape)
 
 
 def _read_data(entry: Mapping[str, Any], tensor: Tensor, field: str, tail: Tail | None) -> Array:
     parameters = _parameters(entry, field)
+    _refuse(parameters, f"{field}.parameters", _NOT_SERVED)
     if tail is not None and "binary_data_size" in parameters:
         return unpack(tail.take(parameters["binary_data_size"], field), tensor, field)
-    if "data" not in entry:
-        raise mismatch(f"{field}.data", "nothing", f"a list of {tensor.datatype}")
+    if not isinstance(entry.get("data"), list):
+        found = describe(entry["data"]) if "data" in entry else "nothing"
+        raise mismatch(f"{field}.data", found, f"a list of {tensor.datatype}")
     return as_array(entry["data"], tensor, f"{field}.data")
 
 
 def _read_shape(shape: Any, field: str) -> tuple[int, ...]:
-    if not isinstance(shape, list) or not all(type(size) is int and size >= 0 for size in shape):
+    if not isinstance(shape, list) or not all(type(size) is int and 0 <= size < 2**63 for size in shape):
         raise mismatch(field, describe(shape), "a list of sizes")
     return tuple(shape)
 
@@ -114,12 +146,21 @@ def _parameters(entry: Mapping[str, Any], field: str) -> Mapping[str, Any]:
     return parameters
 
 
+def _refuse(parameters: Mapping[str, Any], field: str, names: Sequence[str]) -> None:
+    """Refuse what would change the answer and is not done here; parameters that nobody knows are allowed by the protocol."""
+    for name in names:
+        if name in parameters:
+            raise mismatch(
+                f"{field}.{name}", "an extension that this server does not have", "one of those that GET /v2 lists"
+            )
+
+
 def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) -> dict[str, bool]:
     """Return the outputs that the caller asks for, and whether as raw bytes; all of them when it does not say."""
-    known = [tensor.name for tensor in model.outputs]
+    known = [tensor.name for tensor in outputs_of(model)]
     is_binary = is_binary_possible and _parameters(body, "body").get("binary_data_output") is True
     outputs = body.get("outputs")
-    if not outputs:
+    if outputs is None or outputs == []:
         return dict.fromkeys(known, is_binary)
     if not isinstance(outputs, Sequence) or isinstance(outputs, str):
         raise mismatch("outputs", describe(outputs), "a list of {name}")
@@ -128,15 +169,19 @@ def _wanted(body: Mapping[str, Any], model: Model, *, is_binary_possible: bool) 
         name = entry.get("name") if isinstance(entry, Mapping) else None
         if name not in known:
             raise mismatch(f"outputs[{index}].name", describe(name), one_of(known))
-        asked = _parameters(entry, f"outputs[{index}]").get("binary_data", is_binary)
-        wanted[name] = is_binary_possible and asked is True
+        parameters = _parameters(entry, f"outputs[{index}]")
+        _refuse(parameters, f"outputs[{index}].parameters", _NOT_SERVED)
+        wanted[name] = is_binary_possible and parameters.get("binary_data", is_binary) is True
     return wanted
 
 
-def _answer(model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: Any) -> dict[str, Any]:
+def _answer(
+    model: Model, outputs: Mapping[str, Array], wanted: Mapping[str, bool], request_id: str | None
+) -> dict[str, Any]:
     answer: dict[str, Any] = {"model_name": model.name, "model_version": model.version}
-    if isinstance(request_id, str):
+    if request_id is not None:
         answer["id"] = request_id
+    outputs = _flattened(model, outputs)
     # a user's `predict` may answer with names of its own
     names = [name for name in wanted if name in outputs] or list(outputs)
     answer["outputs"] = [_write_tensor(name, np.asarray(outputs[name]), wanted.get(name, False)) for name in names]

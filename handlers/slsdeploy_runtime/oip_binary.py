@@ -33,7 +33,9 @@ class Tail:
         """Return the next `size` bytes. Raises BadInput when there are not so many."""
         left = len(self._raw) - self._at
         if type(size) is not int or not 0 <= size <= left:
-            raise mismatch(f"{field}.parameters.binary_data_size", repr(size), f"0 to {left}, the bytes that are left")
+            raise mismatch(
+                f"{field}.parameters.binary_data_size", repr(size)[:60], f"0 to {left}, the bytes that are left"
+            )
         self._at += size
         return self._raw[self._at - size : self._at]
 
@@ -49,8 +51,10 @@ def split(body: bytes, headers: Mapping[str, str]) -> tuple[bytes, Tail]:
     length = headers.get(HEADER)
     if length is None:
         return body, Tail(b"")
-    if not (length.isascii() and length.isdigit() and int(length) <= len(body)):
-        raise mismatch("Inference-Header-Content-Length", repr(length), f"0 to {len(body)}, the length of the body")
+    if not (length.isascii() and length.isdigit() and len(length) < 20 and int(length) <= len(body)):
+        raise mismatch(
+            "Inference-Header-Content-Length", repr(length)[:60], f"0 to {len(body)}, the length of the body"
+        )
     return body[: int(length)], Tail(body[int(length) :])
 
 

@@ -15,10 +15,14 @@ def infer(service: Service, model: Model, call: Call) -> Reply:
     document, tail = oip_binary.split(call.body, call.headers)
     # with raw tensors behind it, the JSON goes under another Content-Type
     is_json = oip_binary.HEADER not in call.headers
-    asked = oip.read(http_body.read_json(document, call.headers) if is_json else from_json(document), model, tail)
+    content = http_body.read_json(document, call.headers) if is_json else from_json(document)
+    if "x-request-id" not in call.headers and isinstance(content, dict) and isinstance(content.get("id"), str):
+        service.telemetry.asked(http_body.request_id(content["id"]))
+    asked = oip.read(content, model, tail)
     answer = service.infer(Ask(model, asked.inputs, asked.reply, oip.say))
     joined = oip_binary.join(answer)
     if joined is None:
         return Reply(200, to_json(answer))
-    content, length = joined
-    return Reply(200, content, "application/octet-stream", ((oip_binary.HEADER, str(length)),))
+    body, length = joined
+    headers = ((oip_binary.HEADER, str(length)),)
+    return Reply(200, body, "application/octet-stream", headers, is_text=False)

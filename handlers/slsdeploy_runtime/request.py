@@ -38,8 +38,9 @@ class BadInput(Exception):
 
     @property
     def details(self) -> dict[str, str]:
-        """Return the field, what was found and what is expected, as answers carry them."""
-        return {"field": self.field, "found": self.found, "expected": self.expected}
+        """Return the field, what was found and what is expected, as answers carry them; what nobody said is left out."""
+        said = {"field": self.field, "found": self.found, "expected": self.expected}
+        return {key: value for key, value in said.items() if value}
 
 
 def mismatch(field: str, found: str, expected: str) -> BadInput:

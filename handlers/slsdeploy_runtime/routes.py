@@ -1,16 +1,18 @@
 """The HTTP side: a routing table, and one function per route from a Call to what is answered.
 
-The caller's mistakes are 4xx with a JSON body that names the field; ours a 500 with a JSON body, and the traceback in the log.
+The caller's mistakes are 4xx with a JSON body that names the field (the Open Inference Protocol's has its message only); ours a 500
+with a JSON body, and the traceback in the log.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import ceil
+from time import perf_counter
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
-from slsdeploy_runtime.http_event import JSON, Call, Reply
+from slsdeploy_runtime.http_event import HTML, JSON, Call, Reply
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
@@ -20,6 +22,7 @@ from slsdeploy_runtime.unavailable import Unavailable
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, request and response)
 MAX_BYTES = 6 * 1024 * 1024
 ENVELOPE_BYTES = 1024  # status and headers around a body
+COMPRESS_BYTES = 4096  # an answer of fewer is as soon there as it is
 
 
 class Asked(NamedTuple):
@@ -29,35 +32,41 @@ class Asked(NamedTuple):
     parts: Mapping[str, str]
 
 
-def wrapped_size(content: bytes, content_type: str) -> int:
+def wrapped_size(reply: Reply) -> int:
     """Return how many bytes Lambda counts for an answer: the body is put into JSON, as a string or in base64.
 
-    Our JSON has no control characters, and the managed runtimes leave other characters as they are (3.12 and later).
+    Our texts have no control characters but line breaks, and the managed runtimes leave other characters as they are (3.12 and later).
     """
-    if content_type == JSON:
-        return ENVELOPE_BYTES + len(content) + content.count(b'"') + content.count(b"\\")
+    content = reply.body
+    if reply.is_text:
+        return ENVELOPE_BYTES + len(content) + content.count(b'"') + content.count(b"\\") + content.count(b"\n")
     return ENVELOPE_BYTES + 4 * -(-len(content) // 3)
 
 
 class Refused(Exception):
-    """A request that is answered with a 4xx other than 400: its status, and the message for the body."""
+    """A request that is answered by its status: a 4xx other than 400 with a message for the body, or a 204 with none."""
 
     def __init__(self, status: int, message: str, *headers: tuple[str, str]) -> None:
         super().__init__(message)
-        self.reply = Reply(status, to_json({"error": message}), headers=headers)
+        self.reply = Reply(status, to_json({"error": message}) if message else b"", headers=headers)
 
 
 def answer(service: Service, call: Call) -> Reply:
     """Answer one request; whatever goes wrong, it is an answer."""
+    began = perf_counter()
+    telemetry = service.telemetry
+    telemetry.asked(http_body.request_id(call.headers.get("x-request-id", "")))
     reply = _attempt(service, call)
-    size = wrapped_size(reply.body, reply.content_type)
-    if size > MAX_BYTES:
-        reply = _too_large(f"the answer has {size} bytes as Lambda wraps it", "ask for fewer rows")
-    init = service.telemetry.cold_start_ms
-    if init is None:
-        return reply
-    # tell the caller of a cold start how long it took (ms): https://www.w3.org/TR/server-timing/
-    return reply._replace(headers=(*reply.headers, ("server-timing", f"init;dur={init:.1f}")))
+    if len(reply.body) > COMPRESS_BYTES:
+        reply = _compressed(reply, call.headers)
+    if len(reply.body) > MAX_BYTES // 2:
+        size = wrapped_size(reply)
+        if size > MAX_BYTES:
+            reply = _too_large(f"the answer has {size} bytes as Lambda wraps it", "ask for fewer rows, or for gzip")
+    if call.method == "HEAD":
+        reply = reply._replace(body=b"", is_text=True)
+    told = (("x-request-id", telemetry.caller_id), ("server-timing", telemetry.server_timing(began)))
+    return reply._replace(headers=(*reply.headers, *told))
 
 
 def _attempt(service: Service, call: Call) -> Reply:
@@ -65,11 +74,13 @@ def _attempt(service: Service, call: Call) -> Reply:
         if len(call.body) > MAX_BYTES:
             return _too_large(f"the body has {len(call.body)} bytes", "send fewer rows")
         function, parts = _route(call.method, call.path)
+        if "content-encoding" in call.headers and call.body:
+            call = call._replace(body=_unpacked(call))
         return function(service, Asked(call, parts))
     except Refused as refused:
         return refused.reply
     except BadInput as error:
-        return bad_input(service, error, f"{call.method} {call.path}")
+        return bad_input(service, error, f"{call.method} {call.path}", call.path)
     except Unavailable as error:
         service.telemetry.failure(error, f"{call.method} {call.path}")
         return Reply(503, to_json({"error": error.public}), headers=(("retry-after", str(ceil(error.retry_after))),))
@@ -78,11 +89,12 @@ def _attempt(service: Service, call: Call) -> Reply:
         return _json(500, {"error": "the function failed; its log says why"})
 
 
-def bad_input(service: Service, error: BadInput, where: str) -> Reply:
-    """Answer the caller's mistake."""
+def bad_input(service: Service, error: BadInput, where: str, path: str = "") -> Reply:
+    """Answer the caller's mistake; below /v2 as the Open Inference Protocol has it."""
     service.telemetry.failure(error, where)
     status = 415 if isinstance(error, http_body.NotJson) else 400
-    return _json(status, {"error": error.message, **error.details})
+    details = {} if path.startswith("/v2/") else error.details
+    return _json(status, {"error": error.message, **details})
 
 
 def _json(status: int, value: Any) -> Reply:
@@ -137,7 +149,23 @@ def _predict(service: Service, asked: Asked) -> Reply:
 def _openapi(service: Service, asked: Asked) -> Reply:
     from slsdeploy_runtime import openapi
 
-    return _json(200, openapi.document(service.name, list(service.models.values())))
+    return _json(200, openapi.document(service.name, list(service.models.values()), service.handler))
+
+
+def _index(service: Service, asked: Asked) -> Reply:
+    """Say what there is; a browser, which says that it wants HTML, is sent to the page beside it (there may be a stage in front)."""
+    listed = {"name": service.name, "models": list(service.models), "routes": _routes()}
+    if "text/html" in asked.call.headers.get("accept", ""):
+        return Reply(302, to_json(listed), headers=(("location", "docs"),))
+    return _json(200, listed)
+
+
+def _docs(service: Service, asked: Asked) -> Reply:
+    from slsdeploy_runtime import docs_page
+
+    page = docs_page.render(service, is_signed=asked.call.is_signed)
+    headers = (("content-security-policy", docs_page.POLICY), ("cache-control", "no-cache"))
+    return Reply(200, page, HTML, headers)
 
 
 Route = Callable[[Service, Asked], Reply]
@@ -155,7 +183,15 @@ ROUTES: tuple[tuple[str, Mapping[str, Route]], ...] = (
     ("/v2/health/ready", {"GET": _ready}),
     ("/v2", {"GET": _server}),
     ("/openapi.json", {"GET": _openapi}),
+    ("/docs", {"GET": _docs}),
+    ("/", {"GET": _index}),
 )
+
+
+def _routes() -> list[str]:
+    return [f"{method} {path}" for path, functions in ROUTES for method in functions]
+
+
 _TABLE = [(path.strip("/").split("/"), functions) for path, functions in ROUTES]
 
 
@@ -167,13 +203,19 @@ def _route(method: str, path: str) -> tuple[Route, dict[str, str]]:
             continue
         pairs = list(zip(pattern, segments, strict=True))
         if all(want == got or want[:1] == "{" for want, got in pairs):
-            if method not in functions:
-                allowed = ", ".join(functions)
-                message = f"{path} does not take {method}: use {allowed}"
-                raise Refused(405, message, ("allow", allowed))
-            return functions[method], {want[1:-1]: got for want, got in pairs if want[:1] == "{"}
-    known = ", ".join(f"{next(iter(functions))} {path}" for path, functions in ROUTES)
-    raise Refused(404, f"there is no {path}; there is {known}")
+            function = functions.get("GET" if method == "HEAD" else method)
+            if function is None:
+                raise _no_such_method(method, path, functions)
+            return function, {want[1:-1]: got for want, got in pairs if want[:1] == "{"}
+    raise Refused(404, f"there is no {path}; there is {', '.join(_routes())}")
+
+
+def _no_such_method(method: str, path: str, functions: Mapping[str, Route]) -> Refused:
+    """Return the answer to a method that a path does not have; OPTIONS asks which it has."""
+    allowed = ", ".join([*functions, *(["HEAD"] if "GET" in functions else []), "OPTIONS"])
+    if method == "OPTIONS":
+        return Refused(204, "", ("allow", allowed))
+    return Refused(405, f"{path} does not take {method}: use {allowed}", ("allow", allowed))
 
 
 def _model(service: Service, asked: Asked) -> Model:
@@ -184,6 +226,31 @@ def _model(service: Service, asked: Asked) -> Model:
     if version not in (None, model.version):
         raise Refused(404, f"model {name!r} has no version {version!r}; it has {model.version!r}")
     return model
+
+
+def _unpacked(call: Call) -> bytes:
+    from slsdeploy_runtime import compression  # only for who compresses
+
+    try:
+        return compression.unpacked(call.body, call.headers["content-encoding"])
+    except compression.UnknownEncoding as error:
+        raise Refused(415, error.message, ("accept-encoding", "gzip, deflate")) from None
+    except compression.TooLarge as error:
+        raise Refused(413, error.message) from None
+
+
+def _compressed(reply: Reply, headers: Mapping[str, str]) -> Reply:
+    from slsdeploy_runtime import compression
+
+    varies = reply._replace(headers=(*reply.headers, ("vary", "accept-encoding")))
+    encoding = compression.accepted(headers)
+    if not encoding:
+        return varies
+    packed = varies._replace(body=compression.packed(reply.body, encoding), is_text=False)
+    # base64 makes it a third longer on its way out of the function
+    if wrapped_size(packed) > wrapped_size(reply):
+        return varies
+    return packed._replace(headers=(*varies.headers, ("content-encoding", encoding)))
 
 
 def _too_large(what: str, advice: str) -> Reply:

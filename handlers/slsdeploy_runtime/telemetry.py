@@ -34,6 +34,9 @@ class Telemetry:
         ] = []  # what happened in whatever thread: the invocation that ends next reports it
         self._init_ms: float | None = None
         self.cold_start_ms: float | None = None
+        self.caller_id = ""
+        # when the first run began, when the last ended, how long they took together
+        self._runs: tuple[float, float, float] | None = None
 
     @property
     def logger(self) -> Logger:
@@ -42,7 +45,7 @@ class Telemetry:
             from aws_lambda_powertools.logging import Logger
 
             self._logger = Logger(service=self._service)
-            self._logger.append_keys(function_request_id=self._metrics.request_id)
+            self._logger.append_keys(**self._keys())
         return self._logger
 
     def initialised(self, seconds: float) -> None:
@@ -61,11 +64,42 @@ class Telemetry:
     def begin(self, context: Any) -> None:
         """Start an invocation: its request id goes into every log line, also those of the user's own Logger."""
         self.cold_start_ms, self._init_ms = self._init_ms, None
-        self._metrics.request_id = request_id = getattr(context, "aws_request_id", "")
-        if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:
-            self.logger.append_keys(function_request_id=request_id)
+        self._metrics.request_id = getattr(context, "aws_request_id", "")
+        self.caller_id = ""
+        self._runs = None
+        self._renew_keys()
         if self.cold_start_ms is not None:
             self._metrics.add("ColdStart", 1)
+
+    def asked(self, request_id: str) -> None:
+        """Note by which id the caller knows this request (Lambda's own, when it gave none): it goes into every log line too."""
+        self.caller_id = request_id or self._metrics.request_id
+        self._renew_keys()
+
+    def server_timing(self, began: float) -> str:
+        """Return the Server-Timing header of an answer that was begun then (`perf_counter`) and is made now (ms).
+
+        `init` is there on a cold start only, `decode`, `inference` and `encode` when a model was run. https://www.w3.org/TR/server-timing/
+        """
+        now = perf_counter()
+        init = "" if self.cold_start_ms is None else f"init;dur={self.cold_start_ms:.1f}, "
+        total = f"total;dur={(now - began) * 1e3:.3f}"
+        if self._runs is None:
+            return init + total
+        first, last, seconds = self._runs
+        phases = f"decode;dur={(first - began) * 1e3:.3f}, inference;dur={seconds * 1e3:.3f}, encode;dur={(now - last) * 1e3:.3f}"
+        return f"{init}{phases}, {total}"
+
+    def _keys(self) -> dict[str, str]:
+        return {
+            "function_request_id": self._metrics.request_id,
+            **({"request_id": self.caller_id} if self.caller_id else {}),
+        }
+
+    def _renew_keys(self) -> None:
+        if self._logger is not None or "aws_lambda_powertools.logging" in sys.modules:
+            self.logger.remove_keys(["request_id"])
+            self.logger.append_keys(**self._keys())
 
     def end(self) -> None:
         """Finish an invocation: write its metrics, if it has any."""
@@ -75,7 +109,10 @@ class Telemetry:
 
     def inference(self, started: float, rows: int) -> None:
         """Note one run of a model that began at `started` (`perf_counter`) over so many rows."""
-        self._metrics.add("InferenceTime", (perf_counter() - started) * 1000)
+        ended = perf_counter()
+        first, seconds = (started, 0.0) if self._runs is None else (self._runs[0], self._runs[2])
+        self._runs = (first, ended, seconds + ended - started)
+        self._metrics.add("InferenceTime", (ended - started) * 1000)
         self._metrics.add("BatchSize", rows)
 
     def note(self, message: str, **facts: Any) -> None:

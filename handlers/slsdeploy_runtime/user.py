@@ -1,5 +1,7 @@
 """The user's module -> its functions. Whatever is wrong with it stops the environment from starting, with a message that says so.
 
+Or, for `handler = "module:app"`, its ASGI application, which answers HTTP by itself; other events are answered as without a module.
+
 preprocess(request: Request) -> dict of arrays       default: the signature's own mapping
 predict(model: Model, inputs) -> dict of arrays      default: model.run(inputs)
 postprocess(outputs) -> anything JSON can hold       default: {"outputs": ...}
@@ -23,22 +25,29 @@ class HandlerError(Exception):
 
 
 class Handler(NamedTuple):
-    """The user's functions; None where the default applies."""
+    """The user's functions; None where the default applies. `app` is an ASGI application (see asgi.py)."""
 
     preprocess: Callable[[Request], Mapping[str, Array]] | None = None
     predict: Callable[[Model, Mapping[str, Array]], Mapping[str, Array]] | None = None
     postprocess: Callable[[Mapping[str, Array]], Any] | None = None
+    app: Any = None
 
 
 def load(name: str | None) -> Handler:
-    """Import the user's module. Raises HandlerError."""
+    """Import the user's module ("handler", or "module:app" for an application). Raises HandlerError."""
     if name is None:
         return Handler()
+    name, _, attribute = name.partition(":")
     try:
         module = import_module(name)
     except Exception as error:
         said = f"{type(error).__name__}: {error}{_place(error)}{_advice(error)}"
         raise HandlerError(f"{name}.py does not import: {said}") from error
+    if attribute:
+        app = getattr(module, attribute, None)
+        if not callable(app):
+            raise HandlerError(f"{name}.py has no application {attribute!r}: it is {type(app).__name__}")
+        return Handler(app=app)
     return Handler(**_functions(module, name))
 
 

@@ -54,6 +54,25 @@ def _syntax_hint(project: Project) -> str:
     return "mend that line"
 
 
+def check(source: ast.Module, path: str, app: str) -> None:
+    """Make sure that the module has the application that `handler` names, or else the functions. Raises BuildError."""
+    if not app:
+        check_functions(source, path)
+    elif app not in (names := _names(source)) and not _imports_all(source):
+        raise no_application(path, app, names)
+
+
+def no_application(path: str, app: str, names: Iterable[str]) -> BuildError:
+    """Return the error for a module without the application; `names` are what it has."""
+    near = difflib.get_close_matches(app, [name for name in names if not name.startswith("_")], 1)
+    hint = f"did you mean {near[0]}?" if near else "name it as it is called there, as in app = FastAPI()"
+    return BuildError(f"{path} has no application {app!r}, which `handler` names", hint, path)
+
+
+def _imports_all(source: ast.Module) -> bool:
+    return any(isinstance(node, ast.alias) and node.name == "*" for node in ast.walk(source))
+
+
 def check_functions(source: ast.Module, path: str) -> None:
     """Make sure that the module has one of the functions, and that each takes what it is called with.
 

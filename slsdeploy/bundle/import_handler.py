@@ -41,8 +41,11 @@ def answer(module: str) -> dict[str, object]:
         missing = (error.name or "").partition(".")[0]
         return {"skipped": missing} if missing in MANAGED else {"error": describe(error, missing)}
     except BaseException as error:  # sys.exit() too: on Lambda it ends the environment
-        if type(error).__module__.partition(".")[0] == "botocore":
+        home = type(error).__module__
+        if home.partition(".")[0] == "botocore":
             return {"skipped": "botocore"}
+        if home == "slsdeploy_runtime.model":  # get_model() at the module's top level: there is none here
+            return {"skipped": "slsdeploy_runtime"}
         return {"error": describe(error, "")}
     return {"names": [name for name in vars(found) if callable(getattr(found, name))]}
 

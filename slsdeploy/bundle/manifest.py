@@ -32,7 +32,7 @@ def make(
         "model_memory": project.config.model_memory,
         "snap_start": project.config.snap_start,
         "models": [_model(*one, place) for one in each],
-        "handler": project.handler.module if project.handler else None,
+        "handler": _handler(project),
         "events": [
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
             _DIRECT,
@@ -40,6 +40,12 @@ def make(
         "secrets": {variable: _secret(source) for variable, source in project.config.secrets.items()},
     }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
+
+
+def _handler(project: Project) -> str | None:
+    if project.handler is None:
+        return None
+    return f"{project.handler.module}:{project.handler.app}" if project.handler.app else project.handler.module
 
 
 def _secret(source: str) -> dict[str, str]:

@@ -126,28 +126,50 @@ def _fed(graph: Any) -> list[Any]:
 
 
 def _tensor(value: Any, role: str, path: Path) -> Tensor:
-    import onnx
 
     kind = value.type.WhichOneof("value")
+    if kind in ("sequence_type", "map_type") and role == "output":
+        return _structured(value, path)
     if kind != "tensor_type":
         found = (kind or "unknown").removesuffix("_type")
-        hint = "export the model so that it is a tensor"
-        if kind in ("sequence_type", "map_type"):
-            hint = "with skl2onnx, export with options={'zipmap': False}; otherwise " + hint
-        raise ProjectError(f'the model\'s {role} "{value.name}" is a {found}, not a tensor', hint, str(path))
+        message = f'the model\'s {role} "{value.name}" is a {found}, not a tensor'
+        raise ProjectError(message, "export the model so that it is a tensor", str(path))
     tensor = value.type.tensor_type
-    names = {number: name for name, number in onnx.TensorProto.DataType.items()}
-    element = names.get(tensor.elem_type, str(tensor.elem_type))
-    if element not in _DATATYPES:
-        message = f'the model\'s {role} "{value.name}" has elements of type {element}, which cannot be sent'
-        raise ProjectError(message, f"cast it inside the model to one of {', '.join(_DATATYPES)}", str(path))
+    datatype = _datatype(tensor.elem_type, f'{role} "{value.name}"', path)
     if not tensor.HasField("shape"):
         if role == "input":
             message = f'the model does not say how many dimensions its input "{value.name}" has'
             raise ProjectError(message, "give the input a shape when exporting; sizes may be dynamic", str(path))
-        return Tensor(value.name, _DATATYPES[element], (-1,))
-    shape = tuple(_size(dimension) for dimension in tensor.shape.dim)
-    return Tensor(value.name, _DATATYPES[element], shape)
+        return Tensor(value.name, datatype, (-1,))
+    return Tensor(value.name, datatype, tuple(_size(dimension) for dimension in tensor.shape.dim))
+
+
+def _datatype(element: int, whose: str, path: Path) -> str:
+    import onnx
+
+    names = {number: name for name, number in onnx.TensorProto.DataType.items()}
+    name = names.get(element, str(element))
+    if name not in _DATATYPES:
+        message = f"the model's {whose} has elements of type {name}, which cannot be sent"
+        raise ProjectError(message, f"cast it inside the model to one of {', '.join(_DATATYPES)}", str(path))
+    return _DATATYPES[name]
+
+
+def _structured(value: Any, path: Path) -> Tensor:
+    """Read an output that is a map, a list of maps or a list of tensors, in the words of slsdeploy_runtime/structures.py."""
+    whose, inner = f'output "{value.name}"', value.type
+    shape: tuple[int, ...] = ()
+    if inner.WhichOneof("value") == "sequence_type":
+        shape, inner = (-1,), inner.sequence_type.elem_type
+    kind = inner.WhichOneof("value")
+    if kind == "tensor_type":
+        return Tensor(value.name, f"TENSOR<{_datatype(inner.tensor_type.elem_type, whose, path)}>", shape)
+    if kind == "map_type" and inner.map_type.value_type.WhichOneof("value") == "tensor_type":
+        key = _datatype(inner.map_type.key_type, whose, path)
+        element = _datatype(inner.map_type.value_type.tensor_type.elem_type, whose, path)
+        return Tensor(value.name, f"MAP<{key},{element}>", shape)
+    message = f"the model's {whose} is a list or map of neither tensors nor maps"
+    raise ProjectError(message, "export the model so that it is a tensor, or a list of tensors or maps", str(path))
 
 
 def _size(dimension: Any) -> int:

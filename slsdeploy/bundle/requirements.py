@@ -20,6 +20,8 @@ from slsdeploy.types import Project
 
 # What slsdeploy_runtime imports; the same ranges as in our own pyproject.toml, where its tests run.
 RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4", "orjson>=3.10,<4")
+# and for a project's own ASGI application
+ASGI = ("mangum>=0.19,<1",)
 # Lambda's arm64 machines have no /sys/devices/system/cpu, and before this release importing onnxruntime there ends the process:
 # https://github.com/microsoft/onnxruntime/issues/10038, mended by https://github.com/microsoft/onnxruntime/pull/28230
 ARM64 = ("onnxruntime>=1.26",)
@@ -71,7 +73,8 @@ def _runtime(project: Project) -> tuple[str, ...]:
     is_lambdas_arm = project.config.architecture == "arm64" and project.target.platform == lambda_platform(
         project.config
     )
-    return RUNTIME + (ARM64 if is_lambdas_arm else ())
+    is_application = project.handler is not None and project.handler.app != ""
+    return RUNTIME + (ARM64 if is_lambdas_arm else ()) + (ASGI if is_application else ())
 
 
 def _origin(project: Project) -> str:

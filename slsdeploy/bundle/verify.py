@@ -39,7 +39,7 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     file = code / project.handler.path.relative_to(project.root)
     source = handler_source.parse(file, code, project, tools)
     if source is not None:
-        handler_source.check_functions(source, file.relative_to(code).as_posix())
+        handler_source.check(source, file.relative_to(code).as_posix(), project.handler.app)
     own = frozenset(code / path for path in files)
     if can_run(project) and _imports_for_real(project, project.handler, own, folders, tools):
         return
@@ -104,7 +104,9 @@ def _imports_for_real(
         answer: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     if "error" in answer:
         raise _failure(_file(project, handler), answer["error"], own, folders[0])
-    if "names" in answer and not ARGUMENTS.keys() & set(answer["names"]):
+    if "names" in answer and handler.app and handler.app not in answer["names"]:
+        raise handler_source.no_application(_file(project, handler), handler.app, answer["names"])
+    if "names" in answer and not handler.app and not ARGUMENTS.keys() & set(answer["names"]):
         raise handler_source.useless(_file(project, handler), answer["names"])
     return "skipped" not in answer
 

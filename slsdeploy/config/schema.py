@@ -6,6 +6,7 @@ import dataclasses
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -51,6 +52,8 @@ def trigger_schema(source: ModuleType) -> dict[str, Any]:
     """Return the schema of one trigger's options; descriptions are the fields' `metadata["description"]`."""
     schema: dict[str, Any] = _plain(adapter(source.Trigger).json_schema())
     for field in dataclasses.fields(source.Trigger):
+        if "schema" in field.metadata:
+            schema["properties"][field.name] = dict(import_module(field.metadata["schema"]).SCHEMA)
         if "description" in field.metadata:
             schema["properties"][field.name]["description"] = field.metadata["description"]
     # What a docstring says of errors is for who writes code.

@@ -62,8 +62,11 @@ def _is_model(source: str) -> str:
 def _is_module(name: str) -> str:
     if name.endswith(".py"):
         raise ValueError(f'expected the module, not its file: write "{name.removesuffix(".py").replace("/", ".")}"')
-    if not re.match(MODULE, name):
-        raise ValueError('expected the name of a Python module, as in "handler" or "package.handler"')
+    module, colon, app = name.partition(":")
+    if not re.match(MODULE, module) or (colon and not app.isidentifier()):
+        raise ValueError(
+            'expected a Python module, as in "handler" or "package.handler", or an application in one, as in "app:app"'
+        )
     return name
 
 
@@ -167,7 +170,9 @@ class Config(_Section):
         default_factory=dict, description="several models, by the name they are served under; instead of `model`"
     )
     handler: Module | None = Field(
-        None, description='the module with preprocess, predict, postprocess; default: "handler" when there is one'
+        None,
+        description='the module with preprocess, predict, postprocess; default: "handler" when there is one; '
+        'or an ASGI application, which answers HTTP instead: "app:app"',
     )
     optimize: Optimize = Field(
         "auto",

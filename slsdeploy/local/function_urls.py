@@ -1,14 +1,11 @@
-"""Lambda's function URLs: the API that configures them (moto has one per function, without qualifiers), and the loopback port of each.
-
-Recorded and not emulated: CORS settings.
-"""
+"""Lambda's function URLs: the API that configures them (moto has one per function, without qualifiers), and the loopback port of each."""
 
 from __future__ import annotations
 
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
@@ -27,7 +24,9 @@ _TIME = "%Y-%m-%dT%H:%M:%S.%f"
 class UrlPorts(Protocol):
     """What opens and closes the ports (`slsdeploy.local.functions.Functions`)."""
 
-    def open_url(self, region: str, function: str, qualifier: str | None, auth_type: str) -> str: ...
+    def open_url(
+        self, region: str, function: str, qualifier: str | None, auth_type: str, cors: Mapping[str, Any] | None = None
+    ) -> str: ...
 
     def close_url(self, region: str, function: str, qualifier: str | None) -> None: ...
 
@@ -104,7 +103,7 @@ class FunctionUrls:
                 f"{message}Error message:  FunctionUrlConfig exists for this Lambda function",
             )
         now = datetime.now(UTC).strftime(_TIME)[:-3] + "Z"
-        url = self._ports.open_url(*key, settings["AuthType"])
+        url = self._ports.open_url(*key, settings["AuthType"], settings.get("Cors"))
         self._urls[key] = FunctionUrl(*key, settings, url, now, now)
         return _json(201, self._urls[key].shown())
 
@@ -116,7 +115,7 @@ class FunctionUrls:
         if former is None:
             return _missing()
         settings = {**former.settings, **json.loads(request.get_data() or b"{}")}
-        url = self._ports.open_url(*key, settings["AuthType"])
+        url = self._ports.open_url(*key, settings["AuthType"], settings.get("Cors"))
         now = datetime.now(UTC).strftime(_TIME)[:-3] + "Z"
         self._urls[key] = FunctionUrl(*key, settings, url, former.created, now)
         return _json(200, self._urls[key].shown())

@@ -47,7 +47,19 @@ KAFKA_SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:broker-Ab12
 
 # beside the defaults: options that change what is wired
 VARIANTS: dict[str, list[dict[str, Any]]] = {
-    "http": [{"auth": "none"}],
+    "http": [
+        {"auth": "none"},
+        {
+            "cors": {
+                "allow_origins": ["https://www.example.com"],
+                "allow_methods": ["POST"],
+                "allow_headers": ["content-type"],
+                "expose_headers": ["server-timing"],
+                "max_age": 600,
+                "allow_credentials": True,
+            }
+        },
+    ],
     "kafka": [
         {
             "authentication": "IAM_AUTH",
@@ -605,3 +617,31 @@ def _is_tls_only(template: Mapping[str, Any], type: str, key: str, value: Any) -
     (statement,) = [each for each in policy["Properties"]["PolicyDocument"]["Statement"] if each["Effect"] == "Deny"]
     assert statement["Principal"] == "*"
     assert statement["Condition"] == {"Bool": {"aws:SecureTransport": "false"}}
+
+
+@pytest.mark.parametrize(
+    ("cors", "message"),
+    [
+        ({"origins": ["*"]}, 'cors: found "origins", expected some of allow_origins, allow_methods'),
+        ({"allow_origins": "*"}, r"cors.allow_origins: found '\*', expected a list of texts"),
+        ({"allow_origins": ["www.example.com"]}, 'found "www.example.com", expected an origin as in "https://'),
+        ({"allow_origins": ["https://example.com/"]}, "expected an origin"),
+        ({"allow_origins": ["https://e.com"] * 101}, "found 101, expected at most 100"),
+        ({"allow_methods": ["OPTIONS"]}, 'cors.allow_methods: found "OPTIONS", expected some of GET, PUT'),
+        ({"allow_methods": ["GET"] * 7}, "found 7, expected at most 6"),
+        ({"allow_headers": [""]}, "found one of 0 characters"),
+        ({"max_age": 86_401}, "cors.max_age: found 86401, expected 0 to 86400 seconds"),
+        ({"max_age": True}, "cors.max_age: found True"),
+        ({"allow_credentials": 1}, "cors.allow_credentials: found 1, expected true or false"),
+        ({"allow_credentials": True, "allow_origins": ["*"]}, "which browsers refuse: name the origins"),
+    ],
+)
+def test_cors_settings_that_aws_or_browsers_would_refuse_are_refused_here(cors: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SOURCES["http"].Trigger(cors=cors)
+
+
+def test_cors_settings_reach_the_function_url() -> None:
+    template = cloudformation(wire("http", {"cors": {"allow_origins": ["*"], "max_age": 5}}))
+    (url,) = of_type(template, "AWS::Lambda::Url").values()
+    assert url["Properties"]["Cors"] == {"AllowOrigins": ["*"], "MaxAge": 5}

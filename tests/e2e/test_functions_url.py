@@ -169,3 +169,46 @@ def test_the_auth_type_can_change(lab: Lab) -> None:
     assert fetch(url)[0] == 403
     assert lab.functions.open_url(REGION, "opens", None, "NONE") == url
     assert fetch(url)[0] == 200
+
+
+CORS = {
+    "AllowOrigins": ["https://www.example.com"],
+    "AllowMethods": ["POST"],
+    "AllowHeaders": ["content-type"],
+    "ExposeHeaders": ["server-timing"],
+    "MaxAge": 60,
+    "AllowCredentials": True,
+}
+
+
+def test_a_preflight_is_answered_without_the_function_and_without_a_signature(lab: Lab) -> None:
+    url = lab.functions.open_url(REGION, "nobody-home", None, "AWS_IAM", CORS)
+    asked = {"Origin": "https://www.example.com", "Access-Control-Request-Method": "POST"}
+    status, headers, body = fetch(url, "OPTIONS", headers=asked)
+    told = {name: value for name, value in headers.items() if name.startswith("Access-Control")}
+    assert (status, body) == (200, b"")
+    assert told == {
+        "Access-Control-Allow-Origin": "https://www.example.com",
+        "Access-Control-Allow-Credentials": "true",
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": "content-type",
+        "Access-Control-Max-Age": "60",
+    }
+    _, headers, _ = fetch(url, "OPTIONS", headers={**asked, "Origin": "https://evil.example.com"})
+    assert not [name for name in headers if name.startswith("Access-Control")]
+
+
+def test_other_answers_get_the_headers_beside_their_own(lab: Lab) -> None:
+    url = lab.functions.open_url(REGION, "web", None, "NONE", CORS)
+    try:
+        own = json.dumps({"statusCode": 200, "headers": {"Access-Control-Allow-Origin": "mine"}}).encode()
+        origin = {"Origin": "https://www.example.com", "Content-Type": "application/json"}
+        _, headers, _ = fetch(url + "answer", "POST", own, origin)
+        assert headers.get_all("Access-Control-Allow-Origin") == ["mine", "https://www.example.com"]
+        assert headers["Access-Control-Expose-Headers"] == "server-timing"
+        _, headers, _ = fetch(url + "plain")
+        assert "Access-Control-Allow-Origin" not in headers
+    finally:
+        lab.functions.open_url(REGION, "web", None, "NONE")
+    _, headers, _ = fetch(url + "plain", headers={"Origin": "https://www.example.com"})
+    assert "Access-Control-Allow-Origin" not in headers

@@ -48,6 +48,19 @@ def test_iris_over_http(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> 
     assert {"rows": len(rows), "accuracy": right / len(rows)} == expected("iris")
 
 
+def test_wine_through_its_own_application(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
+    rows = held_out("wine")
+    wines = [{name: float(value) for name, value in row.items() if name != "cultivar"} for row in rows]
+    up("wine")
+    event = tmp_path / "rows.json"
+    event.write_text(json.dumps(wines))
+    guesses = slsdeploy("invoke", str(tmp_path / "wine"), "--local", "--url", "--event", str(event))["payload"]
+    right = sum(guess["cultivar"] == row["cultivar"] for guess, row in zip(guesses, rows, strict=True))
+    assert {"rows": len(rows), "accuracy": right / len(rows)} == expected("wine")
+    direct = slsdeploy("invoke", str(tmp_path / "wine"), "--local")["payload"]["outputs"]
+    assert set(direct["output_probability"][0]) == {"cultivar 1", "cultivar 2", "cultivar 3"}
+
+
 def test_digits_from_s3_to_s3(
     up: Callable[[str], dict[str, Any]], local_aws: Any, eventually: Callable[..., Any]
 ) -> None:

@@ -17,7 +17,15 @@ from slsdeploy_runtime.manifest import Tensor
 
 FORMAT = "slsdeploy_runtime.formats.onnx"
 DIRECT = {"module": "slsdeploy_runtime.events.direct", "name": "Direct", "options": {}}
-TYPES = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "BYTES": TensorProto.STRING, "UINT8": TensorProto.UINT8}
+TYPES = {
+    "BOOL": TensorProto.BOOL,
+    **{f"INT{bits}": getattr(TensorProto, f"INT{bits}") for bits in (8, 16, 32, 64)},
+    **{f"UINT{bits}": getattr(TensorProto, f"UINT{bits}") for bits in (8, 16, 32, 64)},
+    "FP16": TensorProto.FLOAT16,
+    "FP32": TensorProto.FLOAT,
+    "FP64": TensorProto.DOUBLE,
+    "BYTES": TensorProto.STRING,
+}
 
 Shape = Sequence[int]
 Tensors = Mapping[str, tuple[str, Shape]]
@@ -79,6 +87,7 @@ def write(
     root: Path,
     *models: tuple[onnx.ModelProto, Tensors, Tensors],
     handler: str | None = None,
+    application: str = "",
     events: Sequence[Mapping[str, Any]] = (),
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     settings: Mapping[str, Mapping[str, Any]] | None = None,
@@ -86,7 +95,8 @@ def write(
 ) -> Path:
     """Write a bundle as the build lays it out (models in a layer); return its task folder.
 
-    `handler` is the module's text, `settings` are further keys of each model's entry, `more` those of the manifest.
+    `handler` is the module's text, `application` the ASGI application in it; `settings` are further keys of each model's entry,
+    `more` those of the manifest.
     """
     settings = settings or {}
     task, opt = root / "task", root / "opt"
@@ -130,7 +140,7 @@ def write(
         "name": f"{root.parent.name}-{root.name}",  # one per test: Powertools keeps a logger per service
         "stage": "dev",
         "models": entries,
-        "handler": None if handler is None else "handler",
+        "handler": None if handler is None else f"handler:{application}" if application else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
         "model_memory": None,
@@ -168,6 +178,49 @@ def _values(tensors: Tensors) -> list[Any]:
 
 def _entries(tensors: Tensors) -> list[dict[str, Any]]:
     return [{"name": name, "datatype": kind, "shape": list(shape)} for name, (kind, shape) in tensors.items()]
+
+
+def zipmap(keys: Sequence[int] | Sequence[str] = (0, 1)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """label = the larger of x's columns, probabilities = x as a list of maps: what scikit-learn's export makes."""
+    texts = isinstance(keys[0], str)
+    attribute = {"classlabels_strings" if texts else "classlabels_int64s": list(keys)}
+    nodes = [
+        helper.make_node("ArgMax", ["x"], ["label"], axis=1, keepdims=0),
+        helper.make_node("ZipMap", ["x"], ["probabilities"], domain="ai.onnx.ml", **attribute),
+    ]
+    inner = helper.make_tensor_type_proto(TensorProto.FLOAT, [])
+    kind = helper.make_map_type_proto(TensorProto.STRING if texts else TensorProto.INT64, inner)
+    outputs = [
+        helper.make_tensor_value_info("label", TensorProto.INT64, [None]),
+        helper.make_value_info("probabilities", helper.make_sequence_type_proto(kind)),
+    ]
+    return _listed(
+        "zipmap",
+        nodes,
+        outputs,
+        {"label": ("INT64", (-1,)), "probabilities": (f"MAP<{'BYTES' if texts else 'INT64'},FP32>", (-1,))},
+    )
+
+
+def split(even: bool = True) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """parts = a list of x's rows; or of its first row and all others."""
+    given = ["x"] if even else ["x", "sizes"]
+    nodes = [
+        helper.make_node("Constant", [], ["sizes"], value=helper.make_tensor("c", TensorProto.INT64, [2], [1, 2])),
+        helper.make_node("SplitToSequence", given, ["parts"], axis=0),
+    ]
+    inner = helper.make_tensor_type_proto(TensorProto.FLOAT, [None, 2])
+    outputs = [helper.make_value_info("parts", helper.make_sequence_type_proto(inner))]
+    return _listed("split", nodes if not even else nodes[1:], outputs, {"parts": ("TENSOR<FP32>", (-1,))})
+
+
+def _listed(
+    name: str, nodes: Sequence[Any], outputs: Sequence[Any], signature: Tensors
+) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    inputs: Tensors = {"x": ("FP32", (-1, 2))}
+    graph = helper.make_graph(nodes, name, _values(inputs), outputs)
+    opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 3)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=9), inputs, signature
 
 
 def _batch(inputs: Tensors, outputs: Tensors) -> int:

@@ -34,6 +34,22 @@ class Kind(IntEnum):
         (np.array(["a", None, 1.0], object), ["a", None, 1.0]),
         (np.array(3.0), 3.0),
         (np.float16(1), 1.0),
+        (np.longdouble(2.5), 2.5),
+        (np.array([1, NAN], np.longdouble), [1.0, None]),
+        (np.array([1 + 2j, complex(NAN, 1)]), [[1.0, 2.0], [None, 1.0]]),
+        (np.complex64(1j), [0.0, 1.0]),
+        (np.datetime64("2025-01-02T03:04"), "2025-01-02T03:04"),
+        (np.array(["2025-01-02", "NaT"], "M8[D]"), ["2025-01-02", None]),
+        (np.timedelta64(3, "s"), "3 seconds"),
+        (np.array([b"a", b"\xc3\xb6"]), ["a", "ö"]),
+        (np.ma.masked_array([1, 2], mask=[False, True]), [1, None]),
+        (np.array([(1, NAN)], dtype=[("a", "i4"), ("b", "f4")]), [{"a": 1, "b": None}]),
+        (np.array([(1, [2, 3])], dtype=[("a", "i4"), ("b", "f4", 2)])[0], {"a": 1, "b": [2.0, 3.0]}),
+        (np.array([2**64 - 1], np.uint64), [2**64 - 1]),
+        (np.array([-(2**63)]), [-(2**63)]),
+        (np.array([{1: 0.5}, {1: NAN}], object), [{"1": 0.5}, {"1": None}]),
+        ([], []),
+        (np.zeros((0, 2)), []),
         ({"a": (1, INF), 2: [np.int8(3)]}, {"a": [1, None], "2": [3]}),
         (Kind.SETOSA, 0),
         (None, None),
@@ -43,13 +59,18 @@ def test_numpy_of_any_kind_becomes_json(value: Any, expected: Any) -> None:
     assert json.loads(to_json(plain(value))) == expected
 
 
+def test_a_text_that_is_not_unicode_is_escaped() -> None:
+    assert to_json({"id": "half of a pair: \ud800", "ö": 1}) == b'{"id":"half of a pair: \\ud800","\\u00f6":1}'
+
+
 @pytest.mark.parametrize(
     ("value", "message"),
     [
         ({"when": [date(2025, 1, 1)]}, r"the answer\['when'\]\[0\] is a date, which JSON cannot hold"),
         ({(1, 2): 3}, r"the answer has the key \(1, 2\)"),
         (b"raw", "the answer is a bytes"),
-        (np.array([1 + 2j]), r"the answer\[0\] is a complex"),
+        (np.array([b"\xff"]), "the answer has bytes that are no text"),
+        (np.void(b"ab"), r"the answer is an array of \|V2"),
     ],
 )
 def test_what_json_cannot_hold_is_named(value: Any, message: str) -> None:

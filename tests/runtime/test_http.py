@@ -32,25 +32,29 @@ def send(function: Function, *args: Any, **headers: str) -> tuple[int, Any]:
 
 
 @pytest.mark.parametrize(
-    ("name", "expected"),
+    ("name", "key", "content_type"),
     [
-        ("function_url", {"headers": {"content-type": "application/json"}}),
-        ("api_gateway_http", {"headers": {"content-type": "application/json"}}),
-        ("api_gateway_rest", {"headers": {"content-type": "application/json"}}),
-        ("alb", {"headers": {"content-type": "application/json"}}),
-        ("alb_multi_value", {"multiValueHeaders": {"content-type": ["application/json"]}}),
+        ("function_url", "headers", "application/json"),
+        ("api_gateway_http", "headers", "application/json"),
+        ("api_gateway_rest", "headers", "application/json"),
+        ("alb", "headers", "application/json"),
+        ("alb_multi_value", "multiValueHeaders", ["application/json"]),
     ],
 )
-def test_every_front_door_gets_the_answer_in_its_own_form(serve: Serve, name: str, expected: dict[str, Any]) -> None:
+def test_every_front_door_gets_the_answer_in_its_own_form(serve: Serve, name: str, key: str, content_type: Any) -> None:
     answer = serve(events=HTTP)(recorded(name))
-    assert answer == {"statusCode": 200, "body": ANSWER, "isBase64Encoded": False, **expected}
+    headers = answer.pop(key)
+    assert answer == {"statusCode": 200, "body": ANSWER, "isBase64Encoded": False}
+    assert headers.pop("server-timing")
+    assert list(headers.items()) == [("content-type", content_type), ("x-request-id", headers["x-request-id"])]
 
 
 def test_a_cold_start_is_told_to_its_caller_only(serve: Serve) -> None:
     function = serve(events=HTTP)
     function.telemetry.initialised(0.25)
     answers = [function(request("/v2/health/live")) for _ in range(2)]
-    assert [answer["headers"].get("server-timing") for answer in answers] == ["init;dur=250.0", None]
+    timings = [answer["headers"]["server-timing"] for answer in answers]
+    assert [timing.startswith("init;dur=250.0, total;dur=") for timing in timings] == [True, False]
 
 
 def test_a_body_in_base64_is_decoded(serve: Serve) -> None:
@@ -126,7 +130,7 @@ def tensor(**changes: Any) -> dict[str, Any]:
         (tensor(shape=[1, -2]), "inputs[0].shape: found a list of 2, expected a list of sizes"),
         (tensor(shape="12"), "inputs[0].shape: found the text '12', expected a list of sizes"),
         (tensor(data=["a", 1]), "inputs[0].data[0]: found the text 'a', expected numbers (FP32 [-1, 2])"),
-        (tensor(data={}), "inputs[0].data: found an empty object, expected numbers (FP32 [-1, 2])"),
+        (tensor(data={}), "inputs[0].data: found an empty object, expected a list of FP32"),
         ({"inputs": tensor()["inputs"] * 2}, "inputs[1].name: found 'x' a second time, expected each input once"),
         ({**tensor(), "outputs": [{"name": "z"}]}, "outputs[0].name: found the text 'z', expected 'y'"),
         ({**tensor(), "outputs": "y"}, "outputs: found the text 'y', expected a list of {name}"),
@@ -188,19 +192,23 @@ def test_predict_names_what_is_wrong(serve: Serve, body: Any, field: str, messag
 @pytest.mark.parametrize(
     ("path", "method", "status", "message"),
     [
-        ("/", "GET", 404, "there is no /; there is POST /predict, "),
         ("/predict/now", "POST", 404, "there is no model 'now'; there is 'double'"),
         ("/v2/models/triple", "GET", 404, "there is no model 'triple'; there is 'double'"),
         ("/v2/models/triple/infer", "POST", 404, "there is no model 'triple'; there is 'double'"),
         ("/v2/models/double/versions/2/infer", "POST", 404, "model 'double' has no version '2'; it has '1'"),
-        ("/predict", "GET", 405, "/predict does not take GET: use POST"),
-        ("/v2/health/live", "DELETE", 405, "/v2/health/live does not take DELETE: use GET"),
+        ("/predict", "GET", 405, "/predict does not take GET: use POST, OPTIONS"),
+        ("/predict", "HEAD", 405, "/predict does not take HEAD: use POST, OPTIONS"),
+        ("/v2/health/live", "DELETE", 405, "/v2/health/live does not take DELETE: use GET, HEAD, OPTIONS"),
+        ("/v2/health/live", "get", 405, "/v2/health/live does not take get: use GET, HEAD, OPTIONS"),
     ],
 )
 def test_unknown_paths_and_methods_are_named(serve: Serve, path: str, method: str, status: int, message: str) -> None:
     answer = serve(events=HTTP)(request(path, "{}", method))
     assert answer["statusCode"] == status
-    assert json.loads(answer["body"])["error"].startswith(message)
+    if method == "HEAD":
+        assert answer["body"] == ""
+    else:
+        assert json.loads(answer["body"])["error"].startswith(message)
     assert answer["headers"].get("allow") == (message.rpartition("use ")[2] if status == 405 else None)
 
 
@@ -212,7 +220,7 @@ def test_a_body_above_lambdas_limit_is_a_413(serve: Serve) -> None:
 def test_an_answer_above_lambdas_limit_is_a_413_too(serve: Serve) -> None:
     handler = 'def postprocess(outputs):\n    return "x" * 7_000_000\n'
     status, answer = send(serve(events=HTTP, handler=handler), "/predict", {"instances": [[1, 2]]})
-    message = "the answer has 7001028 bytes as Lambda wraps it, Lambda takes 6291456: ask for fewer rows"
+    message = "the answer has 7001028 bytes as Lambda wraps it, Lambda takes 6291456: ask for fewer rows, or for gzip"
     assert (status, answer["error"]) == (413, message)
 
 
@@ -287,17 +295,127 @@ def postprocess(outputs):
     )
 
 
-def test_the_openapi_document_follows_the_signature(serve: Serve) -> None:
-    status, document = send(serve(bundles.divide(), events=HTTP), "/openapi.json")
-    assert (status, document["openapi"]) == (200, "3.1.0")
-    forms = document["paths"]["/predict"]["post"]["requestBody"]["content"]["application/json"]["schema"]["oneOf"]
-    column = {"type": "array", "items": {"type": "number"}}
-    assert forms[0]["properties"]["inputs"]["properties"] == {"a": column, "b": column}
-    assert forms[1]["properties"]["instances"]["items"]["properties"] == {
-        "a": {"type": "number"},
-        "b": {"type": "number"},
-    }
-    assert "/v2/models/divide/infer" in document["paths"]
+def test_what_there_is_is_listed_and_browsers_are_sent_to_the_page(serve: Serve) -> None:
+    function = serve(events=HTTP)
+    status, listed = send(function, "/")
+    assert (status, listed["models"]) == (200, ["double"])
+    assert {"POST /predict", "GET /docs", "GET /openapi.json", "GET /"} < set(listed["routes"])
+    answer = function(request("/", accept="text/html,application/xhtml+xml"))
+    assert (answer["statusCode"], answer["headers"]["location"]) == (302, "docs")
+
+
+def test_head_is_get_without_its_body_and_options_says_what_there_is(serve: Serve) -> None:
+    function = serve(events=HTTP)
+    head, options = function(request("/v2", method="HEAD")), function(request("/predict", method="OPTIONS"))
+    assert (head["statusCode"], head["body"], head["isBase64Encoded"]) == (200, "", False)
+    assert (options["statusCode"], options["body"], options["headers"]["allow"]) == (204, "", "POST, OPTIONS")
+    assert function(request("/nowhere", method="OPTIONS"))["statusCode"] == 404
+
+
+LAMBDAS = "8476a536-e9f4-11e8-9739-2dfe598c3fcd"
+
+
+@pytest.mark.parametrize(
+    ("header", "body_id", "expected"),
+    [
+        ("mine-1", "body", "mine-1"),
+        (None, "body", "body"),
+        (None, None, LAMBDAS),
+        ("", None, LAMBDAS),
+        ("a\r\nset-cookie: b", None, LAMBDAS),
+        ("x" * 129, None, LAMBDAS),
+        (None, "ö", LAMBDAS),
+    ],
+)
+def test_a_request_id_goes_in_and_out(serve: Serve, header: str | None, body_id: str | None, expected: str) -> None:
+    body = tensor() if body_id is None else {**tensor(), "id": body_id}
+    headers = {} if header is None else {"x_request_id": header}
+    answer = serve(events=HTTP)(request("/v2/models/double/infer", body, **headers))
+    assert (answer["statusCode"], answer["headers"]["x-request-id"]) == (200, expected)
+    assert json.loads(answer["body"]).get("id") == body_id
+
+
+def test_a_request_id_is_in_every_line_of_its_own_request_only(
+    serve: Serve, capsys: pytest.CaptureFixture[str]
+) -> None:
+    function = serve(events=HTTP)
+    for name in ("one", "two"):
+        send(function, "/predict", [], x_request_id=name)
+    function({"instances": 5})
+    assert [line.get("request_id") for line in logs(capsys.readouterr().out)] == ["one", "two", None]
+
+
+def test_the_phases_of_a_prediction_are_told_in_milliseconds(serve: Serve) -> None:
+    header = serve(events=HTTP)(request("/predict", {"instances": [[1, 2]]}))["headers"]["server-timing"]
+    phases = {name: float(value) for name, value in (part.split(";dur=") for part in header.split(", "))}
+    assert list(phases) == ["decode", "inference", "encode", "total"]
+    assert all(value > 0 for value in phases.values())
+    assert phases["total"] == pytest.approx(phases["decode"] + phases["inference"] + phases["encode"], abs=0.01)
+
+
+def test_a_bad_input_of_the_users_says_what_it_said_and_no_more(serve: Serve) -> None:
+    handler = "from slsdeploy_runtime import BadInput\n\ndef preprocess(request):\n    raise BadInput('no flower')\n"
+    function = serve(events=HTTP, handler=handler)
+    assert send(function, "/predict", {}) == (400, {"error": "no flower"})
+    assert function({}) == {"error": {"type": "BadInput", "message": "no flower"}}
+
+
+def test_errors_of_the_protocol_are_in_its_own_form(serve: Serve) -> None:
+    function = serve(events=HTTP)
+    for body in ({"inputs": 5}, "{", {**tensor(), "id": 5}):
+        status, answer = send(function, "/v2/models/double/infer", body)
+        assert (status, list(answer)) == (400, ["error"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"parameters": {"shared_memory_region": "a"}},
+            "inputs[0].parameters.shared_memory_region: found an extension",
+        ),
+        ({"shape": [0, 2**62]}, "inputs[0].shape: found shape [0, 46"),
+        ({"shape": [2**62, 2]}, "inputs[0].data: found 2 elements, expected 9223372036854775808"),
+        ({"shape": [2**64, 2]}, "inputs[0].shape: found a list of 2, expected a list of sizes"),
+        ({"shape": [1] * 100}, "inputs[0].shape: found shape [1, 1,"),
+        ({"data": 1}, "inputs[0].data: found the number 1, expected a list of FP32"),
+    ],
+)
+def test_sizes_that_overflow_and_extensions_that_are_not_served(serve: Serve, changes: Any, message: str) -> None:
+    status, answer = send(serve(events=HTTP), "/v2/models/double/infer", tensor(**changes))
+    assert (status, answer["error"][: len(message)]) == (400, message)
+
+
+def test_parameters_that_nobody_knows_are_taken(serve: Serve) -> None:
+    body = {**tensor(parameters={"sent_by": "me"}), "parameters": {"priority": 1, "timeout": 5}, "id": ""}
+    status, answer = send(serve(events=HTTP), "/v2/models/double/infer", body)
+    assert (status, answer["id"], answer["outputs"][0]["data"]) == (200, "", [2.0, 4.0])
+
+
+@pytest.mark.parametrize(
+    ("datatype", "values"),
+    [
+        ("UINT64", [2**64 - 1, 0, 9007199254740993]),
+        ("INT64", [-(2**63), 2**63 - 1, 9007199254740993]),
+        ("INT64", [9007199254740993, 1.0]),
+        ("UINT64", [2**64 - 1, 1.0]),
+        ("FP64", [1e308, -0.5]),
+    ],
+)
+def test_integers_of_64_bits_survive(serve: Serve, datatype: str, values: list[float]) -> None:
+    function = serve(bundles.same(datatype), events=HTTP)
+    for path, body in (("/predict", {"inputs": {"in": values}}), ("/predict", {"instances": values})):
+        assert function(request(path, body))["statusCode"] == 200
+    tensors = [{"name": "in", "datatype": datatype, "shape": [len(values)], "data": values}]
+    status, answer = send(function, "/v2/models/same/infer", {"inputs": tensors})
+    assert (status, answer["outputs"][0]["data"]) == (200, values)
+
+
+def test_not_a_number_is_null(serve: Serve) -> None:
+    function = serve(bundles.divide(), events=HTTP)
+    rows = [{"a": 0, "b": 0}, {"a": 1, "b": 0}, {"a": 1, "b": 2}]
+    _, answer = send(function, "/predict", {"instances": rows})
+    assert [row["quotient"] for row in answer["predictions"]] == [None, None, 0.5]
 
 
 LEAVES: list[Any] = [None, True, 0, -1, 2.5, 1e39, 10**30, "NaN", "", [], {}, [1, 2], [[1, 2]], float("inf")]

@@ -290,9 +290,31 @@ def test_sequence_output_as_zipmap_makes_it(path: Path) -> None:
     node = helper.make_node("ZipMap", ["x"], ["probabilities"], domain="ai.onnx.ml", classlabels_int64s=[0, 1])
     opsets = [helper.make_opsetid("", 17), helper.make_opsetid("ai.onnx.ml", 1)]
     onnx.save(helper.make_model(helper.make_graph([node], "g", [x], [z]), opset_imports=opsets, ir_version=8), path)
-    error = refusal(path)
-    assert error.message == 'the model\'s output "probabilities" is a sequence, not a tensor'
-    assert "zipmap" in error.hint
+    assert inspect(path).outputs == (Tensor("probabilities", "MAP<INT64,FP32>", (-1,)),)
+
+
+def test_a_list_of_tensors_and_a_list_of_lists(path: Path) -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 2])
+    parts = helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, None))
+    node = helper.make_node("SplitToSequence", ["x"], ["parts"], axis=0)
+    opsets = [helper.make_opsetid("", 17)]
+    graph = helper.make_graph([node], "g", [x], [helper.make_value_info("parts", parts)])
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    assert inspect(path).outputs == (Tensor("parts", "TENSOR<FP32>", (-1,)),)
+    nested = helper.make_value_info("parts", helper.make_sequence_type_proto(parts))
+    graph = helper.make_graph([node], "g", [x], [nested])
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), path)
+    assert "is a list or map of neither tensors nor maps" in refusal(path).message
+
+
+def test_an_input_must_be_a_tensor(path: Path) -> None:
+    given = helper.make_value_info(
+        "parts", helper.make_sequence_type_proto(helper.make_tensor_type_proto(TensorProto.FLOAT, [2]))
+    )
+    node = helper.make_node("SequenceLength", ["parts"], ["count"])
+    graph = helper.make_graph([node], "g", [given], [helper.make_tensor_value_info("count", TensorProto.INT64, [])])
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    assert refusal(path).message == 'the model\'s input "parts" is a sequence, not a tensor'
 
 
 def test_elements_that_cannot_be_sent(path: Path) -> None:

@@ -27,9 +27,12 @@ from typing import Any, NamedTuple, TypeVar
 T = TypeVar("T")
 
 
-def option(default: T, description: str) -> T:
-    """Return the field of a Trigger: its default, and what editors and docs/configuration.md say of it."""
-    made: T = field(default=default, metadata={"description": description})
+def option(default: T, description: str, schema: str = "") -> T:
+    """Return the field of a Trigger: its default, and what editors and docs/configuration.md say of it.
+
+    `schema` is the module of an option that is a table: it has its JSON Schema (`SCHEMA`).
+    """
+    made: T = field(default=default, metadata={"description": description, **({"schema": schema} if schema else {})})
     return made
 
 

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
@@ -26,6 +26,15 @@ class Trigger:
     auth: Literal["iam", "none"] = option(
         "iam", "who may call it: signed requests of those who are allowed to, or anybody"
     )
+    cors: Mapping[str, Any] | None = option(
+        None,
+        "which web pages may call it: { allow_origins, allow_methods, allow_headers, expose_headers, max_age, allow_credentials }",
+        schema="slsdeploy_runtime.cors",
+    )
+
+    def __post_init__(self) -> None:
+        if self.cors is not None:
+            import_module("slsdeploy_runtime.cors").check(self.cors)
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
@@ -45,14 +54,18 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     the URL only): https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
     """
     auth = "AWS_IAM" if trigger.auth == "iam" else "NONE"
+    cors = {} if trigger.cors is None else {"Cors": import_module("slsdeploy_runtime.cors").to_aws(trigger.cors)}
     return Wiring(
-        properties={"FunctionUrlConfig": {"AuthType": auth}},
+        properties={"FunctionUrlConfig": {"AuthType": auth, **cors}},
         outputs={"Url": {"Fn::GetAtt": [f"{site.function}Url", "FunctionUrl"]}},
     )
 
 
 def start(service: Any, source: Source) -> None:
-    """Import the routes while the environment initialises."""
+    """Import the routes, or start the project's own application, while the environment initialises."""
+    if service.handler.app is not None:
+        import_module("slsdeploy_runtime.asgi").start(service)
+        return
     import_module("slsdeploy_runtime.routes")
 
 
@@ -66,6 +79,10 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer in the form that the event's sender wants."""
+    if service.handler.app is not None:
+        from slsdeploy_runtime import asgi
+
+        return asgi.handle(event, context, service)
     from slsdeploy_runtime import http_event, routes
     from slsdeploy_runtime.request import BadEvent, BadInput, read_event
 

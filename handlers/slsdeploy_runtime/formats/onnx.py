@@ -33,6 +33,7 @@ class OnnxSession:
         self._run = session.run
         self.options = options
         self._names = [output.name for output in session.get_outputs()]
+        self._structured = [node.name for node in session.get_outputs() if node.type.startswith(("seq(", "map("))]
         self._refusal = refusal
         self.dims: Mapping[str, Sequence[int | str | None]] = {
             tensor.name: tuple(tensor.shape) for tensor in (*session.get_inputs(), *session.get_outputs())
@@ -42,11 +43,17 @@ class OnnxSession:
         self, inputs: Mapping[str, np.ndarray[Any, Any]], options: Options | None = None
     ) -> dict[str, np.ndarray[Any, Any]]:
         try:
-            return dict(zip(self._names, self._run(self._names, inputs, options), strict=True))
+            outputs = dict(zip(self._names, self._run(self._names, inputs, options), strict=True))
         except (
             self._refusal
         ) as error:  # values that the signature allows and an operator does not: an index out of range
             raise BadInput(f"the model refuses these inputs: {_reason(error)}", field="inputs") from error
+        return self._gathered(outputs) if self._structured else outputs
+
+    def _gathered(self, outputs: dict[str, Any]) -> dict[str, np.ndarray[Any, Any]]:
+        from slsdeploy_runtime import structures  # only for a model that has such an output
+
+        return {**outputs, **{name: structures.gather(outputs[name]) for name in self._structured}}
 
 
 def engine() -> Any:

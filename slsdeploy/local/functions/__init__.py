@@ -9,8 +9,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local import lambda_names
@@ -73,9 +75,11 @@ class Functions:
         except Refused as refused:
             return refused.result()
 
-    def open_url(self, region: str, function: str, qualifier: str | None, auth_type: str) -> str:
-        """Return the URL of a function ("http://127.0.0.1:PORT/"), opening it the first time."""
-        return self._engine.call(self._urls.open((region, function, qualifier or None), auth_type))
+    def open_url(
+        self, region: str, function: str, qualifier: str | None, auth_type: str, cors: Mapping[str, Any] | None = None
+    ) -> str:
+        """Return the URL of a function ("http://127.0.0.1:PORT/"), opening it the first time; its settings become these."""
+        return self._engine.call(self._urls.open((region, function, qualifier or None), auth_type, cors or {}))
 
     def close_url(self, region: str, function: str, qualifier: str | None) -> None:
         """Close it."""

@@ -8,10 +8,14 @@ from __future__ import annotations
 import asyncio
 import json
 import uuid
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
 
 from aiohttp import web
 from multidict import CIMultiDict
 
+from slsdeploy.local.functions import cors
 from slsdeploy.local.functions.engine import Engine, new_request
 from slsdeploy.local.functions.sigv4 import Unsigned, caller_of
 from slsdeploy.local.functions.url_event import BadResponse, HttpRequest, HttpResponse, Site, make_event, read_response
@@ -26,6 +30,7 @@ class FunctionUrl:
 
     def __init__(self, engine: Engine, place: Place, auth_type: str) -> None:
         self.auth_type = auth_type
+        self.cors: Mapping[str, Any] = {}
         self.url = ""
         self._engine = engine
         self._place = place
@@ -54,7 +59,12 @@ class FunctionUrl:
         path, _, query = target.partition("?")
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in message.raw_headers]
         request = HttpRequest(message.method, path, query, headers, body, message.remote or "127.0.0.1")
-        return _answer(await self._respond(request), message.method)
+        if not self.cors:
+            return _answer(await self._respond(request), message.method)
+        response = cors.preflight(request, self.cors) or await self._respond(request)
+        if request.method != "OPTIONS":
+            response = replace(response, headers=[*response.headers, *cors.added(request, self.cors)])
+        return _answer(response, message.method)
 
     async def _respond(self, request: HttpRequest) -> HttpResponse:
         region, function, qualifier = self._place

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy.local.functions.engine import Engine
 
@@ -18,13 +19,14 @@ class FunctionUrls:
         self._engine = engine
         self._open: dict[Place, FunctionUrl] = {}
 
-    async def open(self, place: Place, auth_type: str) -> str:
-        """Return the URL of a place, opening it the first time; its auth type becomes this one."""
+    async def open(self, place: Place, auth_type: str, cors: Mapping[str, Any]) -> str:
+        """Return the URL of a place, opening it the first time; its auth type and CORS settings become these."""
         server = await asyncio.to_thread(_server)
         if place not in self._open:
             url = self._open[place] = server(self._engine, place, auth_type)
             await url.open()
         self._open[place].auth_type = auth_type
+        self._open[place].cors = cors
         return self._open[place].url
 
     async def close(self, place: Place) -> None:

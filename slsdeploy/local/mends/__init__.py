@@ -10,7 +10,7 @@ from slsdeploy.local.mends import lambda_, s3, stepfunctions
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
     "Checked once, when they are made: a role's trust, an event source mapping's rights, a bucket notification's permission.",
-    "KMS keys, VPCs, X-Ray tracing and the CORS settings of function URLs are recorded only.",
+    "KMS keys, VPCs and X-Ray tracing are recorded only.",
     "Bucket policies, encryption and public access blocks are recorded only.",
     "AppSync APIs, their schemas, data sources and resolvers are recorded: queries are not answered.",
     "Step Functions run without their roles, and StartSyncExecution is not emulated.",

@@ -1,0 +1,142 @@
+"""A project's own ASGI application (FastAPI, Starlette) instead of our routes: HTTP events through Mangum to it, and its answers back.
+
+Its start-up runs once, while the environment initialises, in the event loop that serves its requests; what it leaves in `state` goes to
+each of them. Mangum would run it at every event (lifespan "auto": 132 us, "off": 21 us). Its shutdown runs when Lambda ends the
+environment with SIGTERM, which it does for functions with an external extension:
+https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import suppress
+from threading import current_thread, main_thread
+from types import FrameType
+from typing import Any
+
+from mangum import Mangum
+
+from slsdeploy_runtime import http_body
+from slsdeploy_runtime.service import Service
+from slsdeploy_runtime.user import HandlerError
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+SHUTDOWN_SECONDS = 1.0  # Lambda waits for less: 300 ms, or 500 for an internal extension
+_VERSIONS = {"version": "3.0", "spec_version": "2.0"}
+
+
+class Application:
+    """An application that is started and answers events until it is stopped. Raises HandlerError when its start-up fails."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+        self._state: dict[str, Any] = {}
+        self._failed = ""
+        self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        self._started, self._ending = asyncio.Event(), asyncio.Event()
+        self._asked_to_start = False
+        self._lifespan = self._loop.create_task(self._live())
+        self._loop.run_until_complete(self._started.wait())
+        if self._failed:
+            self.stop()
+            raise HandlerError(f"the application's start-up failed: {self._failed}")
+        self._mangum = Mangum(self._with_state, lifespan="off")
+
+    def __call__(self, event: Any, context: Any) -> dict[str, Any]:
+        """Answer one HTTP event."""
+        answer: dict[str, Any] = self._mangum(event, context)
+        return answer
+
+    def stop(self) -> None:
+        """Run the application's shutdown, and end the loop; nothing while it is in the middle of a request."""
+        if self._loop.is_running() or self._loop.is_closed():
+            return
+        self._ending.set()
+        with suppress(Exception):  # whatever comes of it: the environment ends
+            self._loop.run_until_complete(asyncio.wait_for(self._lifespan, SHUTDOWN_SECONDS))
+        self._loop.close()
+
+    async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
+        scope["state"] = self._state.copy()
+        await self._app(scope, receive, send)
+
+    async def _live(self) -> None:
+        """Run the lifespan protocol: https://asgi.readthedocs.io/en/latest/specs/lifespan.html."""
+        try:
+            await self._app({"type": "lifespan", "asgi": _VERSIONS, "state": self._state}, self._receive, self._send)
+        except Exception:  # an application that does not know of it may raise, and is served all the same
+            return
+        finally:
+            self._started.set()
+
+    async def _receive(self) -> Message:
+        if not self._asked_to_start:
+            self._asked_to_start = True
+            return {"type": "lifespan.startup"}
+        await self._ending.wait()
+        return {"type": "lifespan.shutdown"}
+
+    async def _send(self, message: Message) -> None:
+        if message["type"] == "lifespan.startup.failed":
+            lines = str(message.get("message") or "it does not say why").strip().splitlines()
+            self._failed = lines[-1] if lines else "it does not say why"
+        self._started.set()
+
+
+class _Running:
+    application: Application | None = None
+    service: Service | None = None
+
+
+def start(service: Service) -> None:
+    """Start the project's application; end it with the environment."""
+    _Running.service = service  # start-up code may ask our routes too
+    application = _Running.application = Application(service.handler.app)
+    if current_thread() is main_thread():
+        signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
+
+
+def _end(application: Application, number: int, frame: FrameType | None) -> None:
+    application.stop()
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
+
+
+def stop() -> None:
+    """End what was started; for a process that serves one bundle after another."""
+    if _Running.application is not None:
+        _Running.application.stop()
+    _Running.application = None
+
+
+def service() -> Service:
+    """Return the service of this environment, for whoever mounts our own routes. Raises HandlerError."""
+    if _Running.service is None:
+        raise HandlerError("asgi_app() answers inside of a function only")
+    return _Running.service
+
+
+def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
+    """Answer one event with the application's answer; a request id and, on a cold start, its length go beside its headers."""
+    assert _Running.application is not None, "started by events/http.py"
+    telemetry = service.telemetry
+    given = event.get("headers") or {}
+    telemetry.asked(http_body.request_id(next((given[name] for name in given if name.lower() == "x-request-id"), "")))
+    answer = _Running.application(event, context)
+    told = {"x-request-id": telemetry.caller_id}
+    if telemetry.cold_start_ms is not None:
+        told["server-timing"] = f"init;dur={telemetry.cold_start_ms:.1f}"
+    if "headers" in answer:
+        answer["headers"] = {**told, **answer["headers"]}
+    else:  # a load balancer that wants every header as a list
+        many = answer["multiValueHeaders"]
+        answer["multiValueHeaders"] = {**{name: [value] for name, value in told.items()}, **many}
+    return answer
