@@ -106,6 +106,22 @@ def test_no_retries_when_the_function_says_so(lab: Lab) -> None:
     assert record["requestContext"]["approximateInvokeCount"] == 1
 
 
+def test_a_bucket_may_be_told_of_an_event_that_failed(lab: Lab) -> None:
+    place = {"LocationConstraint": REGION}
+    lab.client("s3").create_bucket(Bucket="failed-events", CreateBucketConfiguration=place)
+    lab.create("tells", FAIL)
+    lab.client("lambda").put_function_event_invoke_config(
+        FunctionName="tells",
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failed-events"}},
+    )
+    lab.invoke("tells", {"n": 1}, invocation_type="Event")
+    (item,) = eventually(lambda: lab.client("s3").list_objects_v2(Bucket="failed-events").get("Contents"))
+    assert item["Key"].startswith("aws/lambda/async/tells/")
+    told = json.loads(lab.client("s3").get_object(Bucket="failed-events", Key=item["Key"])["Body"].read())
+    assert (told["requestContext"]["approximateInvokeCount"], told["requestPayload"]) == (2, {"n": 1})
+
+
 def test_a_success_reaches_its_destination(lab: Lab) -> None:
     url, arn = queue(lab, "succeeded")
     lab.create("succeeds", "def handler(event, context): return {'sum': sum(event)}\n")

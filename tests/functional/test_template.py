@@ -51,11 +51,22 @@ ARTIFACT = Artifact(
     package="layer",
 )
 HEAD = 'name = "iris"\nmodel = "iris.onnx"\n'
+CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
 PROJECTS = {
     "http": HEAD + '[[trigger]]\ntype = "http"\n',
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "kinesis": HEAD + '[[trigger]]\ntype = "kinesis"\n',
+    "dynamodb": HEAD + '[[trigger]]\ntype = "dynamodb"\n',
+    "kafka": HEAD
+    + f'[[trigger]]\ntype = "kafka"\ncluster = "{CLUSTER}"\ntopics = ["rows"]\nauthentication = "IAM_AUTH"\n',
+    "kafka-own": HEAD
+    + '[vpc]\nsubnets = ["subnet-0123abcd"]\nsecurity_groups = ["sg-89abcdef"]\n'
+    + '[[trigger]]\ntype = "kafka"\nbootstrap_servers = ["broker.example.com:9092"]\ntopics = ["rows"]\nminimum_pollers = 1\n',
+    "existing": HEAD
+    + '[[trigger]]\ntype = "sqs"\nqueue = "arn:aws:sqs:us-east-1:123456789012:rows"\n'
+    + '[[trigger]]\ntype = "kinesis"\nstream = "arn:aws:kinesis:us-east-1:123456789012:stream/rows"\non_failure = "arn:aws:s3:::lost"\n',
     "snap-start": HEAD + "snap_start = true\n",
     "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
     "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
@@ -191,7 +202,9 @@ def test_no_statement_has_a_wildcard_action_or_resource(kind: str, tmp_path: Pat
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert not any("*" in action for action in actions)
         # what lists networks takes no other resource, and may only be called by Lambda: a statement denies it to the function's code
-        is_lambdas_own = kind == "file-system" and statement.get("Sid") in ("FindItsNetwork", "NotByItsCode")
+        is_lambdas_own = statement.get("Sid") in (
+            *("FindItsNetwork", "NotByItsCode", "KafkaTriggerJoinsTheNetwork", "KafkaTriggerNotByItsCode"),
+        )
         assert statement["Resource"] != "*" or is_lambdas_own
 
 
