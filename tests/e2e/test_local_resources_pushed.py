@@ -118,7 +118,7 @@ def test_what_pushes_is_made_changed_and_removed(local_aws: LocalAws) -> None:
         lambda: steps.describe_state_machine(stateMachineArn=made["Machine"]),
         lambda: appsync.get_graphql_api(apiId=made["ApiId"]),
     ):
-        with pytest.raises(ClientError, match="NotFound|does not exist|DoesNotExist"):
+        with pytest.raises(ClientError, match=r"NotFound|does not exist|DoesNotExist"):
             call()
 
 
