@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from copy import deepcopy
 from typing import Any
 
@@ -111,13 +112,14 @@ def test_what_pushes_is_made_changed_and_removed(local_aws: LocalAws) -> None:
     described = local_aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]
     local_aws.client("cloudformation").delete_stack(StackName=name)
     assert local_aws.wait(described["StackId"]).status == "DELETE_COMPLETE"
-    for call in (
+    gone: list[Callable[[], Any]] = [
         lambda: sns.get_topic_attributes(TopicArn=made["Topic"]),
         lambda: events.list_rules(EventBusName=name),
         lambda: scheduler.get_schedule(Name=made["Schedule"]),
         lambda: steps.describe_state_machine(stateMachineArn=made["Machine"]),
         lambda: appsync.get_graphql_api(apiId=made["ApiId"]),
-    ):
+    ]
+    for call in gone:
         with pytest.raises(ClientError, match=r"NotFound|does not exist|DoesNotExist"):
             call()
 
