@@ -80,7 +80,7 @@ def kill_one(endpoint: str, function: str, chance: random.Random) -> int:
     """Kill one process of the function, if it has any; return how many were killed."""
     import urllib3
 
-    described = urllib3.request("GET", f"{endpoint}/_slsdeploy/status").json()["functions"]
+    described = urllib3.request("GET", f"{endpoint}/_slsdeploy/status", timeout=10).json()["functions"]
     pids = [one["pid"] for each in described if each["name"] == function for one in each["environments"] if one["pid"]]
     if not pids:
         return 0

@@ -5,7 +5,7 @@ Each `mend()` replaces methods of moto's backends, once, at start. They are writ
 
 from __future__ import annotations
 
-from slsdeploy.local.mends import lambda_, s3
+from slsdeploy.local.mends import lambda_, s3, sqs
 
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
@@ -21,3 +21,4 @@ def mend() -> None:
     """Mend every service."""
     lambda_.mend()
     s3.mend()
+    sqs.mend()
