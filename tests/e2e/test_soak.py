@@ -103,7 +103,7 @@ def test_no_message_is_lost_while_processes_are_killed(
     with answers as answered, dead_letters as dead:
         sent = send(sqs, outputs["QueueUrl"])
         while time.monotonic() - begun < SECONDS:
-            found = {sent[message_id] for message_id in answered.counts} | set(dead.counts)
+            found = {sent[message_id] for message_id in list(answered.counts)} | set(list(dead.counts))
             if len(found) == MESSAGES:
                 break
             killed += kill_one(local_aws.endpoint, upped.function_name, chance)
