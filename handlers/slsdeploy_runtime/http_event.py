@@ -69,6 +69,7 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
     if many:
         return {name.lower(): ", ".join(values) for name, values in many.items()}
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    "".join(headers.values())  # stumbles over a value that is no text
     if event.get("cookies"):
         headers["cookie"] = "; ".join(event["cookies"])
     return headers

@@ -15,7 +15,18 @@ from slsdeploy import config, plugins, reach, stack
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ConfigError
 from slsdeploy.stack import make_sam, make_template, to_yaml
-from slsdeploy.types import Artifact, Model, PinnedFile, Project, S3Object, S3Origin, Target, Trigger
+from slsdeploy.types import (
+    Artifact,
+    Model,
+    ModelInfo,
+    PinnedFile,
+    Project,
+    S3Object,
+    S3Origin,
+    Target,
+    Tensor,
+    Trigger,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BUCKET = "slsdeploy-123456789012-us-east-1"
@@ -66,7 +77,28 @@ PROJECTS = {
     + 'secrets = {KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-abc", PARAMETER = "ssm:/a/b"}\n'
     + '[[trigger]]\ntype = "http"\n[[trigger]]\ntype = "s3"\noutput_bucket = "results-of-iris"\n'
     + '[[trigger]]\ntype = "sqs"\nqueue = "one.fifo"\n[[trigger]]\ntype = "sqs"\noutput = "bucket"\nmaximum_concurrency = 5\n',
+    "sns": HEAD + '[[trigger]]\ntype = "sns"\nfilter_policy = {kind = ["row"]}\n',
+    "eventbridge": HEAD + '[[trigger]]\ntype = "eventbridge"\nbus = "flowers"\npattern = {source = ["com.flowers"]}\n',
+    "schedule": HEAD
+    + '[[trigger]]\ntype = "schedule"\nexpression = "rate(5 minutes)"\ninput = {instances = [[1, 2, 3, 4]]}\n',
+    "stepfunctions": HEAD + '[[trigger]]\ntype = "stepfunctions"\n',
+    "appsync": HEAD + '[[trigger]]\ntype = "appsync"\nauth = "api_key"\n',
+    "s3-sqs": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sqs"\nsuffix = ".png"\n',
+    "s3-sns": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sns"\n',
+    "s3-eventbridge": HEAD + '[[trigger]]\ntype = "s3"\nvia = "eventbridge"\nsuffix = ".png"\n',
+    "pushed": HEAD + "".join(f'[[trigger]]\ntype = "{each}"\n' for each in ("s3", "sns", "eventbridge", "schedule")),
 }
+SERVED = ModelInfo(
+    format="onnx",
+    inputs=(Tensor("measurements", "FP32", (-1, 4)),),
+    outputs=(Tensor("label", "BYTES", (-1,)), Tensor("probabilities", "FP32", (-1, 3))),
+    bytes=1,
+    operators=(),
+    opset=17,
+    digest="",
+    files=(),
+    batch=-1,
+)
 
 
 def project(text: str, folder: Path) -> Project:
@@ -79,7 +111,9 @@ def project(text: str, folder: Path) -> Project:
         seen.add(options.type)
         triggers.append(Trigger(sources[options.type].__name__, options, name))
     target = Target(loaded.python, loaded.architecture, "aarch64-manylinux_2_34")
-    models = tuple(pinned(name, found) for name, found in loaded.models.items())
+    models = tuple(pinned(name, found) for name, found in loaded.models.items()) or (
+        Model("iris", folder / "iris.onnx"),
+    )
     return Project(
         folder, loaded, stage, local=False, target=target, models=models, handler=None, triggers=tuple(triggers)
     )
@@ -98,7 +132,8 @@ def pinned(name: str, found: config.ModelConfig) -> Model:
 
 @pytest.mark.parametrize("kind", PROJECTS)
 def test_the_template_is_the_golden_one(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    made = to_yaml(make_sam(project(PROJECTS[kind], tmp_path), ARTIFACT))
+    of = project(PROJECTS[kind], tmp_path)
+    made = to_yaml(make_sam(of, ARTIFACT, [SERVED] * len(of.models)))
     golden = GOLDEN / f"{kind}.yaml"
     if request.config.getoption("--update-golden"):
         golden.write_text(made)
@@ -108,7 +143,8 @@ def test_the_template_is_the_golden_one(kind: str, tmp_path: Path, request: pyte
 def test_cfn_lint_finds_nothing_in_any_of_them(tmp_path: Path) -> None:
     files = [Path(__file__).parents[2] / "templates/function.yaml"]
     for kind, text in PROJECTS.items():
-        template = make_template(project(text, tmp_path), ARTIFACT, "us-east-1")
+        of = project(text, tmp_path)
+        template = make_template(of, ARTIFACT, "us-east-1", [SERVED] * len(of.models))
         for form, content in (("sam", template.sam), ("cloudformation", template.cloudformation)):
             file = tmp_path / f"{kind}-{form}.json"
             file.write_text(json.dumps(content))
