@@ -80,7 +80,7 @@ def kill_one(endpoint: str, function: str, chance: random.Random) -> int:
     """Kill one process of the function, if it has any; return how many were killed."""
     import urllib3
 
-    described = urllib3.request("GET", f"{endpoint}/_slsdeploy/status").json()["functions"]
+    described = urllib3.request("GET", f"{endpoint}/_slsdeploy/status", timeout=10).json()["functions"]
     pids = [one["pid"] for each in described if each["name"] == function for one in each["environments"] if one["pid"]]
     if not pids:
         return 0
@@ -103,7 +103,7 @@ def test_no_message_is_lost_while_processes_are_killed(
     with answers as answered, dead_letters as dead:
         sent = send(sqs, outputs["QueueUrl"])
         while time.monotonic() - begun < SECONDS:
-            found = {sent[message_id] for message_id in answered.counts} | set(dead.counts)
+            found = {sent[message_id] for message_id in list(answered.counts)} | set(list(dead.counts))
             if len(found) == MESSAGES:
                 break
             killed += kill_one(local_aws.endpoint, upped.function_name, chance)
