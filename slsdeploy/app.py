@@ -123,7 +123,7 @@ def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Plan
     with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
         observed = cloud.observe(project.stack)
     artifact = targets.find(bundle.package).artifact(bundle, observed.bucket, project.stack)
-    template = stacks.make_template(project, artifact, observed.region)
+    template = stacks.make_template(project, artifact, observed.region, bundle.models)
     return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))
 
 
@@ -137,7 +137,7 @@ def template(where: Where, tools: Tools) -> Template:
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
     artifact = targets.find(bundle.package).artifact(bundle, f"slsdeploy-ACCOUNT-{region}", project.stack)
-    return stacks.make_template(project, artifact, region)
+    return stacks.make_template(project, artifact, region, bundle.models)
 
 
 def smoke_test(project: Project, deployment: Deployment, cloud: Cloud, tools: Tools) -> None:

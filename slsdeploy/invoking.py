@@ -5,19 +5,19 @@ from __future__ import annotations
 import json
 import sys
 import time
+from difflib import get_close_matches
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from slsdeploy import failure
+from slsdeploy import failure, plugins
 from slsdeploy.app import ALIAS, Where, deployed, open_project
 from slsdeploy.bundle import model, sample
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.results import Invoked
 from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Project, StackState
-
-# The stack's output that says that there is such a trigger.
-_NEEDED = {"http": "Url", "sqs": "QueueArn"}
+from slsdeploy_runtime.events import Placed
 
 
 def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direct", over_url: bool = False) -> Invoked:
@@ -32,9 +32,11 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
                 "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
             )
         return _post(
-            f"{url.rstrip('/')}/predict", sample_event(project, "direct", state) if event is None else event, cloud
+            f"{url.rstrip('/')}/predict",
+            sample_event(project, "direct", state, cloud) if event is None else event,
+            cloud,
         )
-    return _call(project.stack, sample_event(project, source, state) if event is None else _json(event), cloud)
+    return _call(project.stack, sample_event(project, source, state, cloud) if event is None else _json(event), cloud)
 
 
 def read_event(source: str | None) -> bytes | None:
@@ -65,53 +67,39 @@ def _json(event: bytes) -> bytes:
     return event
 
 
-def sample_event(project: Project, source: str, state: StackState) -> bytes:
-    """Return an event of a source ("direct", "http", "sqs") with inputs that fit the first model's signature.
+def sample_event(project: Project, source: str, state: StackState, cloud: Cloud) -> bytes:
+    """Return an event of a source of this project ("direct", "sqs", ...) with inputs that fit the first model's signature.
 
-    Raises ProjectError for a source that the deployed function does not have.
+    What such an event only speaks of, an object of S3, is put there. Raises ProjectError for a source that the project does not have.
     """
-    body = json.dumps({"inputs": sample.sample_inputs(model.inspect(project.models[0].path))})
+    body = {"inputs": sample.sample_inputs(model.inspect(project.models[0].path))}
     if source == "direct":
-        return body.encode()
-    events: dict[str, Any] = {
-        "http": {
-            "version": "2.0",
-            "rawPath": "/predict",
-            "rawQueryString": "",
-            "headers": {"content-type": "application/json", "host": "localhost"},
-            "requestContext": {
-                "http": {"method": "POST", "path": "/predict", "sourceIp": "127.0.0.1"},
-                "requestId": "sample",
-            },
-            "body": body,
-            "isBase64Encoded": False,
-        },
-        "sqs": {
-            "Records": [
-                {
-                    "messageId": "sample",
-                    "receiptHandle": "sample",
-                    "body": body,
-                    "attributes": {},
-                    "messageAttributes": {},
-                    "eventSource": "aws:sqs",
-                    "eventSourceARN": state.outputs.get("QueueArn", ""),
-                    "awsRegion": "us-east-1",
-                }
-            ]
-        },
-    }
-    if source not in events:
-        raise ProjectError(
-            f"there is no sample of {source!r}",
-            hint=f"one of: direct, {', '.join(events)}; or send an event of your own with --event FILE",
-        )
-    if _NEEDED[source] not in state.outputs:
-        raise ProjectError(
-            f"this project has no {source} trigger",
-            hint=f'add [[trigger]] with type = "{source}" and run `slsdeploy up`',
-        )
-    return json.dumps(events[source]).encode()
+        return json.dumps(body).encode()
+    sources = {trigger.options.type: trigger for trigger in reversed(project.triggers)}
+    if source not in sources:
+        raise _no_sample(source, [*reversed(sources)], [*plugins.event_sources()])
+    trigger = sources[source]
+    module = import_module(trigger.module)
+    if not hasattr(module, "sample"):
+        hint = "send an event of your own with --event FILE"
+        raise ProjectError(f"the event source {source!r} makes no samples", hint, trigger.module)
+    own = {name.removeprefix(trigger.name): value for name, value in state.outputs.items() if trigger.name in name}
+    placed = Placed(trigger.name, trigger.options, {**state.outputs, **own}, cloud.region)
+    if hasattr(module, "sample_object"):
+        bucket, key, content = module.sample_object(body, placed)
+        cloud.put_object(bucket, key, content)
+    return json.dumps(module.sample(body, placed)).encode()
+
+
+def _no_sample(source: str, here: list[str], known: list[str]) -> ProjectError:
+    """Say that this project has no such source: it may be misspelt, or wants a trigger."""
+    listed = ", ".join(["direct", *here])
+    near = get_close_matches(source, ["direct", *known], n=1)
+    if source in known:
+        hint = f'add [[trigger]] with type = "{source}" and run `slsdeploy up`; this project has {listed}'
+        return ProjectError(f"this project has no {source} trigger", hint)
+    meant = f"did you mean {near[0]!r}? " if near else ""
+    return ProjectError(f"there is no sample of {source!r}", f"{meant}this project has {listed}; or --event FILE")
 
 
 def _call(function: str, event: bytes, cloud: Cloud) -> Invoked:

@@ -6,19 +6,23 @@ Whether a model or a handler is there, and any good, is for those who read it to
 
 from __future__ import annotations
 
+import ast
 import platform
+import re
 import sys
 from collections import Counter
+from dataclasses import fields
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from slsdeploy import assets
+from slsdeploy import assets, plugins
 from slsdeploy.config import FILE, Config, ConstantAnswer, ModelConfig, origin
 from slsdeploy.config.wording import shown
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
 from slsdeploy.tools import Shell
 from slsdeploy.types import Architecture, Handler, Model, Origin, Project, S3Origin, Target, Trigger
+from slsdeploy_runtime.functions import ARGUMENTS
 
 DEFAULT_HANDLER = "handler"
 
@@ -44,7 +48,7 @@ def resolve(config: Config, root: Path, *, stage: str, local: bool, shell: Shell
         target=_local_target(config, shell) if local else _lambda_target(config, shell),
         models=_models(config, root),
         handler=_handler(config, root),
-        triggers=_triggers(config.trigger),
+        triggers=_triggers(config.trigger, root),
     )
 
 
@@ -136,18 +140,54 @@ def _handler(config: Config, root: Path) -> Handler | None:
     found = next((path for path in candidates if path.is_file()), None)
     if found is None and config.handler is None:
         return None
-    return Handler(module, found or candidates[0], app)
+    return Handler(module, found or candidates[0], _functions(found) if found else frozenset(), app)
 
 
-def _triggers(options: tuple[Any, ...]) -> tuple[Trigger, ...]:
+def _functions(file: Path) -> frozenset[str]:
+    """Return which of the functions a module has, as far as its text tells: it is not run."""
+    try:
+        body = ast.parse(file.read_bytes()).body
+    except (OSError, SyntaxError, ValueError):
+        return frozenset()  # the build says what is wrong with it
+    named: set[str] = set()
+    for node in body:
+        if isinstance(node, ast.FunctionDef):
+            named.add(node.name)
+        elif isinstance(node, ast.Import | ast.ImportFrom):
+            named |= {alias.asname or alias.name for alias in node.names}
+        elif isinstance(node, ast.Assign):
+            named |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return frozenset(named & ARGUMENTS.keys())
+
+
+def _triggers(options: tuple[Any, ...], root: Path) -> tuple[Trigger, ...]:
     """Name each by its type ("S3Trigger"), later ones of a type with their number behind it ("S3Trigger2")."""
+    modules = {name: module.__name__ for name, module in plugins.event_sources().items()}
     seen: Counter[str] = Counter()
     triggers = []
     for option in options:
         seen[option.type] += 1
         number = str(seen[option.type]) if seen[option.type] > 1 else ""
-        triggers.append(Trigger(type(option).__module__, option, f"{option.type.capitalize()}Trigger{number}"))
+        stem = "".join(word.capitalize() for word in re.findall("[A-Za-z0-9]+", option.type))
+        module = modules.get(option.type, type(option).__module__)
+        triggers.append(Trigger(module, option, f"{stem}Trigger{number}", _texts(option, root)))
     return tuple(triggers)
+
+
+def _texts(options: Any, root: Path) -> dict[str, str]:
+    """Read the files that a trigger's options name."""
+    named = [field.name for field in fields(options) if field.metadata.get("file") and getattr(options, field.name)]
+    return {name: _text(inside(root, getattr(options, name)), getattr(options, name), name) for name in named}
+
+
+def _text(path: Path, said: str, option: str) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ProjectError(
+            f"{option}: {said} cannot be read: {reason}", f"mend `{option}` of the [[trigger]]", FILE
+        ) from None
 
 
 def _lambda_target(config: Config, shell: Shell) -> Target:

@@ -133,10 +133,11 @@ class LocalStatus:
 
 @dataclass(frozen=True, slots=True)
 class Initialised:
-    """`init`: the files that were written."""
+    """`init`: the files that were written, and the commands to type next."""
 
     path: str
     files: Sequence[str]
+    next: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 import shutil
 from pathlib import Path
 
 from slsdeploy import plugins
 from slsdeploy.bundle import model as models
+from slsdeploy.bundle import sample
 from slsdeploy.config import FILE, NAME, NAME_LENGTH
 from slsdeploy.errors import ConfigError, ProjectError
 from slsdeploy.results import Initialised
 
+EVENT = "event.json"
 IGNORED = ".slsdeploy/\n__pycache__/\n"
 
 
 def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> Initialised:
-    """Write slsdeploy.toml (and .gitignore), and copy the model beside it when it lies elsewhere.
+    """Write slsdeploy.toml, an event to try (and .gitignore), and copy the model beside it when it lies elsewhere.
 
     Raises ProjectError when the folder has a project already, or the model cannot be served; ConfigError for a name that cannot be.
     """
@@ -35,7 +38,7 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
         raise ConfigError(
             f"{chosen!r} cannot be a name: lower-case letters, digits, single hyphens, {NAME_LENGTH} at most", hint=hint
         )
-    models.inspect(model)
+    info = models.inspect(model)
     folder.mkdir(parents=True, exist_ok=True)
     written = [FILE]
     inside = _place(model, folder, written)
@@ -44,7 +47,21 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
     if not ignore.exists():
         ignore.write_text(IGNORED, encoding="utf-8")
         written.append(ignore.name)
-    return Initialised(path=str(folder), files=written)
+    event = folder / EVENT
+    if not event.exists():
+        event.write_text(json.dumps({"inputs": sample.sample_inputs(info)}) + "\n", encoding="utf-8")
+        written.append(event.name)
+    return Initialised(path=str(folder), files=written, next=_next(folder, triggers))
+
+
+def _next(folder: Path, triggers: list[str]) -> list[str]:
+    """Return the commands that show the project at work."""
+    place = shlex.quote(str(folder))
+    samples = [f"slsdeploy invoke {place} --local --sample {each}" for each in triggers if each != "http"]
+    asked = (
+        f"slsdeploy invoke {place} --local{' --url' * ('http' in triggers)} --event {shlex.quote(str(folder / EVENT))}"
+    )
+    return [f"slsdeploy up {place} --local", asked, *samples]
 
 
 def toml(name: str, model: str, triggers: list[str]) -> str:

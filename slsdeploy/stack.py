@@ -6,7 +6,7 @@ What a trigger adds is said in its own file (`slsdeploy_runtime/events/`); what 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from typing import Any
@@ -17,8 +17,8 @@ from slsdeploy import assets, reach
 from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
-from slsdeploy.types import Artifact, Project, Template, Trigger
-from slsdeploy_runtime.events import Site, Wiring
+from slsdeploy.types import Artifact, Model, ModelInfo, Project, Template, Trigger
+from slsdeploy_runtime.events import Signature, Site, Wiring
 
 FUNCTION = "Function"
 # What a function is made of is the artifact's to say; the template has it only to be valid as it lies.
@@ -26,9 +26,12 @@ _PACKAGING = ("InlineCode", "Handler", "Runtime")
 LATE_POLICY = "FunctionDataPolicy"
 
 
-def make_template(project: Project, artifact: Artifact, region: str) -> Template:
-    """Return the stack that serves this project's bundle: SAM, and the CloudFormation it stands for."""
-    sam = make_sam(project, artifact)
+def make_template(project: Project, artifact: Artifact, region: str, models: Sequence[ModelInfo] = ()) -> Template:
+    """Return the stack that serves this project's bundle: SAM, and the CloudFormation it stands for.
+
+    `models` are the project's, as the bundle has them.
+    """
+    sam = make_sam(project, artifact, models)
     return Template(
         stack=project.stack,
         sam=sam,
@@ -37,7 +40,7 @@ def make_template(project: Project, artifact: Artifact, region: str) -> Template
     )
 
 
-def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
+def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] = ()) -> dict[str, Any]:
     """Merge the function's settings, the artifact and the wiring of every trigger onto templates/function.yaml."""
     sam: dict[str, Any] = yaml.safe_load((assets.templates() / "function.yaml").read_text(encoding="utf-8"))
     sam["Metadata"] = {"slsdeploy": {"bundle": artifact.digest, "package": artifact.package}}
@@ -50,7 +53,7 @@ def make_sam(project: Project, artifact: Artifact) -> dict[str, Any]:
     resources.update(artifact.resources)
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
-        _add(sam, trigger, wire(project, trigger))
+        _add(sam, trigger, wire(project, trigger, models))
     _allow(sam, _secret_statements(project.config.secrets))
     _allow(sam, reach.statements(project))
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
@@ -62,7 +65,7 @@ def to_yaml(template: Mapping[str, Any]) -> str:
     return yaml.safe_dump(json.loads(json.dumps(template)), sort_keys=False, width=120)
 
 
-def wire(project: Project, trigger: Trigger) -> Wiring:
+def wire(project: Project, trigger: Trigger, models: Sequence[ModelInfo] = ()) -> Wiring:
     """Return what one trigger adds to the stack.
 
     Raises ConfigError when its options do not fit the function's.
@@ -74,6 +77,9 @@ def wire(project: Project, trigger: Trigger) -> Wiring:
         trigger=trigger.name,
         subnets=vpc.subnets if vpc else (),
         security_groups=vpc.security_groups if vpc else (),
+        models=[_signature(model, info) for model, info in zip(project.models, models, strict=bool(models))],
+        functions=project.handler.functions if project.handler else (),
+        texts=trigger.texts,
     )
     try:
         wiring: Wiring = import_module(trigger.module).wire(trigger.options, site)
@@ -82,6 +88,13 @@ def wire(project: Project, trigger: Trigger) -> Wiring:
             f"[[trigger]] of type {trigger.options.type!r}: {error}", where=str(project.root / FILE)
         ) from error
     return wiring
+
+
+def _signature(model: Model, info: ModelInfo) -> Signature:
+    inputs, outputs = (
+        [(each.name, each.datatype, each.shape) for each in side] for side in (info.inputs, info.outputs)
+    )
+    return Signature(model.name, inputs, outputs)
 
 
 def _release(properties: Mapping[str, Any], artifact: Artifact) -> str:
@@ -129,6 +142,8 @@ def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
         properties.setdefault("Events", {}).update(wiring.events)
     sam["Resources"].update(wiring.resources)
     for name, value in wiring.outputs.items():
+        if sam["Outputs"].get(name) == {"Value": value}:  # what triggers share, such as the queue of failed events
+            continue
         # the second trigger of a type says whose outputs these are
         sam["Outputs"][f"{trigger.name}{name}" if name in sam["Outputs"] else name] = {"Value": value}
     _allow(sam, wiring.statements)

@@ -183,20 +183,28 @@ class Preparation:
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """The user's module: its dotted name and its file; with `app`, what answers is that ASGI application in it."""
+    """The user's module: its dotted name, its file, which of the functions it seems to have (all that can be said without running it).
+
+    With `app`, what answers is that ASGI application in it.
+    """
 
     module: str
     path: Path
+    functions: frozenset[str] = frozenset()
     app: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Trigger:
-    """One `[[trigger]]`: the event source's module (`slsdeploy_runtime.events.sqs`), its options, its logical id's stem."""
+    """One `[[trigger]]`: the event source's module (`slsdeploy_runtime.events.sqs`), its options, its logical id's stem.
+
+    `texts` are the project's files that its options name, by option.
+    """
 
     module: str
     options: Any
     name: str
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -234,7 +233,8 @@ def _sizes(rows: Iterable[Mapping[str, Any]]) -> Table:
 def initialised(result: results.Initialised) -> Iterator[RenderableType]:
     """Show which files were written and what comes next."""
     yield f"[green]✓[/] wrote {escape(', '.join(result.files))} in {escape(result.path)}"
-    yield f"next: [bold]slsdeploy up {escape(shlex.quote(result.path))} --local[/]"
+    yield "next:"
+    yield from (f"  [bold]{escape(command)}[/]" for command in result.next)
 
 
 def _outputs(outputs: Mapping[str, str], endpoint: str) -> Iterator[RenderableType]:

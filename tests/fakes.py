@@ -104,6 +104,9 @@ class FakeCloud:
         path.write_bytes(content)
         task.advance(len(content))
 
+    def put_object(self, bucket: str, key: str, content: bytes) -> None:
+        self.put(bucket, key, content)
+
     def bucket_region(self, bucket: str) -> str:
         return self.region
 

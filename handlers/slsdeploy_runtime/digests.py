@@ -20,7 +20,10 @@ def of_file(path: Path) -> str:
 
 def of_files(named: Sequence[tuple[str, str]]) -> str:
     """Return a model's digest from the name and the sha256 of each of its files: of one file its own, else of `sha256sum`'s lines."""
-    if len(named) == 1:
-        return named[0][1]
+    return named[0][1] if len(named) == 1 else of_lines(named)
+
+
+def of_lines(named: Sequence[tuple[str, str]]) -> str:
+    """Return the sha256 (hex) of `sha256sum`'s lines, also of a single one."""
     lines = "".join(f"{digest}  {name}\n" for name, digest in named)
     return hashlib.sha256(lines.encode()).hexdigest()

@@ -56,5 +56,8 @@ def _sort(event: Any) -> str:
     records = event.get("Records")
     if isinstance(records, list) and records and isinstance(records[0], dict):
         record = records[0]
-        return f"{record.get('eventSource', 'these')} records from {record.get('eventSourceARN', 'there')}"
+        source = record.get("eventSource", record.get("EventSource", "these"))
+        return f"{source} records from {record.get('eventSourceARN', 'there')}"
+    if "detail-type" in event:
+        return f"an event {event['detail-type']!r} from {event.get('source', 'there')}"
     return "an HTTP request" if "requestContext" in event else "this event"

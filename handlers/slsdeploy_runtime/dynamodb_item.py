@@ -81,3 +81,24 @@ _KINDS: Mapping[str, Callable[[Any], Any]] = {
     "NS": _set(_number),
     "BS": _set(_text),
 }
+
+
+def typed(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return plain JSON as DynamoDB writes an item."""
+    return {name: _typed(value) for name, value in item.items()}
+
+
+def _typed(value: Any) -> dict[str, Any]:
+    match value:
+        case None:
+            return {"NULL": True}
+        case bool():
+            return {"BOOL": value}
+        case int() | float():
+            return {"N": str(value)}
+        case str():
+            return {"S": value}
+        case Mapping():
+            return {"M": typed(value)}
+        case _:
+            return {"L": [_typed(each) for each in value]}

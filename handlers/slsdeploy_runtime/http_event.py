@@ -86,6 +86,7 @@ def _headers(event: Mapping[str, Any]) -> dict[str, str]:
             headers.pop("accept-encoding", None)
         return headers
     headers = {name.lower(): value for name, value in (event.get("headers") or {}).items()}
+    "".join(headers.values())  # stumbles over a value that is no text
     if event.get("cookies"):
         headers["cookie"] = "; ".join(event["cookies"])
     return headers

@@ -35,7 +35,8 @@ def is_structured(datatype: str) -> bool:
 class ModelEntry(NamedTuple):
     """A model: the name and version it is served under, its format's module, its file, its signature, how it is to be loaded.
 
-    `bytes` counts all its files; `batch` is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
+    `digest` is that of the project's file, `made` of the files that ship in its place ("": none do). `bytes` counts all its files; `batch`
+    is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
     `max_batch`: rows that one run takes at most.
     `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
     remote.py): its files are objects of S3
@@ -52,6 +53,7 @@ class ModelEntry(NamedTuple):
     inputs: tuple[Tensor, ...]
     outputs: tuple[Tensor, ...]
     batch: int = 0
+    made: str = ""
     max_batch: int | None = None
     session: Mapping[str, Any] = {}
     load: str = "eager"
@@ -133,6 +135,7 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, str]) -> ModelEntry:
         inputs=_tensors(entry["inputs"]),
         outputs=_tensors(entry["outputs"]),
         batch=entry["batch"],
+        made=entry["made"],
         max_batch=entry["max_batch"],
         session=entry["session"],
         load=entry["load"],

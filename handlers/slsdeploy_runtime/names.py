@@ -16,17 +16,28 @@ _NOT_BEFORE = ("xn--", "sthree-", "amzn-s3-demo-")
 _NOT_BEHIND = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
+Kind = Literal["queue", "bucket", "stream", "table", "topic", "event bus", "state machine"]
+
+# https://docs.aws.amazon.com/sns/latest/api/API_CreateTopic.html, https://docs.aws.amazon.com/eventbridge/latest/APIReference/API_CreateEventBus.html,
+# https://docs.aws.amazon.com/step-functions/latest/apireference/API_CreateStateMachine.html
+_PLAIN = {
+    "topic": (r"[A-Za-z0-9_-]{1,256}", "1 to 256 letters, digits, hyphens and underscores"),
+    "event bus": (r"[A-Za-z0-9._-]{1,256}", "1 to 256 letters, digits, dots, hyphens and underscores"),
+    "state machine": (r"[A-Za-z0-9_-]{1,80}", "1 to 80 letters, digits, hyphens and underscores"),
+}
+
+
 class Created(NamedTuple):
     """What a trigger creates under a name, and the option that says so."""
 
-    kind: Literal["queue", "bucket", "stream", "table"]
+    kind: Kind
     name: str
     option: str
 
 
 @runtime_checkable
 class Creator(Protocol):
-    """A trigger that creates queues, buckets, streams or tables."""
+    """A trigger that creates something with a name."""
 
     def creates(self) -> Sequence[Created]:
         """Return those that have a name of the user's."""
@@ -37,6 +48,8 @@ def check_names(trigger: Creator) -> None:
     for created in trigger.creates():
         if created.kind == "queue":
             _check_queue(created)
+        elif created.kind in _PLAIN:
+            _check_plain(created)
         elif created.kind == "bucket":
             _check_bucket(created)
 
@@ -66,6 +79,12 @@ def _check_queue(created: Created) -> None:
         raise ValueError(
             f"{created.option}: a queue would be named {name}: {len(name)} characters, SQS takes {QUEUE_MAX}"
         )
+
+
+def _check_plain(created: Created) -> None:
+    pattern, expected = _PLAIN[created.kind]
+    if not re.fullmatch(pattern, created.name):
+        raise ValueError(f'{created.option}: found "{created.name}", expected {expected}')
 
 
 def _check_bucket(created: Created) -> None:

@@ -1,9 +1,11 @@
-"""What is asked (`Request`), and what is wrong with it (`BadInput`). Needs the standard library only."""
+"""What is asked (`Request`), what is wrong with it (`BadInput`), or with the event around it (`BadEvent`). Standard library only."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Request(NamedTuple):
@@ -44,3 +46,15 @@ class BadInput(Exception):
 def mismatch(field: str, found: str, expected: str) -> BadInput:
     """Return the BadInput that says all three in its one line."""
     return BadInput(f"{field}: found {found}, expected {expected}", field=field, found=found, expected=expected)
+
+
+class BadEvent(Exception):
+    """An event is not in the form in which its source sends its events: nothing in it can be answered."""
+
+
+def read_event(source: str, read: Callable[..., T], *given: Any) -> T:
+    """Return what `read` finds in an event of a source ("SQS"). Raises BadEvent when it stumbles over the event's form."""
+    try:
+        return read(*given)
+    except (TypeError, KeyError, AttributeError, IndexError, ValueError) as error:
+        raise BadEvent(f"this is no event of {source} as AWS sends them: {type(error).__name__}: {error}") from error

@@ -2,44 +2,81 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from slsdeploy_runtime import s3_event
 from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json, to_json
 from slsdeploy_runtime.request import Request
+from slsdeploy_runtime.s3_event import Place
 from slsdeploy_runtime.service import Failure, Outcome, Service
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.events.s3 import Trigger
-
-Place = tuple[str, str]  # a bucket and a key in it
 
 
 class ObjectsFailed(Exception):
     """Some objects got no prediction; the log says why for each."""
 
 
+class Attempted(NamedTuple):
+    """What became of objects: the results written and the objects skipped, as s3:// URIs, and the errors of those that failed."""
+
+    written: Sequence[str]
+    skipped: Sequence[str]
+    failures: Mapping[Place, Exception]
+
+    @property
+    def answer(self) -> dict[str, Any]:
+        return {"written": [*self.written], "skipped": [*self.skipped]}
+
+
 def predict_objects(objects: Sequence[Place], service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
     """Write the prediction of every object; return the keys written and skipped. Raises ObjectsFailed after the last."""
+    attempted = attempt(objects, service, trigger, output_bucket)
+    for (bucket, key), first in attempted.failures.items():
+        count = f"{len(attempted.failures)} of {len(objects)}"
+        raise ObjectsFailed(f"{count} failed; s3://{bucket}/{key}: {first}") from first
+    return attempted.answer
+
+
+def predict_messages(
+    messages: Mapping[str, Any], service: Service, trigger: Trigger, output_bucket: str
+) -> dict[str, Any]:
+    """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
+    objects: dict[str, list[Place]] = {}
+    failed: list[str] = []
+    for message_id, body in messages.items():
+        try:
+            objects[message_id] = s3_event.places_in(body)
+        except s3_event.NoNotification as error:
+            service.telemetry.failure(error, f"message {message_id}")
+            failed.append(message_id)
+    asked = list(dict.fromkeys(place for each in objects.values() for place in each))
+    attempted = attempt(asked, service, trigger, output_bucket)
+    failed += [key for key, each in objects.items() if any(place in attempted.failures for place in each)]
+    return {"batchItemFailures": [{"itemIdentifier": each} for each in failed], **attempted.answer}
+
+
+def attempt(objects: Sequence[Place], service: Service, trigger: Trigger, output_bucket: str) -> Attempted:
+    """Write the prediction of every object that is the trigger's, and no result of its own."""
     client = service.client("s3")
-    skipped = [place for place in objects if _is_result(place, trigger, output_bucket)]
-    places = [place for place in objects if place not in skipped]
+    places = [place for place in objects if trigger.has(place) and not _is_result(place, trigger, output_bucket)]
     requests = [_read(client, place, _model(place, service, trigger)) for place in places]
     outcomes = iter(service.answer_all([request for request in requests if isinstance(request, Request)]))
     written: list[str] = []
-    failures: list[tuple[Place, Exception]] = []
+    failures: dict[Place, Exception] = {}
     for place, request in zip(places, requests, strict=True):
         outcome = next(outcomes) if isinstance(request, Request) else request
         try:
             written.append(_write(client, place, outcome, trigger, output_bucket))
         except Exception as error:
             service.telemetry.failure(error, f"s3://{place[0]}/{place[1]}")
-            failures.append((place, error))
-    if failures:
-        (bucket, key), first = failures[0]
-        raise ObjectsFailed(f"{len(failures)} of {len(objects)} failed; s3://{bucket}/{key}: {first}") from first
-    return {"written": written, "skipped": [f"s3://{bucket}/{key}" for bucket, key in skipped]}
+            failures[place] = error
+    return Attempted(
+        written, [f"s3://{bucket}/{key}" for bucket, key in objects if (bucket, key) not in places], failures
+    )
 
 
 def _is_result(place: Place, trigger: Trigger, output_bucket: str) -> bool:

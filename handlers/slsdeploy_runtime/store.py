@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from importlib import import_module
 from threading import Event, Lock, Thread
 from time import monotonic, perf_counter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from slsdeploy_runtime import memory, phases, window
 from slsdeploy_runtime.formats import Session
@@ -28,9 +28,10 @@ FIRST_PAUSE, LONGEST_PAUSE = 1.0, 60.0
 
 
 class Failure(NamedTuple):
-    """A load that failed: why, how long until the next try, and when that is (monotonic)."""
+    """A load that failed: what was raised and why ("": that says it), how long until the next try, when that is (monotonic)."""
 
     cause: BaseException
+    why: str
     pause: float
     until: float
 
@@ -86,7 +87,7 @@ class Store:
         """Return a model's session: wait for its load, begin one if there is none. Raises LoadFailed, StillLoading."""
         load, is_new = self._join(model)
         if is_new:
-            Thread(target=self._run, args=(load,), name=f"load {model.name}", daemon=True).start()
+            self._begin(load)
         if not load.done.wait(self._seconds_left()):
             raise StillLoading(f"model {model.name!r} is still loading: ask again", retry_after=2)
         return _result(load)
@@ -138,6 +139,12 @@ class Store:
             self._loads[model.name] = load
             return load, True
 
+    def _begin(self, load: Load) -> None:
+        try:
+            Thread(target=self._run, args=(load,), name=f"load {load.model.name}", daemon=True).start()
+        except RuntimeError:  # there can be no more threads: this one has to wait for it anyway
+            self._run(load)
+
     def _run(self, load: Load) -> None:
         model = load.model
         began = perf_counter()
@@ -183,22 +190,26 @@ class Store:
     def _open(self, model: Model, module: Any, path: str) -> Session:
         """Build the session; when memory is used up, once more without the other models."""
         try:
-            session: Session = module.load(path, self._threads, model.entry.session)
+            return cast("Session", module.load(path, self._threads, model.entry.session))
         except Exception as error:
-            if not (memory.is_exhausted(error) and self.make_room(model)):
+            if not memory.is_exhausted(error):
                 raise
-            session = module.load(path, self._threads, model.entry.session)
-        return session
+            failed = error.with_traceback(None)  # its frames hold what was built so far
+        if not self.make_room(model):
+            raise failed
+        return cast("Session", module.load(path, self._threads, model.entry.session))
 
     def _failed(self, model: Model, error: BaseException) -> Failure:
         with self._guard:
             earlier = self._failures.get(model.name)
         pause = FIRST_PAUSE if earlier is None else min(2 * earlier.pause, LONGEST_PAUSE)
+        why = _explained(model.entry, error)
+        told: dict[str, Any] = {"because": why} if why else {}
         self._telemetry.logger.error(
-            "model cannot be loaded", model=model.name, next_try_in_seconds=pause, exc_info=error
+            "model cannot be loaded", model=model.name, next_try_in_seconds=pause, exc_info=error, **told
         )
         # its frames hold what was built so far
-        return Failure(error.with_traceback(None), pause, monotonic() + pause)
+        return Failure(error.with_traceback(None), why, pause, monotonic() + pause)
 
     def _seconds_left(self) -> float | None:
         """Return how long the request that is being answered may wait; None when there is none, or it does not say."""
@@ -217,11 +228,21 @@ def _result(load: Load) -> Session:
 def _refusal(model: Model, failure: Failure, *, is_old: bool = False) -> LoadFailed:
     public = f"model {model.name!r} cannot be loaded"
     lines = str(failure.cause).splitlines() or [""]
-    said = f"{public}: {type(failure.cause).__name__}: {lines[0]}"
-    if memory.is_exhausted(failure.cause):
-        said += " (memory is used up: raise `memory`, or lower `model_memory`, in slsdeploy.toml)"
+    said = f"{public}: {type(failure.cause).__name__}: {lines[0]}" + (f" ({failure.why})" if failure.why else "")
     left = max(1.0, failure.until - monotonic())
     return LoadFailed(said, public=public, retry_after=left, is_old=is_old)
+
+
+def _explained(entry: ModelEntry, error: BaseException) -> str:
+    """Say why a load failed where the error does not."""
+    if memory.is_exhausted(error):
+        return "memory is used up: raise `memory`, or lower `model_memory`, in slsdeploy.toml"
+    from slsdeploy_runtime.changed import changed  # seldom needed
+
+    try:
+        return changed(entry)
+    except OSError:
+        return ""
 
 
 def _check(entry: ModelEntry, session: Session) -> None:

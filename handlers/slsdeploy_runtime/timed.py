@@ -20,9 +20,8 @@ class Timed:
         self._name = name
         self._seconds = seconds
         self._busy = Lock()
-        self._guard = Lock()  # of the two below, which belong to the run that there is
-        self._is_late = False
-        self._options: Options | None = None
+        self._guard = Lock()  # of what follows
+        self._current: _Run | None = None
 
     @property
     def is_busy(self) -> bool:
@@ -34,47 +33,55 @@ class Timed:
         if not self._busy.acquire(blocking=False):
             said = f"model {self._name!r} is still busy with a run that took longer than its {self._seconds:g} s"
             raise TooSlow(said, retry_after=self._seconds, is_old=True)
-        self._is_late, self._options = False, None
-        done, ended = Event(), _Ended()
-
-        def work() -> None:
-            try:
-                ended.value = function()
-            except BaseException as error:  # whatever it is, it is for who waits
-                ended.error = error
-            finally:
-                self._busy.release()
-                done.set()
-
+        run = self._current = _Run()
         try:
-            Thread(target=work, name=f"run {self._name}", daemon=True).start()
+            Thread(target=self._work, args=(run, function), name=f"run {self._name}", daemon=True).start()
         except BaseException:
-            self._busy.release()
+            self._end(run)
             raise
-        if not done.wait(self._seconds):
-            self._stop()
+        if not run.done.wait(self._seconds):
+            self._stop(run)
             raise TooSlow(f"model {self._name!r} took longer than its {self._seconds:g} s", retry_after=self._seconds)
-        if ended.error is not None:
-            raise ended.error
-        return ended.value
+        if run.error is not None:
+            raise run.error
+        return run.value
 
     def options(self, session: Session) -> Options:
-        """Return options for a run that begins now; it ends at once when its time is over already."""
+        """Return options for what begins now, in the run that there is; it ends at once when that is late already."""
         options = session.options()
         with self._guard:
-            self._options = options
-            options.terminate = self._is_late
+            if self._current is not None:
+                self._current.options = options
+                options.terminate = self._current.is_late
         return options
 
-    def _stop(self) -> None:
+    def _work(self, run: _Run, function: Callable[[], Any]) -> None:
+        try:
+            run.value = function()
+        except BaseException as error:  # whatever it is, it is for who waits
+            run.error = error
+        finally:
+            self._end(run)
+
+    def _stop(self, run: _Run) -> None:
         with self._guard:
-            self._is_late = True
-            if self._options is not None:
-                self._options.terminate = True
+            run.is_late = True
+            if run.options is not None:
+                run.options.terminate = True
+
+    def _end(self, run: _Run) -> None:
+        with self._guard:
+            self._current = None
+        self._busy.release()
+        run.done.set()
 
 
-class _Ended:
-    """How a run ended."""
+class _Run:
+    """A run, and how it ended."""
 
-    value: Any = None
-    error: BaseException | None = None
+    def __init__(self) -> None:
+        self.done = Event()
+        self.value: Any = None
+        self.error: BaseException | None = None
+        self.is_late = False
+        self.options: Options | None = None

@@ -21,7 +21,8 @@ def make(
 ) -> bytes:
     """Return the manifest; `place` is where the models are mounted ("opt/models").
 
-    A model's `digest` is that of the file in the project, however it is prepared: it says which model answers. `bytes` counts what ships.
+    A model's `digest` is that of the file in the project, however it is prepared: it says which model answers. `made` is that of
+    the files that were made of it ("": it ships as it is), `bytes` counts what ships.
     """
     each = zip(project.models, models, preparations, strict=True)
     document = {
@@ -112,6 +113,7 @@ def _model(model: Model, info: ModelInfo, preparation: Preparation, place: PureP
         "format": f"slsdeploy_runtime.formats.{info.format}",
         **_place(model, place),
         "digest": info.digest,
+        "made": preparation.digest,
         "bytes": preparation.bytes,
         "batch": info.batch,
         "max_batch": model.max_batch,

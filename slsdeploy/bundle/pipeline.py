@@ -178,6 +178,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
     _check_size(kept, inputs.packaging)
     with place.draft(project.work) as draft:
         place.lay_out(kept, draft)
+        verify.check_sources(project, draft)
         if project.handler:
             with tools.reporter.step("check the handler"):
                 verify.check(project, inputs.files, draft, tools)

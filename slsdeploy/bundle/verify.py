@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Sequence, Set
 from pathlib import Path
 from typing import Any
 
-from slsdeploy import stack
+from slsdeploy import plugins, stack
 from slsdeploy.bundle import handler_source, import_handler, imports
 from slsdeploy.errors import BuildError
 from slsdeploy.project import host_platform
@@ -44,6 +44,22 @@ def check(project: Project, files: Iterable[Path], bundle: Path, tools: Tools) -
     if can_run(project) and _imports_for_real(project, project.handler, own, folders, tools):
         return
     _check_imports(file, own, folders, lambda module: handler_source.parse(module, code, project, tools))
+
+
+def check_sources(project: Project, bundle: Path) -> None:
+    """Make sure that the bundle has the event sources that come from packages of their own.
+
+    Raises BuildError for the first that it has not.
+    """
+    known = plugins.origins()
+    for trigger in project.triggers:
+        origin = known.get(trigger.module)
+        path = trigger.module.replace(".", "/")
+        there = [folder / f"{path}{ending}" for folder in _folders(bundle) for ending in (".py", "/__init__.py")]
+        if origin is not None and not any(file.is_file() for file in there):
+            word = trigger.options.type
+            message = f"the event source {word!r} is {origin.module} of the package {origin.package}, which the bundle does not have"
+            raise BuildError(message, f"add {origin.package} to the requirements", f'[[trigger]] type = "{word}"')
 
 
 def load_models(project: Project, models: Iterable[Path], bundle: Path, tools: Tools) -> None:

@@ -28,7 +28,9 @@ def init(
     folder: Folder = HERE,
     *,
     model: Annotated[Path, typer.Option(help="the model file")],
-    trigger: Annotated[list[str] | None, typer.Option(help="http, s3, sqs; may be repeated; default: http")] = None,
+    trigger: Annotated[
+        list[str] | None, typer.Option(help="http, s3, sqs, sns, ...; may be repeated; default: http")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="the project's name; default: the folder's")] = None,
     as_json: Json = False,
 ) -> None:

@@ -28,7 +28,7 @@ def invoke(
     folder: Folder = HERE,
     event: Annotated[str | None, typer.Option(metavar="FILE|-", help="the event; - for standard input")] = None,
     sample: Annotated[
-        str, typer.Option(metavar="SOURCE", help="without --event: a made-up event (direct, http, sqs)")
+        str, typer.Option(metavar="SOURCE", help="without --event: a made-up event of a trigger's type")
     ] = "direct",
     url: Annotated[
         bool, typer.Option("--url", help="POST it to the function's own URL, signed, instead of the Lambda API")

@@ -171,6 +171,10 @@ class Aws:
         """Write that very object to a path."""
         objects.download(self.client("s3"), wanted, path, task)
 
+    def put_object(self, bucket: str, key: str, content: bytes) -> None:
+        """Write a small object of JSON."""
+        self.client("s3").put_object(Bucket=bucket, Key=key, Body=content, ContentType="application/json")
+
     def bucket_region(self, bucket: str) -> str:
         """Return the region that a bucket is in, "" when we may not know."""
         return objects.region(self.client("s3"), bucket)

@@ -18,6 +18,7 @@ INLINE_LIMIT = 51_200
 # What CloudFormation says of a change set that would change nothing; there is no code for it:
 # https://repost.aws/knowledge-center/cloudformation-stack-update-no-changes
 NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+TAKEN = re.compile(r"already exists", re.IGNORECASE)
 CASCADE = re.compile(r"Resource (creation|update) cancelled")
 DEPLOYED = frozenset({"CREATE_COMPLETE", "UPDATE_COMPLETE"})
 DELETED = frozenset({"DELETE_COMPLETE"})
@@ -140,10 +141,26 @@ def _watch(client: Any, stack: str, last: str, good: frozenset[str]) -> Iterator
 
 def _failed(end: StackEvent, first: StackEvent) -> DeployError:
     after = "nothing of it was left behind" if end.status == "DELETE_COMPLETE" else f"the stack is now {end.status}"
+    reason = first.reason or first.status
+    mend = _taken(first.type) if TAKEN.search(reason) else "mend the cause"
     return DeployError(
-        f"{first.logical_id} ({first.type}) failed: {first.reason or first.status}",
-        hint=f"{after}; mend the cause and run the command again",
+        f"{first.logical_id} ({first.type}) failed: {reason}",
+        hint=f"{after}; {mend} and run the command again",
         where=first.logical_id,
+    )
+
+
+def _taken(type: str) -> str:
+    """Say what to do about a name that is taken: by what an earlier `down` kept, or by somebody else.
+
+    What is named by its id in CloudFormation comes back by itself, if no other stack has it; a queue is named by its URL, and does not:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html
+    """
+    if type != "AWS::SQS::Queue":
+        return "choose another name, or remove what has it"
+    return (
+        "an earlier `slsdeploy down` keeps a queue with messages, and CloudFormation cannot take one back: use it by its ARN "
+        '(queue = "arn:aws:sqs:..."), or delete it (`aws sqs delete-queue`) with what is in it, or choose another name,'
     )
 
 

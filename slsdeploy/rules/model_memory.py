@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
 from slsdeploy.types import ModelInfo
 
-# Measured with 90 MB of weights: 180 MB more are resident once the session is built, twice the file.
+# Measured with 90 MB of weights: while a session is built there are two copies of them.
 _COPIES = 2
 # Python, numpy and onnxruntime, imported: about 80 MB.
 _ENGINE = 80 * 1024**2
@@ -41,7 +41,7 @@ class ModelMemory(Rule):
             yield from self._limited(named, eager, limit)
             # the models are kept below the limit; one that does not fit into it is loaded all the same
             alone = max(info.bytes for info in named.values())
-            need = min(need, max(limit * _MB, _COPIES * alone) + _ENGINE)
+            need = min(need, max(limit * _MB, alone) + alone + _ENGINE)
         if need > memory * _MB:
             what = "the weights of the eager models and of the largest lazy one" if lazy else "the weights"
             message = f"{what} are {megabytes(eager + largest)}, and loading takes about twice that; the function has {memory:,} MB"
@@ -51,13 +51,11 @@ class ModelMemory(Rule):
     def _limited(self, named: dict[str, ModelInfo], eager: int, limit: int) -> Iterator[Finding]:
         """Find what does not fit into `model_memory`: it works, but models are loaded again and again."""
         for name, info in named.items():
-            if _COPIES * info.bytes > limit * _MB:
-                message = (
-                    f"model {name} takes about {megabytes(_COPIES * info.bytes)}, more than model_memory ({limit:,} MB)"
-                )
-                hint = f"set model_memory to {_COPIES * info.bytes // _MB + 1} or more, or leave it out"
+            if info.bytes > limit * _MB:
+                message = f"model {name} has {megabytes(info.bytes)}, more than model_memory ({limit:,} MB)"
+                hint = f"set model_memory to {info.bytes // _MB + 1} or more, or leave it out"
                 yield self.finding(message, hint, "slsdeploy.toml")
-        if _COPIES * eager > limit * _MB:
-            message = f"the eager models take about {megabytes(_COPIES * eager)}, more than model_memory ({limit:,} MB)"
+        if eager > limit * _MB:
+            message = f"the eager models have {megabytes(eager)}, more than model_memory ({limit:,} MB)"
             hint = 'not all of them will be loaded at start: set some to load = "lazy"'
             yield self.finding(message, hint, "slsdeploy.toml")

@@ -106,6 +106,22 @@ def test_no_retries_when_the_function_says_so(lab: Lab) -> None:
     assert record["requestContext"]["approximateInvokeCount"] == 1
 
 
+def test_a_bucket_may_be_told_of_an_event_that_failed(lab: Lab) -> None:
+    place = {"LocationConstraint": REGION}
+    lab.client("s3").create_bucket(Bucket="failed-events", CreateBucketConfiguration=place)
+    lab.create("tells", FAIL)
+    lab.client("lambda").put_function_event_invoke_config(
+        FunctionName="tells",
+        MaximumRetryAttempts=1,
+        DestinationConfig={"OnFailure": {"Destination": "arn:aws:s3:::failed-events"}},
+    )
+    lab.invoke("tells", {"n": 1}, invocation_type="Event")
+    (item,) = eventually(lambda: lab.client("s3").list_objects_v2(Bucket="failed-events").get("Contents"))
+    assert item["Key"].startswith("aws/lambda/async/tells/")
+    told = json.loads(lab.client("s3").get_object(Bucket="failed-events", Key=item["Key"])["Body"].read())
+    assert (told["requestContext"]["approximateInvokeCount"], told["requestPayload"]) == (2, {"n": 1})
+
+
 def test_a_success_reaches_its_destination(lab: Lab) -> None:
     url, arn = queue(lab, "succeeded")
     lab.create("succeeds", "def handler(event, context): return {'sum': sum(event)}\n")
@@ -269,10 +285,63 @@ def test_an_object_in_a_bucket_reaches_the_function(lab: Lab) -> None:
     assert record["s3"]["object"]["sequencer"]
 
 
-def test_a_topic_reaches_the_function(lab: Lab) -> None:
+def test_a_topic_reaches_the_function_that_lets_it_in(lab: Lab) -> None:
     arn = lab.create("on-topic", KEEP)
     sns = lab.client("sns")
     topic = sns.create_topic(Name="topic")["TopicArn"]
     sns.subscribe(TopicArn=topic, Protocol="lambda", Endpoint=arn)
-    sns.publish(TopicArn=topic, Message="hello")
-    eventually(lambda: any('"Message": "hello"' in line for line in lab.log("/aws/lambda/on-topic")))
+    sns.publish(TopicArn=topic, Message="not allowed")
+    lab.client("lambda").add_permission(
+        FunctionName="on-topic",
+        StatementId="topic",
+        Action="lambda:InvokeFunction",
+        Principal="sns.amazonaws.com",
+        SourceArn=topic,
+    )
+    sent = sns.publish(TopicArn=topic, Message="hello")
+    lines = eventually(lambda: [line for line in lab.log("/aws/lambda/on-topic") if line.startswith("GOT")])
+    ((record,),) = [json.loads(line.removeprefix("GOT "))["Records"] for line in lines]
+    message = record["Sns"]
+    assert (record["EventSource"], message["TopicArn"], message["Message"]) == ("aws:sns", topic, "hello")
+    assert (message["MessageId"], message["Subject"], message["MessageAttributes"]) == (sent["MessageId"], None, {})
+
+
+def test_a_rule_reaches_the_function_with_its_own_input(lab: Lab) -> None:
+    arn = lab.create("on-rule", KEEP)
+    events = lab.client("events")
+    rule = events.put_rule(Name="rule", EventPattern='{"source": ["me"]}')["RuleArn"]
+    events.put_targets(
+        Rule="rule",
+        Targets=[
+            {"Id": "whole", "Arn": arn},
+            {"Id": "constant", "Arn": arn, "Input": '{"constant": 1}'},
+            {"Id": "path", "Arn": arn, "InputPath": "$.detail.inner"},
+            {
+                "Id": "template",
+                "Arn": arn,
+                "InputTransformer": {"InputPathsMap": {"n": "$.detail.inner.n"}, "InputTemplate": '{"made": <n>}'},
+            },
+        ],
+    )
+    lab.client("lambda").add_permission(
+        FunctionName="on-rule",
+        StatementId="rule",
+        Action="lambda:InvokeFunction",
+        Principal="events.amazonaws.com",
+        SourceArn=rule,
+    )
+    put = [{"Source": source, "DetailType": "test", "Detail": '{"inner": {"n": 5}}'} for source in ("me", "you")]
+    (mine, _) = events.put_events(Entries=put)["Entries"]
+
+    def got() -> list[Any]:
+        lines = [line for line in lab.log("/aws/lambda/on-rule") if line.startswith("GOT")]
+        return [json.loads(line.removeprefix("GOT ")) for line in lines]
+
+    eventually(lambda: len(got()) == 4)
+    (whole,) = [event for event in got() if "source" in event]
+    assert all(event in got() for event in ({"constant": 1}, {"n": 5}, {"made": 5}))
+    assert (whole["id"], whole["detail-type"], whole["detail"]) == (mine["EventId"], "test", {"inner": {"n": 5}})
+    assert set(whole) == {
+        *("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+    }
+    assert whole["time"].endswith("Z")

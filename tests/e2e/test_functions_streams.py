@@ -214,6 +214,19 @@ def test_a_window_gathers_and_a_filter_sorts_out(lab: Lab) -> None:
     assert [json.loads(text)["n"] for text in batch] == [0, 1, 2]
 
 
+def test_a_mapping_that_was_disabled_goes_on_where_it_stopped(lab: Lab) -> None:
+    lab.create("pause", BATCH)
+    uuid = poll(lab, "pause", stream(lab, "pause", "one"))
+    eventually(lambda: lines(lab, "pause", "BATCH"))
+    lab.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=False)
+    lab.functions.changed()
+    put(lab, "pause", "two")
+    time.sleep(1)
+    lab.client("lambda").update_event_source_mapping(UUID=uuid, Enabled=True)
+    lab.functions.changed()
+    eventually(lambda: lines(lab, "pause", "BATCH") == [["one"], ["two"]])
+
+
 def test_a_deleted_mapping_polls_no_more(lab: Lab) -> None:
     lab.create("gone", BATCH)
     uuid = poll(lab, "gone", stream(lab, "gone", "one"))

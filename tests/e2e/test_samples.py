@@ -8,6 +8,7 @@ import shutil
 import struct
 import subprocess
 import sys
+import urllib.request
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 pytestmark = pytest.mark.e2e
@@ -33,7 +37,7 @@ def up(local_aws: Any, tmp_path: Path) -> Callable[[str], dict[str, Any]]:
 
 
 def test_iris_over_http(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
-    rows = held_out("iris")
+    rows = held_out("iris/held-out.csv")
     instances = [[float(value) for name, value in row.items() if name != "species"] for row in rows]
     up("iris")
     event = tmp_path / "rows.json"
@@ -77,7 +81,7 @@ def test_digits_from_s3_to_s3(
 
 
 def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local_aws: Any, tmp_path: Path) -> None:
-    rows = [[float(value) for value in row.values()] for row in held_out("diabetes")]
+    rows = [[float(value) for value in row.values()] for row in held_out("diabetes/held-out.csv")]
     outputs = up("diabetes")["outputs"]
     sampled = slsdeploy("invoke", str(tmp_path / "diabetes"), "--local", "--sample", "sqs")
     assert sampled["payload"] == {"batchItemFailures": []}
@@ -109,6 +113,44 @@ def test_diabetes_from_queue_to_queue(up: Callable[[str], dict[str, Any]], local
     assert r2 == pytest.approx(expected("diabetes")["r2"], abs=1e-6)
 
 
+def test_three_models_in_one_function(up: Callable[[str], dict[str, Any]], local_aws: Any) -> None:
+    function = Url(up("tables")["url"], local_aws)
+    rows = {name: held_out(f"tables/held-out-{name}.csv") for name in ("tumour", "wine")}
+    tables = {
+        name: [[float(value) for value in list(row.values())[:-1]] for row in each] for name, each in rows.items()
+    }
+    for name in ("tumour", "tumour-quick", "wine"):  # the path names the model; two of them are loaded by this
+        source = name.removesuffix("-quick")
+        answer = function.post(f"/predict/{name}", {"inputs": {"measurements": tables[source]}})
+        right = sum(label == row["label"] for label, row in zip(answer["outputs"]["label"], rows[source], strict=True))
+        assert "fallback" not in answer
+        assert {"rows": len(rows[source]), "accuracy": right / len(rows[source])} == expected("tables")[name]
+    asked = function.post("/predict", {"model": "wine", "instances": tables["wine"][:1]})  # so does the body
+    assert asked["predictions"][0]["label"] == rows["wine"][0]["label"]
+    many = [tables["tumour"][index % len(tables["tumour"])] for index in range(25_000)]
+    late = function.post("/predict/tumour", {"inputs": {"measurements": many}})
+    assert late["fallback"] == {"model": "tumour-quick", "reason": "timeout"}
+    quick = function.post("/predict/tumour-quick", {"inputs": {"measurements": many}})
+    assert late["outputs"] == quick["outputs"]
+
+
+class Url:
+    """A function's URL, asked with signed requests."""
+
+    def __init__(self, url: str, local_aws: Any) -> None:
+        self._url = url.rstrip("/")
+        self._credentials = Credentials("test", "test")
+        self._region = local_aws.client("s3").meta.region_name
+
+    def post(self, path: str, body: Any) -> Any:
+        content = json.dumps(body, separators=(",", ":")).encode()
+        signed = AWSRequest("POST", self._url + path, {"content-type": "application/json"}, content)
+        SigV4Auth(self._credentials, "lambda", self._region).add_auth(signed)
+        request = urllib.request.Request(self._url + path, content, dict(signed.headers))
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            return json.load(answer)
+
+
 def slsdeploy(*words: str) -> dict[str, Any]:
     done = subprocess.run(
         [sys.executable, "-m", "slsdeploy", *words, "--json"], capture_output=True, text=True, check=False, timeout=300
@@ -121,8 +163,8 @@ def expected(sample: str) -> dict[str, Any]:
     return dict(json.loads((SAMPLES / sample / "expected.json").read_text()))
 
 
-def held_out(sample: str) -> list[dict[str, str]]:
-    return list(csv.DictReader((SAMPLES / sample / "held-out.csv").read_text().splitlines()))
+def held_out(file: str) -> list[dict[str, str]]:
+    return list(csv.DictReader((SAMPLES / file).read_text().splitlines()))
 
 
 def keys(s3: Any, bucket: str, prefix: str) -> list[str]:

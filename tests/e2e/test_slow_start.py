@@ -23,10 +23,10 @@ import os, time
 from slsdeploy_runtime.formats import onnx
 from slsdeploy_runtime.formats.onnx import PLATFORM, engine
 
-def load(path, threads, settings):
+def load(path, threads, session):
     print("loading in process", os.getpid())
     time.sleep({SECONDS})
-    return onnx.load(path, threads)
+    return onnx.load(path, threads, session)
 """
 ROW = {"instances": [[1, 2]]}
 ANSWER = {"predictions": [[2.0, 4.0]]}

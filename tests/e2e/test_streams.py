@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from slsdeploy import app
 from slsdeploy.app import Where
@@ -125,3 +127,35 @@ def test_down_keeps_what_holds_data_and_the_next_up_takes_it_back(desk: Desk, lo
     assert desk.down(delete_data=True) == []
     assert name not in kinesis.list_streams()["StreamNames"]
     assert name not in dynamodb.list_tables()["TableNames"]
+
+
+def test_a_topic_is_recorded_since_there_is_no_broker(desk: Desk, local_aws: Any) -> None:
+    cluster = "arn:aws:kafka:us-east-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
+    upped = desk.up(f'[[trigger]]\ntype = "kafka"\ncluster = "{cluster}"\ntopics = ["rows"]\n')
+    found = local_aws.client("lambda").list_event_source_mappings(FunctionName=f"{upped.function_name}:live")
+    (mapping,) = found["EventSourceMappings"]
+    assert (mapping["EventSourceArn"], mapping["Topics"], mapping["State"]) == (cluster, ["rows"], "Enabled")
+    value = base64.b64encode(json.dumps({"instances": [FLOWER]}).encode()).decode()
+    record = {"topic": "rows", "partition": 0, "offset": 7, "value": value}
+    event = {"eventSource": "aws:kafka", "eventSourceArn": cluster, "records": {"rows-0": [record]}}
+    answer = local_aws.client("lambda").invoke(FunctionName=upped.function_name, Payload=json.dumps(event))
+    assert json.loads(answer["Payload"].read()) == {"batchItemFailures": []}
+    (told,) = messages(local_aws.client("sqs"), upped.outputs["OutputQueueUrl"], 1)
+    assert (told["topic"], told["offset"]) == ("rows", 7)
+    assert desk.down() == []
+
+
+def test_what_lambda_refuses_of_a_stream_is_refused(desk: Desk, local_aws: Any) -> None:
+    function = desk.up('[[trigger]]\ntype = "kinesis"\n').function_name
+    name = local_aws.name("other")
+    local_aws.client("kinesis").create_stream(StreamName=name, ShardCount=1)
+    arn = f"arn:aws:kinesis:us-east-1:123456789012:stream/{name}"
+    create = local_aws.client("lambda").create_event_source_mapping
+    cases: list[tuple[dict[str, Any], str]] = [
+        ({}, "startingPosition"),
+        ({"StartingPosition": "LATEST", "TumblingWindowInSeconds": 5}, "no tumbling windows"),
+        ({"StartingPosition": "LATEST"}, "does not have permissions to call DescribeStream on Kinesis"),
+    ]
+    for options, message in cases:
+        with pytest.raises(ClientError, match=message):
+            create(FunctionName=function, EventSourceArn=arn, **options)

@@ -123,6 +123,31 @@ def test_down_keeps_what_is_in_a_bucket_and_up_takes_it_back(desk: Desk, local_a
     assert not desk.down().removed
 
 
+def test_a_queue_that_down_kept_is_not_taken_back_but_used_by_its_arn(desk: Desk, local_aws: Any) -> None:
+    name = local_aws.name("rows")
+    toml = desk.root / "slsdeploy.toml"
+    http = toml.read_text()
+    toml.write_text(http.replace('type = "http"', f'type = "sqs"\nqueue = "{name}"'))
+    url, arn = (desk.up().outputs[key] for key in ("DeadLetterQueueUrl", "QueueArn"))
+    sqs = local_aws.client("sqs")
+    sqs.send_message(QueueUrl=url, MessageBody="a message that failed")
+    assert desk.down().kept == [url]
+    with pytest.raises(
+        DeployError, match=r"^SqsTriggerDeadLetters \(AWS::SQS::Queue\) failed: .*already exists"
+    ) as caught:
+        desk.up()
+    assert "CloudFormation cannot take one back: use it by its ARN" in caught.value.hint
+    assert caught.value.exit_code == 6
+    kept = f"{arn}-dead-letters"
+    toml.write_text(http.replace('type = "http"', f'type = "sqs"\nqueue = "{kept}"'))
+    outputs = desk.up().outputs
+    assert (outputs["QueueArn"], "QueueUrl" in outputs) == (kept, False)
+    sqs.send_message(QueueUrl=url, MessageBody='{"instances": [[7.0, 3.2, 4.7, 1.4]]}')
+    (answer,) = sqs.receive_message(QueueUrl=outputs["OutputQueueUrl"], WaitTimeSeconds=20)["Messages"]
+    assert json.loads(answer["Body"])["predictions"][0]["label"] == "versicolor"
+    assert url in desk.down().kept  # with the message that failed in it
+
+
 def test_a_public_url_answers_anyone_and_a_private_one_does_not(desk: Desk) -> None:
     import urllib3
 

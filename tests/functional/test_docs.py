@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from slsdeploy import config, plugins
+
 ROOT = Path(__file__).parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "samples").glob("*/README.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted((ROOT / "samples").glob("*/README.md"))]
 
 
 def test_the_command_reference_is_as_generated() -> None:
@@ -30,3 +32,15 @@ def test_every_command_shows_an_example() -> None:
 def test_links_lead_to_files_that_are_there(page: Path) -> None:
     targets = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text())
     assert [target for target in targets if not (page.parent / target).exists()] == []
+
+
+@pytest.mark.parametrize("source", plugins.event_sources())
+def test_every_event_source_has_a_page_whose_lines_of_toml_are_accepted(source: str, tmp_path: Path) -> None:
+    page = (ROOT / "docs" / "triggers" / f"{source}.md").read_text()
+    lines = re.findall(r"```toml\n(.*?)```", page, re.DOTALL)[0]
+    (tmp_path / config.FILE).write_text(f'name = "iris"\nmodel = "iris.onnx"\n{lines}')
+    loaded, _ = config.load(tmp_path / config.FILE, overrides={}, environ={})
+    assert [trigger.type for trigger in loaded.trigger] == [source]
+    for heading in ("What comes in.", "Where the answer goes.", "What happens on failure."):
+        assert f"**{heading}**" in page
+    assert f"({source}.md)" in (ROOT / "docs/triggers/README.md").read_text()

@@ -295,6 +295,8 @@ def test_what_init_writes_is_accepted(run: Run, root: Path, tmp_path: Path) -> N
     folder = tmp_path / "my iris"
     said = run("init", folder, "--model", root / "iris.onnx", "--trigger", "http", "--trigger", "http")
     assert said.code == 0 and f"slsdeploy up '{folder}' --local" in said.out
+    assert f"slsdeploy invoke '{folder}' --local --url --event '{folder}/event.json'" in said.out
+    assert list(json.loads((folder / "event.json").read_text())["inputs"]) == ["x"]
     assert run("check", folder).code == 0
     assert run("init", folder, "--model", root / "iris.onnx").code == 2  # what is there is not overwritten
 

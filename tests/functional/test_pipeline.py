@@ -188,7 +188,9 @@ def test_invoke_sends_a_sample_made_from_the_signature(desk: Desk) -> None:
     result = invoking.invoke(desk.where, desk.tools, None)
     assert (result.payload, result.cold_start, result.init_ms, result.error) == ({"ready": True}, True, 120.0, None)
     event = json.loads(
-        invoking.sample_event(app.open_project(desk.where, desk.tools), "direct", desk.cloud.stacks["iris-dev"])
+        invoking.sample_event(
+            app.open_project(desk.where, desk.tools), "direct", desk.cloud.stacks["iris-dev"], desk.cloud
+        )
     )
     assert event == {"inputs": {"x": [[0.0, 0.1]]}}
 
@@ -217,11 +219,11 @@ def test_invoke_tells_an_event_that_was_refused(desk: Desk, payload: object, err
 def test_a_sample_is_of_a_source_that_the_project_has(desk: Desk) -> None:
     app.up(desk.where, desk.tools)
     project, state = app.open_project(desk.where, desk.tools), desk.cloud.stacks["iris-dev"]
-    assert json.loads(invoking.sample_event(project, "http", state))["rawPath"] == "/predict"
+    assert json.loads(invoking.sample_event(project, "http", state, desk.cloud))["rawPath"] == "/predict"
     with pytest.raises(ProjectError, match="has no sqs trigger"):
-        invoking.sample_event(project, "sqs", state)
-    with pytest.raises(ProjectError, match="no sample of 'kafka'"):
-        invoking.sample_event(project, "kafka", state)
+        invoking.sample_event(project, "sqs", state, desk.cloud)
+    with pytest.raises(ProjectError, match="no sample of 'kafkaa'"):
+        invoking.sample_event(project, "kafkaa", state, desk.cloud)
 
 
 def test_an_event_that_is_not_json_is_refused_here(desk: Desk) -> None:

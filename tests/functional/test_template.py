@@ -15,7 +15,18 @@ from slsdeploy import config, plugins, reach, stack
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ConfigError
 from slsdeploy.stack import make_sam, make_template, to_yaml
-from slsdeploy.types import Artifact, Model, PinnedFile, Project, S3Object, S3Origin, Target, Trigger
+from slsdeploy.types import (
+    Artifact,
+    Model,
+    ModelInfo,
+    PinnedFile,
+    Project,
+    S3Object,
+    S3Origin,
+    Target,
+    Tensor,
+    Trigger,
+)
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BUCKET = "slsdeploy-123456789012-us-east-1"
@@ -40,11 +51,22 @@ ARTIFACT = Artifact(
     package="layer",
 )
 HEAD = 'name = "iris"\nmodel = "iris.onnx"\n'
+CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
 PROJECTS = {
     "http": HEAD + '[[trigger]]\ntype = "http"\n',
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
+    "kinesis": HEAD + '[[trigger]]\ntype = "kinesis"\n',
+    "dynamodb": HEAD + '[[trigger]]\ntype = "dynamodb"\n',
+    "kafka": HEAD
+    + f'[[trigger]]\ntype = "kafka"\ncluster = "{CLUSTER}"\ntopics = ["rows"]\nauthentication = "IAM_AUTH"\n',
+    "kafka-own": HEAD
+    + '[vpc]\nsubnets = ["subnet-0123abcd"]\nsecurity_groups = ["sg-89abcdef"]\n'
+    + '[[trigger]]\ntype = "kafka"\nbootstrap_servers = ["broker.example.com:9092"]\ntopics = ["rows"]\nminimum_pollers = 1\n',
+    "existing": HEAD
+    + '[[trigger]]\ntype = "sqs"\nqueue = "arn:aws:sqs:us-east-1:123456789012:rows"\n'
+    + '[[trigger]]\ntype = "kinesis"\nstream = "arn:aws:kinesis:us-east-1:123456789012:stream/rows"\non_failure = "arn:aws:s3:::lost"\n',
     "snap-start": HEAD + "snap_start = true\n",
     "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
     "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
@@ -55,21 +77,43 @@ PROJECTS = {
     + 'secrets = {KEY = "arn:aws:secretsmanager:us-east-1:123456789012:secret:key-abc", PARAMETER = "ssm:/a/b"}\n'
     + '[[trigger]]\ntype = "http"\n[[trigger]]\ntype = "s3"\noutput_bucket = "results-of-iris"\n'
     + '[[trigger]]\ntype = "sqs"\nqueue = "one.fifo"\n[[trigger]]\ntype = "sqs"\noutput = "bucket"\nmaximum_concurrency = 5\n',
+    "sns": HEAD + '[[trigger]]\ntype = "sns"\nfilter_policy = {kind = ["row"]}\n',
+    "eventbridge": HEAD + '[[trigger]]\ntype = "eventbridge"\nbus = "flowers"\npattern = {source = ["com.flowers"]}\n',
+    "schedule": HEAD
+    + '[[trigger]]\ntype = "schedule"\nexpression = "rate(5 minutes)"\ninput = {instances = [[1, 2, 3, 4]]}\n',
+    "stepfunctions": HEAD + '[[trigger]]\ntype = "stepfunctions"\n',
+    "appsync": HEAD + '[[trigger]]\ntype = "appsync"\nauth = "api_key"\n',
+    "s3-sqs": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sqs"\nsuffix = ".png"\n',
+    "s3-sns": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sns"\n',
+    "s3-eventbridge": HEAD + '[[trigger]]\ntype = "s3"\nvia = "eventbridge"\nsuffix = ".png"\n',
+    "pushed": HEAD + "".join(f'[[trigger]]\ntype = "{each}"\n' for each in ("s3", "sns", "eventbridge", "schedule")),
 }
+SERVED = ModelInfo(
+    format="onnx",
+    inputs=(Tensor("measurements", "FP32", (-1, 4)),),
+    outputs=(Tensor("label", "BYTES", (-1,)), Tensor("probabilities", "FP32", (-1, 3))),
+    bytes=1,
+    operators=(),
+    opset=17,
+    digest="",
+    files=(),
+    batch=-1,
+)
 
 
 def project(text: str, folder: Path) -> Project:
     (folder / config.FILE).write_text(text)
     loaded, stage = config.load(folder, stage=None, overrides={}, environ={})
     sources = plugins.event_sources()
-    names = {"http": "HttpTrigger", "s3": "S3Trigger", "sqs": "SqsTrigger"}
     triggers, seen = [], set[str]()
     for options in loaded.trigger:
-        name = names[options.type] + ("2" if options.type in seen else "")
+        name = f"{options.type.capitalize()}Trigger" + ("2" if options.type in seen else "")
         seen.add(options.type)
         triggers.append(Trigger(sources[options.type].__name__, options, name))
     target = Target(loaded.python, loaded.architecture, "aarch64-manylinux_2_34")
-    models = tuple(pinned(name, found) for name, found in loaded.models.items())
+    models = tuple(pinned(name, found) for name, found in loaded.models.items()) or (
+        Model("iris", folder / "iris.onnx"),
+    )
     return Project(
         folder, loaded, stage, local=False, target=target, models=models, handler=None, triggers=tuple(triggers)
     )
@@ -88,7 +132,8 @@ def pinned(name: str, found: config.ModelConfig) -> Model:
 
 @pytest.mark.parametrize("kind", PROJECTS)
 def test_the_template_is_the_golden_one(kind: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
-    made = to_yaml(make_sam(project(PROJECTS[kind], tmp_path), ARTIFACT))
+    of = project(PROJECTS[kind], tmp_path)
+    made = to_yaml(make_sam(of, ARTIFACT, [SERVED] * len(of.models)))
     golden = GOLDEN / f"{kind}.yaml"
     if request.config.getoption("--update-golden"):
         golden.write_text(made)
@@ -98,7 +143,8 @@ def test_the_template_is_the_golden_one(kind: str, tmp_path: Path, request: pyte
 def test_cfn_lint_finds_nothing_in_any_of_them(tmp_path: Path) -> None:
     files = [Path(__file__).parents[2] / "templates/function.yaml"]
     for kind, text in PROJECTS.items():
-        template = make_template(project(text, tmp_path), ARTIFACT, "us-east-1")
+        of = project(text, tmp_path)
+        template = make_template(of, ARTIFACT, "us-east-1", [SERVED] * len(of.models))
         for form, content in (("sam", template.sam), ("cloudformation", template.cloudformation)):
             file = tmp_path / f"{kind}-{form}.json"
             file.write_text(json.dumps(content))
@@ -156,7 +202,9 @@ def test_no_statement_has_a_wildcard_action_or_resource(kind: str, tmp_path: Pat
         actions = statement["Action"] if isinstance(statement["Action"], list) else [statement["Action"]]
         assert not any("*" in action for action in actions)
         # what lists networks takes no other resource, and may only be called by Lambda: a statement denies it to the function's code
-        is_lambdas_own = kind == "file-system" and statement.get("Sid") in ("FindItsNetwork", "NotByItsCode")
+        is_lambdas_own = statement.get("Sid") in (
+            *("FindItsNetwork", "NotByItsCode", "KafkaTriggerJoinsTheNetwork", "KafkaTriggerNotByItsCode"),
+        )
         assert statement["Resource"] != "*" or is_lambdas_own
 
 

@@ -8,10 +8,11 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
-from slsdeploy_runtime import records
+from slsdeploy_runtime import digests, records
 from slsdeploy_runtime.manifest import Tensor
 
 FORMAT = "slsdeploy_runtime.formats.onnx"
@@ -64,6 +65,18 @@ def slow(products: int = 200) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     return _model("slow", nodes, {"x": ("FP32", (-1, -1))}, {"y": ("FP32", (-1, -1))})
 
 
+def heavy(name: str, width: int = 1000, layers: int = 10) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """y = x, by products with matrices that make 4 MB of weights each: the first entry of y is the sum of x."""
+    matrices = [np.eye(width, dtype=np.float32) for _ in range(layers)]
+    matrices[0][:, 0] = 1
+    for index, matrix in enumerate(matrices):
+        matrix[-1, -1] = index  # onnxruntime keeps equal ones once
+    weights = [numpy_helper.from_array(matrix, f"w{index}") for index, matrix in enumerate(matrices)]
+    names = ["x", *(f"h{index}" for index in range(1, layers)), "y"]
+    nodes = [helper.make_node("MatMul", [a, f"w{index}"], [b]) for index, (a, b) in enumerate(pairwise(names))]
+    return _model(name, nodes, {"x": ("FP32", (-1, width))}, {"y": ("FP32", (-1, width))}, weights)
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]
@@ -109,7 +122,17 @@ def write(
             "outputs": _entries(outputs),
             "batch": _batch(inputs, outputs),
         }
-        entries.append({**where, "digest": "", "bytes": size, **signature, **loading, **settings.get(name, {})})
+        entries.append(
+            {
+                **where,
+                "digest": digests.of_file(opt / path),
+                "made": "",
+                "bytes": size,
+                **signature,
+                **loading,
+                **settings.get(name, {}),
+            }
+        )
     if handler is not None:
         (task / "handler.py").write_text(handler, encoding="utf-8")
     manifest = {

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 
+from slsdeploy_runtime.model import get_model
 from slsdeploy_runtime.unavailable import LoadFailed, TooSlow
 from tests.runtime import bundles, staged
 from tests.runtime.conftest import Function, Serve, logs, metrics, recorded
-from tests.runtime.several import ANSWER, ROW, fail, http, three, wait
+from tests.runtime.several import ANSWER, INPUTS, ROW, fail, http, three, wait
 
 TO_B = {"fallback": {"model": "b"}}
 TO_CONSTANT = {"fallback": {"outputs": {"y": [0, 1]}}}
@@ -232,6 +233,33 @@ class TestTimeout:
         assert line["problem"] == "model 'a' took longer than its 0.2 s"
         del staged.on_run["a"]
         eventually(lambda: function(ROW) == ANSWER)
+
+    def test_a_late_run_ends_no_other(self, serve: Serve) -> None:
+        function = three(serve, settings={"a": {**self.SHORT, **TO_B}})
+        staged.on_run["a"] = staged.until_ended
+        function(ROW)
+        eventually(lambda: not busy(function))
+        seen: list[bool] = []
+        staged.on_run["a"] = lambda options: seen.append(options.terminate)
+        get_model("a").run(INPUTS)  # by the user's own code, say
+        assert function(ROW) == ANSWER
+        assert seen == [False, False]
+
+    def test_a_predict_that_is_late_ends_at_its_next_run(self, serve: Serve) -> None:
+        handler = """
+import time
+
+def predict(model, inputs):
+    if model.name == "a":
+        time.sleep(0.4)
+    return model.run(inputs)
+"""
+        function = three(serve, settings={"a": {**self.SHORT, **TO_B}}, handler=handler)
+        seen: list[bool] = []
+        staged.on_run["a"] = lambda options: seen.append(options.terminate)
+        assert function(ROW)["fallback"] == {"model": "b", "reason": "timeout"}
+        eventually(lambda: not busy(function))
+        assert seen == [True]
 
     def test_while_it_goes_on_the_fallback_answers_at_once(self, serve: Serve) -> None:
         function = three(serve, settings={"a": {**self.SHORT, **TO_B}})

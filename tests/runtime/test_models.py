@@ -2,18 +2,46 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slsdeploy_runtime import memory, store
 from slsdeploy_runtime.model import ModelError, get_model
+from slsdeploy_runtime.s3_objects import ObjectsFailed
 from slsdeploy_runtime.unavailable import LoadFailed, StillLoading
 from tests.runtime import bundles, staged
-from tests.runtime.conftest import Function, Serve, logs
+from tests.runtime.conftest import Function, Serve, logs, recorded
 from tests.runtime.several import ANSWER, INPUTS, ROW, fail, http, meet, three, wait
+
+LAZY = {"load": "lazy"}
+TO_A = {"fallback": {"model": "a"}}
+
+
+class Bucket:
+    """S3, as far as the s3 trigger uses it: the objects of one bucket."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, str] = {}
+
+    def get_object(self, Key: str, **_: Any) -> dict[str, Any]:
+        return {"Body": io.BytesIO(self.objects[Key].encode()), "ContentType": "application/json"}
+
+    def put_object(self, Key: str, Body: bytes, **_: Any) -> None:
+        self.objects[Key] = Body.decode()
+
+
+class NoThread:
+    """A thread of a process that may have no more."""
+
+    def __init__(self, **_: Any) -> None: ...
+
+    def start(self) -> None:
+        fail("can't start new thread")
 
 
 class Clock:
@@ -255,11 +283,89 @@ class TestLoading:
         assert function({"model": "b", **ROW}) == ANSWER
         assert staged.loads.count("b") == 1
 
+    def test_without_a_thread_to_be_had_it_is_loaded_all_the_same(
+        self, serve: Serve, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        function = three(serve, "b")
+        monkeypatch.setattr(store, "Thread", NoThread)
+        assert function({"model": "b", **ROW}) == ANSWER
+
     def test_the_file_of_another_model_is_refused(self, serve: Serve) -> None:
         signature = {"inputs": [{"name": "x", "datatype": "FP32", "shape": [-1, 3]}], "load": "lazy"}
         function = serve(bundles.double(name="a"), bundles.double(name="b"), settings={"b": signature})
         with pytest.raises(LoadFailed, match=r"'x' has shape \[-1, 2\], when it was built \[-1, 3\]"):
             function({"model": "b", "instances": [[1, 2, 3]]})
+
+
+class TestChangedFile:
+    """One byte of a model's file is not what it was."""
+
+    @pytest.fixture
+    def function(self, serve: Serve) -> Function:
+        """Serve a and two lazy ones whose files are changed then; a answers for the second."""
+        function = serve(*(bundles.double(name=name) for name in "abc"), settings={"b": LAZY, "c": {**LAZY, **TO_A}})
+        for name in "bc":
+            path = Path(function.models[name].entry.path)
+            content = bytearray(path.read_bytes())
+            content[content.index(b"Add")] ^= 1  # the operator's name
+            path.write_bytes(content)
+        return function
+
+    def test_the_log_says_that_it_is_not_what_was_built(
+        self, function: Function, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        with pytest.raises(
+            LoadFailed, match=r"cannot be loaded: .*@dd.* \(its files have the sha256 [0-9a-f]{64}, those"
+        ):
+            function({"model": "b", **ROW})
+        line = logs(capsys.readouterr().out)[0]
+        assert (line["message"], line["model"]) == ("model cannot be loaded", "b")
+        assert line["because"].endswith("build and deploy again")
+        assert function(ROW) == ANSWER
+
+    def test_its_fallback_answers(self, function: Function) -> None:
+        assert function({"model": "c", **ROW}) == {**ANSWER, "fallback": {"model": "a", "reason": "load"}}
+
+
+class TestTriggers:
+    """Which model an object or a message is for."""
+
+    bucket: Bucket
+
+    def predict(self, function: Function, key: str, **body: Any) -> list[str]:
+        """Put an object, send its event; return the models that ran."""
+        staged.runs.clear()
+        self.bucket.objects[key] = json.dumps({**ROW, **body})
+        where = {"bucket": {"name": "bucket"}, "object": {"key": key}}
+        function({"Records": [{"eventSource": "aws:s3", "s3": where}]})
+        return staged.runs[:]
+
+    def test_a_folder_under_the_prefix_names_the_model(self, serve: Serve) -> None:
+        self.bucket = Bucket()
+        function = three(serve, events=[bundles.event("s3", prefix="in/")], client=lambda _: self.bucket)
+        assert self.predict(function, "in/c/1.json") == ["c"]
+        assert self.predict(function, "in/b/more/1.json") == ["b"]
+        assert self.predict(function, "in/1.json") == ["a"]
+        assert self.predict(function, "in/c") == ["a"]
+        assert self.predict(function, "in/others/1.json") == ["a"]
+        assert self.predict(function, "in/1.json", model="b") == ["b"]
+        with pytest.raises(ObjectsFailed, match="model: found the text 'b', expected 'c'"):
+            self.predict(function, "in/c/1.json", model="b")
+
+    def test_the_triggers_option_comes_before_the_folder(self, serve: Serve) -> None:
+        self.bucket = Bucket()
+        function = three(serve, events=[bundles.event("s3", model="b")], client=lambda _: self.bucket)
+        assert self.predict(function, "input/c/1.json") == ["b"]
+
+    def test_a_queue_may_be_for_one_model(self, serve: Serve) -> None:
+        function = three(serve, events=[bundles.event("sqs", output="none", model="c")])
+        batch = recorded("sqs_batch")
+        batch["Records"] = [
+            {**batch["Records"][0], "messageId": str(index), "body": json.dumps(body)}
+            for index, body in enumerate(({**ROW}, {"model": "c", **ROW}, {"model": "b", **ROW}))
+        ]
+        assert function(batch) == {"batchItemFailures": [{"itemIdentifier": "2"}]}
+        assert set(staged.runs) == {"c"}
 
 
 def test_a_model_that_there_is_not_cannot_be_had(serve: Serve) -> None:

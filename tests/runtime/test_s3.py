@@ -127,3 +127,60 @@ def test_an_object_goes_to_the_trigger_of_its_bucket_and_prefix(serve: Serve, s3
     s3.put_object(Bucket=BUCKET, Key="input/a.json", Body=b'{"instances": [[1, 2]]}')
     function = serve(events=events, environment={"SLSDEPLOY_S3TRIGGER3_OUTPUT_BUCKET": "results"})
     assert function(arrived("input/a.json"))["written"] == ["s3://results/output/input/a.json.json"]
+
+
+@pytest.mark.parametrize("event", ["s3_via_sqs", "s3_via_sns", "s3_via_sns_and_sqs", "s3_via_eventbridge"])
+def test_an_object_is_predicted_by_whichever_way_it_came(event: str, serve: Serve, s3: Any) -> None:
+    s3.put_object(Bucket=BUCKET, Key="input/my flower(1).json", Body=b'{"instances": [[1, 2]]}')
+    answer = serve(events=[bundles.event("s3", via="sqs")])(recorded(event))
+    assert answer["written"] == [f"s3://{BUCKET}/{RESULT}"]
+    assert answer.get("batchItemFailures", []) == []
+    assert keys(s3) == ["input/my flower(1).json", RESULT]
+
+
+@pytest.mark.parametrize(
+    ("event", "answer"),
+    [
+        ("s3_test_event", {"batchItemFailures": [], "written": [], "skipped": []}),
+        ("s3_test_event_via_sns", {"written": [], "skipped": []}),
+    ],
+)
+def test_what_s3_sends_to_try_is_ignored(event: str, answer: Any, serve: Serve, s3: Any) -> None:
+    assert serve(events=[bundles.event("s3", via="sqs")])(recorded(event)) == answer
+    assert keys(s3) == []
+
+
+def test_of_a_queue_only_the_messages_that_failed_come_again(
+    serve: Serve, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    s3.put_object(Bucket=BUCKET, Key="input/good.json", Body=b'{"instances": [[1, 2]]}')
+    s3.put_object(Bucket=BUCKET, Key="input/bad.json", Body=b'{"instances": [["a"]]}')
+    event = recorded("s3_via_sqs")
+    record = event["Records"][0]
+    bodies = {
+        "good": json.dumps(arrived("input/good.json")),
+        "bad": json.dumps(arrived("input/bad.json")),
+        "both": json.dumps(arrived("input/good.json", "input/bad.json")),
+        "gone": json.dumps(arrived("input/gone.json")),
+        "elsewhere": json.dumps(arrived("other/thing.json")),
+        "text": "no JSON",
+        "foreign": "{}",
+    }
+    event["Records"] = [{**record, "messageId": name, "body": body} for name, body in bodies.items()]
+    answer = serve(events=[bundles.event("s3", via="sqs")])(event)
+    failed = [each["itemIdentifier"] for each in answer["batchItemFailures"]]
+    assert sorted(failed) == ["bad", "both", "foreign", "gone", "text"]
+    assert answer["written"] == [f"s3://{BUCKET}/output/input/good.json.json"]
+    assert answer["skipped"] == [f"s3://{BUCKET}/other/thing.json"]
+    assert "message text" in {line["where"] for line in logs(capsys.readouterr().out)}
+
+
+def test_messages_of_its_own_queue_are_the_triggers_whatever_is_in_them(serve: Serve, s3: Any) -> None:
+    arn = "arn:aws:sqs:eu-west-1:123456789012:flowers-arrived"
+    function = serve(events=[bundles.event("s3", via="sqs")], environment={"SLSDEPLOY_S3TRIGGER_QUEUE_ARN": arn})
+    event = recorded("s3_via_sqs")
+    event["Records"] = [{**event["Records"][0], "body": "no JSON"}]
+    assert function(event)["batchItemFailures"] == [{"itemIdentifier": event["Records"][0]["messageId"]}]
+    event["Records"][0]["eventSourceARN"] = "arn:aws:sqs:eu-west-1:123456789012:other"
+    with pytest.raises(UnknownEvent):
+        function(event)

@@ -72,6 +72,16 @@ def test_diabetes() -> None:
     assert r2 == pytest.approx(expected("diabetes")["r2"], abs=1e-12)
 
 
+@pytest.mark.parametrize("name", ["tumour", "tumour-quick", "wine"])
+def test_tables(name: str) -> None:
+    with (SAMPLES / "tables" / f"held-out-{name.removesuffix('-quick')}.csv").open(encoding="utf-8") as file:
+        _, *rows = csv.reader(file)
+    model = onnxruntime.InferenceSession(str(SAMPLES / "tables" / f"{name}.onnx"))
+    labels = model.run(["label"], {"measurements": np.array([row[:-1] for row in rows], dtype=np.float32)})[0]
+    correct = sum(found == row[-1] for found, row in zip(labels, rows, strict=True))
+    assert {"rows": len(rows), "accuracy": correct / len(rows)} == expected("tables")[name]
+
+
 def test_digits_through_the_handler(handler: ModuleType) -> None:
     held_out = np.load(SAMPLES / "digits" / "held-out.npz")
     inputs = [handler.preprocess(Request(png(image), "image/png", "s3"))["pixels"] for image in held_out["images"]]

@@ -141,6 +141,11 @@ def not_copied(root: Path) -> Subject:
     return rules.subject(replace(project, models=(Model("iris", copy, origin=EfsOrigin("/mnt/models/iris.onnx")),)))
 
 
+def late_model(root: Path) -> Subject:
+    project = make_project(root, timeout=5)
+    return rules.subject(replace(project, models=(replace(project.models[0], timeout=5.0),)))
+
+
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
     ("model-missing", "note", not_fetched, "s3://b/i.onnx has not been fetched yet", "s3://b/i.onnx"),
@@ -154,6 +159,13 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
+    (
+        "model-timeout",
+        "warning",
+        late_model,
+        "model iris may take 5 s; the function is ended after 5 s",
+        "slsdeploy.toml",
+    ),
     ("fallback-signature", "error", misfit_fallback, 'output "probabilities" is missing', "slsdeploy.toml"),
     (
         "snap-start",

@@ -63,12 +63,12 @@ class TestMemory:
 
     def test_model_memory_is_a_limit(self, tmp_path: Path) -> None:
         lazy = 'load = "lazy"\n'
-        assert findings(tmp_path, "memory = 512\nmodel_memory = 400\n", lazy, big=info(180), small=info(50)) == []
+        assert findings(tmp_path, "memory = 512\nmodel_memory = 200\n", lazy, big=info(180), small=info(50)) == []
 
     def test_what_does_not_fit_into_it(self, tmp_path: Path) -> None:
-        first, second = findings(tmp_path, "model_memory = 300\n", big=info(160), small=info(50))
-        assert first.message == "model big takes about 320.0 MiB, more than model_memory (300 MB)"
-        assert second.message == "the eager models take about 422.0 MiB, more than model_memory (300 MB)"
+        first, second = findings(tmp_path, "model_memory = 150\n", big=info(160), small=info(50))
+        assert first.message == "model big has 160.0 MiB, more than model_memory (150 MB)"
+        assert second.message == "the eager models have 211.0 MiB, more than model_memory (150 MB)"
 
 
 class TestFallbacks:

@@ -9,7 +9,10 @@ A module here named `sqs` is the event source that `[[trigger]] type = "sqs"` me
     matches(event, source) -> bool        whether a Lambda event is this source's
     handle(event, context, service, source) -> object
                                   answer it; runs inside Lambda
+    sample(body, placed) -> event an event of this source that holds an inference request (a JSON value); for `invoke --sample`
+    sample_object(body, placed)   optional: the object of S3 (bucket, key, bytes) that such an event speaks of
 
+An installed package adds one through an entry point of the group `slsdeploy.events`: its name is the word, its value the module.
 `direct` has no Trigger and no wire: every function answers it. No module here imports more than the standard library
 at its top level: the deployer imports them for `wire`, and a function that is never called over HTTP has no routes.
 """
@@ -17,7 +20,7 @@ at its top level: the deployer imports them for `wire`, and a function that is n
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple, TypeVar
 
@@ -33,6 +36,17 @@ def option(default: T, description: str, schema: str = "") -> T:
     return made
 
 
+def file_option(default: T, description: str) -> T:
+    """Return the field of a Trigger that names a file of the project; `wire` finds its text in `Site.texts`."""
+    made: T = field(default=default, metadata={"description": description, "file": True})
+    return made
+
+
+def table_option(description: str) -> Any:
+    """Return the field of a Trigger that is a table of any content, empty by default."""
+    return field(default_factory=dict, metadata={"description": description})
+
+
 class Problem(NamedTuple):
     """What is wrong with a trigger beside the others: its place among them, the option ("": all of it), what to say and do."""
 
@@ -42,14 +56,34 @@ class Problem(NamedTuple):
     hint: str = ""
 
 
+class Signature(NamedTuple):
+    """A model as triggers see it: its name, and its inputs and outputs as (name, datatype, shape)."""
+
+    name: str
+    inputs: Sequence[tuple[str, str, tuple[int, ...]]]
+    outputs: Sequence[tuple[str, str, tuple[int, ...]]]
+
+
 class Site(NamedTuple):
-    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name, its network."""
+    """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name, its network.
+
+    `models` are those that the function serves (none while only its environment is asked for), `functions` which of the user's functions
+    it has ("preprocess", ...), `texts` the files that the trigger's options name, by option.
+    """
 
     function: str
     timeout: int
     trigger: str
     subnets: Sequence[str] = ()
     security_groups: Sequence[str] = ()
+    models: Sequence[Signature] = ()
+    functions: Collection[str] = ()
+    texts: Mapping[str, str] = {}
+
+    @property
+    def alias(self) -> dict[str, str]:
+        """What callers call: the function's alias, as SAM names it."""
+        return {"Ref": f"{self.function}.Alias"}
 
 
 class Wiring(NamedTuple):
@@ -67,6 +101,27 @@ class Wiring(NamedTuple):
     late_statements: Sequence[Mapping[str, Any]] = ()
     environment: Mapping[str, Any] = {}
     outputs: Mapping[str, Any] = {}
+
+    def beside(self, other: Wiring) -> Wiring:
+        """Return both together."""
+        return Wiring(
+            properties={**self.properties, **other.properties},
+            events={**self.events, **other.events},
+            resources={**self.resources, **other.resources},
+            statements=[*self.statements, *other.statements],
+            late_statements=[*self.late_statements, *other.late_statements],
+            environment={**self.environment, **other.environment},
+            outputs={**self.outputs, **other.outputs},
+        )
+
+
+class Placed(NamedTuple):
+    """A trigger as it is deployed: its name in the stack, its options, what the stack says of it (the `outputs` of its wiring)."""
+
+    name: str
+    options: Any
+    outputs: Mapping[str, str]
+    region: str = "us-east-1"
 
 
 class Source(NamedTuple):

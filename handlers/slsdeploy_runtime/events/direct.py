@@ -18,7 +18,7 @@ def matches(event: Any, source: Source) -> bool:
     if not isinstance(event, dict):
         return True
     is_kafka = event.get("eventSource") in ("aws:kafka", "SelfManagedKafka")
-    return not ("Records" in event or "requestContext" in event or is_kafka)
+    return not ("Records" in event or "requestContext" in event or "detail-type" in event or is_kafka)
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:

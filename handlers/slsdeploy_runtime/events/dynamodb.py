@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
 
@@ -132,10 +132,15 @@ def matches(event: Any, source: Source) -> bool:
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the items that were written; return the first that failed, which Lambda tries again with those behind it."""
     from slsdeploy_runtime.batch import read_all
+    from slsdeploy_runtime.request import read_event
 
-    wanted = [record for record in event["Records"] if record.get("eventName") in source.options.events]
+    wanted = read_event("DynamoDB", _wanted, event, source.options)
     items = read_all(wanted, lambda record: _read(record, service))
     return streams.answer(items, service, answers.outlet(service, source), source.options)
+
+
+def _wanted(event: Any, options: Trigger) -> list[Any]:
+    return [record for record in event["Records"] if record.get("eventName") in options.events]
 
 
 def _read(record: Mapping[str, Any], service: Any) -> Item:
@@ -169,3 +174,28 @@ def _request(record: Mapping[str, Any], change: Mapping[str, Any], about: Mappin
         "approximate_creation_date_time": change.get("ApproximateCreationDateTime"),
     }
     return Request(plain(change["NewImage"], "NewImage"), source="dynamodb", meta=meta)
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a batch of one item that was written, with the request as its attributes."""
+    from slsdeploy_runtime.dynamodb_item import typed
+
+    key = {placed.options.partition_key: {"S": "sample"}}
+    change = {
+        "ApproximateCreationDateTime": 0,
+        "Keys": key,
+        "NewImage": {**key, **typed(body)},
+        "SequenceNumber": "13021600000000001596893679",
+        "SizeBytes": 1,
+        "StreamViewType": "NEW_IMAGE",
+    }
+    record = {
+        "eventID": "sample",
+        "eventName": placed.options.events[0],
+        "eventVersion": "1.1",
+        "eventSource": "aws:dynamodb",
+        "awsRegion": placed.region,
+        "dynamodb": change,
+        "eventSourceARN": placed.outputs.get("TableStreamArn", ""),
+    }
+    return {"Records": [record]}

@@ -5,12 +5,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,10 +84,29 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
         return asgi.handle(event, context, service)
     from slsdeploy_runtime import http_event, routes
-    from slsdeploy_runtime.request import BadInput
+    from slsdeploy_runtime.request import BadEvent, BadInput, read_event
 
     try:
-        reply = routes.answer(service, http_event.read(event))
+        reply = routes.answer(service, read_event("HTTP", http_event.read, event))
+    except BadEvent as error:
+        reply = routes.bad_input(service, BadInput(str(error)), "the event")
     except BadInput as error:
         reply = routes.bad_input(service, error, "the event")
     return http_event.write(event, reply)
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a POST to /predict, as a Function URL sends it."""
+    return {
+        "version": "2.0",
+        "routeKey": "$default",
+        "rawPath": "/predict",
+        "rawQueryString": "",
+        "headers": {"content-type": "application/json", "host": "localhost"},
+        "requestContext": {
+            "http": {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
+            "requestId": "sample",
+        },
+        "body": json.dumps(body),
+        "isBase64Encoded": False,
+    }

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/lambda/latest/dg/kafka-retry-configurations.html
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, filters, kafka_access, streams
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
@@ -218,9 +219,10 @@ def matches(event: Any, source: Source) -> bool:
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the batch; return the first record that failed of each partition. Raises what makes AWS try the batch again."""
     from slsdeploy_runtime.batch import answer_items, first_of_each_group, read_all
+    from slsdeploy_runtime.request import read_event
 
     options: Trigger = source.options
-    records = [record for partition in event["records"].values() for record in partition]
+    records = read_event("Kafka", _records, event)
     items = read_all(records, lambda record: _read(record, service))
     failures = answer_items(items, service, answers.outlet(service, source), "record", options.model)
     first = first_of_each_group(items, failures)
@@ -230,6 +232,10 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         error = failures[first[0].id]
         raise BatchFailed(f"{len(first)} of {len(heads)} partitions stopped; {first[0].id}: {error}") from error
     return {"batchItemFailures": [{"itemIdentifier": _identifier(item)} for item in first]}
+
+
+def _records(event: Any) -> list[Any]:
+    return [record for partition in event["records"].values() for record in partition]
 
 
 def _identifier(item: Item) -> dict[str, Any]:
@@ -261,3 +267,22 @@ def _request(record: Mapping[str, Any], about: Mapping[str, Any], service: Any) 
 def _headers(headers: Sequence[Mapping[str, Sequence[int]]]) -> list[tuple[str, bytes]]:
     """Return headers by name, which may come more than once; AWS writes their bytes as signed numbers."""
     return [(name, bytes(each % 256 for each in value)) for header in headers for name, value in header.items()]
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a batch of one record."""
+    from base64 import b64encode
+
+    options: Trigger = placed.options
+    record = {
+        "topic": options.topics[0],
+        "partition": 0,
+        "offset": 0,
+        "timestamp": 0,
+        "timestampType": "CREATE_TIME",
+        "key": None,
+        "value": b64encode(json.dumps(body).encode()).decode(),
+        "headers": [],
+    }
+    where = {"eventSource": MSK, "eventSourceArn": options.cluster} if options.cluster else {"eventSource": OWN}
+    return {**where, "bootstrapServers": "", "records": {f"{options.topics[0]}-0": [record]}}

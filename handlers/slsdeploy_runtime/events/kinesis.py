@@ -6,6 +6,7 @@ into one are not taken apart: they fail, and say so.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
@@ -171,3 +172,27 @@ def _request(record: Mapping[str, Any], data: Mapping[str, Any], about: Mapping[
     arrived = data.get("approximateArrivalTimestamp")
     meta = {**about, "stream": record.get("eventSourceARN", ""), "approximate_arrival_timestamp": arrived}
     return decoded(body, "kinesis", meta, service)
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a batch of one record."""
+    from base64 import b64encode
+
+    sequence = "49590338271490256608559692538361571095921575989136588898"
+    data = {
+        "kinesisSchemaVersion": "1.0",
+        "partitionKey": "sample",
+        "sequenceNumber": sequence,
+        "data": b64encode(json.dumps(body).encode()).decode(),
+        "approximateArrivalTimestamp": 0.0,
+    }
+    record = {
+        "kinesis": data,
+        "eventSource": "aws:kinesis",
+        "eventVersion": "1.0",
+        "eventID": f"shardId-000000000000:{sequence}",
+        "eventName": "aws:kinesis:record",
+        "awsRegion": placed.region,
+        "eventSourceARN": placed.outputs.get("StreamArn", ""),
+    }
+    return {"Records": [record]}

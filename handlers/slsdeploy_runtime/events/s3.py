@@ -1,19 +1,22 @@
 """S3: an object arrives under the input prefix, its prediction is written as `<output_prefix><key>.json`.
 
+The bucket calls the function itself, or by way of a queue, a topic or EventBridge (`via`; `s3_ways.py` wires them); it reads all of them.
+
 `preprocess` gets decoded JSON (`application/json`, or a key that ends in `.json`) or the object's bytes.
 With several models, those under `<prefix><name>/` are for the model of that name.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus
 
-from slsdeploy_runtime import asynchronous
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime import asynchronous, s3_event, s3_ways
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, bucket
 
@@ -34,6 +37,9 @@ class Trigger:
     events: tuple[str, ...] = option(("s3:ObjectCreated:*",), "which events of S3 count as an object's arrival")
     output_prefix: str = option("output/", "what stands before an object's key in that of its result, .json behind it")
     output_bucket: str | None = option(None, "the name of a bucket to create for results; default: the same bucket")
+    via: Literal["direct", "sqs", "sns", "eventbridge"] = option(
+        "direct", "how the bucket calls the function: itself, or by way of a queue, a topic or the default event bus"
+    )
     model: str | None = option(
         None,
         "the model that predicts its objects; default: of several, the one that a folder under `prefix` is named after",
@@ -53,6 +59,13 @@ class Trigger:
                 )
         check_names(self)
         asynchronous.check(self)
+        said = next(
+            (name for name in asynchronous.OPTIONS if self.via == "sqs" and getattr(self, name) is not None), ""
+        )
+        if said:
+            raise ValueError(
+                f'{said}: found one with via = "sqs": a message that fails comes again, and ends in the dead-letter queue'
+            )
         if not self.events or not all(event.startswith("s3:ObjectCreated:") for event in self.events):
             raise ValueError(
                 f"events: found {list(self.events)}, expected some of s3:ObjectCreated:* (there is no object to read in others)"
@@ -75,6 +88,11 @@ class Trigger:
     def is_one_bucket(self) -> bool:
         """Say whether results go into the bucket that the objects come from."""
         return self.output_bucket in (None, self.bucket)
+
+    def has(self, place: tuple[str, str]) -> bool:
+        """Say whether an object, by its bucket and key, is one to predict."""
+        bucket, key = place
+        return self.bucket in (None, bucket) and key.startswith(self.prefix) and key.endswith(self.suffix)
 
     def creates(self) -> Sequence[Created]:
         """Return the buckets that have a name."""
@@ -107,23 +125,17 @@ def _overlap(one: Trigger, other: Trigger) -> bool:
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:
-    """Create the bucket (and the results' own), the notification, and a queue for events that failed three times."""
+    """Create the bucket (and the results' own), and the way on which it calls the function."""
     name = f"{site.trigger}Bucket"
     output = name if trigger.is_one_bucket else f"{site.trigger}OutputBucket"
-    failures = asynchronous.wire(trigger, site)
-    resources = {**bucket(name, trigger.bucket), **failures.resources}
+    way = s3_ways.wire(trigger, site, name)
+    resources = bucket(name, trigger.bucket)
+    resources[name] = {**resources[name], **way.needs}
+    resources[name]["Properties"] |= way.bucket
     if output != name:
         resources |= bucket(output, trigger.output_bucket)
-    rules = {"prefix": trigger.prefix, "suffix": trigger.suffix}
-    notify: dict[str, Any] = {"Bucket": {"Ref": name}, "Events": list(trigger.events)}
-    if any(rules.values()):
-        chosen = [{"Name": key, "Value": value} for key, value in rules.items() if value]
-        notify["Filter"] = {"S3Key": {"Rules": chosen}}
     return Wiring(
-        properties=failures.properties,
-        events={site.trigger: {"Type": "S3", "Properties": notify}},
         resources=resources,
-        statements=failures.statements,
         late_statements=[
             allow(f"{site.trigger}Reads", ["s3:GetObject"], {"Fn::Sub": f"${{{name}.Arn}}/{trigger.prefix}*"}),
             allow(
@@ -131,13 +143,8 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
             ),
         ],
         environment={} if output == name else {variable(site.trigger, OUTPUT_BUCKET): {"Ref": output}},
-        outputs={
-            "Bucket": {"Ref": name},
-            "OutputBucket": {"Ref": output},
-            "OutputPrefix": trigger.output_prefix,
-            **failures.outputs,
-        },
-    )
+        outputs={"Bucket": {"Ref": name}, "OutputBucket": {"Ref": output}, "OutputPrefix": trigger.output_prefix},
+    ).beside(way.wiring)
 
 
 def start(service: Any, source: Source) -> None:
@@ -147,18 +154,14 @@ def start(service: Any, source: Source) -> None:
 
 
 def matches(event: Any, source: Source) -> bool:
-    """Say whether these are objects of this trigger."""
-    try:
-        record = event["Records"][0]
-        if record["eventSource"] != "aws:s3":
-            return False
-        where = record["s3"]
-    except (TypeError, KeyError, IndexError):
+    """Say whether these are objects of this trigger, on whichever way they came."""
+    if s3_event.is_queue(event) and source.setting(s3_ways.QUEUE_ARN):
+        return bool(event["Records"][0].get("eventSourceARN") == source.setting(s3_ways.QUEUE_ARN))
+    if not s3_event.is_s3(event):
         return False
     options: Trigger = source.options
-    key = unquote_plus(where["object"]["key"])
-    is_mine = options.bucket in (None, where["bucket"]["name"])
-    return is_mine and key.startswith(options.prefix) and key.endswith(options.suffix)
+    first = s3_event.first_place(event)
+    return first is None or options.has(first)
 
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
@@ -167,10 +170,37 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     An object that fails, the caller's mistake included, writes nothing and raises when the others are done: on AWS that is
     how an asynchronous event is tried again and then kept (in the stack's queue of failed events) for somebody to look at.
     A result of its own for a failure would be taken for a prediction by whoever reads the output prefix.
+    A queue is told which of its messages failed.
     """
-    from slsdeploy_runtime.s3_objects import predict_objects
+    from slsdeploy_runtime import s3_objects
+    from slsdeploy_runtime.request import read_event
 
-    objects = [
-        (record["s3"]["bucket"]["name"], unquote_plus(record["s3"]["object"]["key"])) for record in event["Records"]
-    ]
-    return predict_objects(objects, service, source.options, source.setting(OUTPUT_BUCKET))
+    output = source.setting(OUTPUT_BUCKET)
+    if s3_event.is_queue(event):
+        messages = read_event("SQS", s3_event.messages, event)
+        return s3_objects.predict_messages(messages, service, source.options, output)
+    return s3_objects.predict_objects(s3_event.places(event), service, source.options, output)
+
+
+def sample_object(body: Any, placed: Placed) -> tuple[str, str, bytes]:
+    """Return the object that the sample speaks of: its bucket, its key, what is in it."""
+    trigger: Trigger = placed.options
+    return placed.outputs["Bucket"], f"{trigger.prefix}sample{trigger.suffix or '.json'}", json.dumps(body).encode()
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a notification of that object."""
+    name, key, content = sample_object(body, placed)
+    record = {
+        "eventVersion": "2.1",
+        "eventSource": "aws:s3",
+        "awsRegion": placed.region,
+        "eventTime": "1970-01-01T00:00:00.000Z",
+        "eventName": "ObjectCreated:Put",
+        "s3": {
+            "s3SchemaVersion": "1.0",
+            "bucket": {"name": name, "arn": f"arn:aws:s3:::{name}"},
+            "object": {"key": quote_plus(key, safe="/"), "size": len(content)},
+        },
+    }
+    return {"Records": [record]}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, filters
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, queue
@@ -197,3 +198,21 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     options: Trigger = source.options
     outlet = answers.outlet(service, source, fifo=options.is_output_fifo)
     return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo, model=options.model)
+
+
+def sample(body: Any, placed: Placed) -> Any:
+    """Return a batch of one message; its answer goes where all answers go."""
+    system = {"ApproximateReceiveCount": "1", "SentTimestamp": "0", "ApproximateFirstReceiveTimestamp": "0"}
+    if placed.options.is_fifo:
+        system |= {"MessageGroupId": "sample", "MessageDeduplicationId": "sample", "SequenceNumber": "0"}
+    record = {
+        "messageId": "sample",
+        "receiptHandle": "sample",
+        "body": json.dumps(body),
+        "attributes": system,
+        "messageAttributes": {},
+        "eventSource": "aws:sqs",
+        "eventSourceARN": placed.outputs.get("QueueArn", ""),
+        "awsRegion": placed.region,
+    }
+    return {"Records": [record]}

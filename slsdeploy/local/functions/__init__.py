@@ -1,14 +1,16 @@
 """The local Lambda: functions that moto knows of, run for real. `Functions` is all that the rest of the local AWS sees.
 
-Invoke calls, Function URLs, asynchronous invokes and queue pollers all end in `Engine.run`. Functions, versions, aliases and
+Invoke calls, Function URLs, asynchronous invokes, schedules and queue pollers all end in `Engine.run`. Functions, versions, aliases and
 mappings stay moto's; this reads them and hooks in where moto would run code itself.
 """
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,9 +23,11 @@ from slsdeploy.local.functions.hooks import Hooked, Hooks
 from slsdeploy.local.functions.logs import STREAM_EVENTS, LogWriter
 from slsdeploy.local.functions.pollers import Pollers
 from slsdeploy.local.functions.pool import concurrency
+from slsdeploy.local.functions.schedules import Schedules
 from slsdeploy.local.functions.values import EVENT_BYTES, REQUEST_BYTES, InvokeCall, InvokeResult, Refused
 
 __all__ = ["Functions", "InvokeCall", "InvokeResult"]
+_SCHEDULES_SECONDS = 1.0
 
 _STREAM_LIMITS = (
     "A stream's records are tried again after 0.1 to 5 seconds, and never expire; splitting or merging shards delivers them again.",
@@ -41,12 +45,14 @@ class Functions:
         self._urls = urls.FunctionUrls(self._engine)
         self._pollers = Pollers(self._engine, self.invoke)
         self._asynchronous = Asynchronous(self._engine, self.invoke)
+        self._schedules = Schedules(self.invoke)
         self._hooked: Hooked | None = None
 
     def start(self) -> None:
         """Be ready for calls."""
         self._engine.start()
         self._hooked = Hooked(Hooks(self.invoke, self._wake))
+        self._engine.every(_SCHEDULES_SECONDS, self._look_at_schedules)
         self.changed()
 
     def preload(self) -> None:
@@ -116,6 +122,9 @@ class Functions:
         if outcome.kind in snapshots.REFUSALS:
             raise Refused(snapshots.REFUSALS[outcome.kind], outcome.kind, json.loads(outcome.payload)["errorMessage"])
         return InvokeResult(200, outcome.payload, outcome.error or None, outcome.tail, spec.version, None, request.id)
+
+    async def _look_at_schedules(self) -> None:
+        await asyncio.to_thread(self._schedules.run, datetime.now(UTC))
 
     async def _reconcile(self) -> None:
         current = registry.functions()

@@ -133,6 +133,10 @@ class Engine:
         task.add_done_callback(self._done)
         return task
 
+    def every(self, seconds: float, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Do work again and again, from another thread's call on until the engine stops."""
+        self.loop.call_soon_threadsafe(lambda: self.spawn(self._every(seconds, work)))
+
     def spec(self, region: str, function: str, qualifier: str | None) -> FunctionSpec:
         """Return the version that is meant, at most half a second old. Raises Refused (404)."""
         key = (region, function, qualifier)

@@ -13,9 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from moto.awslambda.models import LambdaBackend, LambdaFunction
+from moto.events.models import Rule
 from moto.s3 import notifications
+from moto.sns.models import Subscription
 from moto.sqs.models import Queue, SQSBackend
 
+from slsdeploy.local.functions import rule_targets, sns_event
 from slsdeploy.local.functions.registry import KEPT, is_published
 from slsdeploy.local.functions.s3_event import complete
 from slsdeploy.local.functions.values import InvokeCall, InvokeResult
@@ -37,7 +40,10 @@ class Hooked:
     def __init__(self, hooks: Hooks) -> None:
         self._originals: list[tuple[Any, str, Any]] = []
         self._replace(notifications, "_invoke_awslambda", _notify(hooks))
+        self._replace(notifications, "_get_s3_event", _completed(notifications._get_s3_event))
         self._replace(LambdaFunction, "invoke", _invoke(hooks))
+        self._replace(Subscription, "publish", sns_event.publish(hooks.invoke, Subscription.publish))
+        self._replace(Rule, "send_to_targets", rule_targets.send_to_targets(hooks.invoke, Rule.send_to_targets))
         self._replace(LambdaBackend, "send_kinesis_message", _kinesis_record(hooks))
         self._replace(LambdaBackend, "send_dynamodb_items", _table_changes(hooks))
         for name in ("__init__", "update_configuration", "get_configuration"):
@@ -57,10 +63,18 @@ class Hooked:
         setattr(owner, name, replacement)
 
 
+def _completed(original: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    def get_s3_event(*args: Any) -> dict[str, Any]:
+        """Make what S3 would send, to a function, a queue or a topic alike."""
+        return complete(original(*args))
+
+    return get_s3_event
+
+
 def _notify(hooks: Hooks) -> Callable[[str, Any, str, str], None]:
     def invoke_awslambda(account_id: str, event_body: Any, fn_arn: str, region_name: str) -> None:
         """An S3 event: delivered asynchronously, whatever becomes of it."""
-        payload = json.dumps(complete(event_body)).encode()
+        payload = json.dumps(event_body).encode()
         hooks.invoke(InvokeCall(region_name, fn_arn, payload=payload, invocation_type="Event"))
 
     return invoke_awslambda

@@ -20,7 +20,7 @@ from slsdeploy.local.functions import filtering, registry, sqs_event
 from slsdeploy.local.functions.destinations import Invoke
 from slsdeploy.local.functions.engine import Engine, new_request
 from slsdeploy.local.functions.pool import concurrency
-from slsdeploy.local.functions.stream_pollers import StreamPoller
+from slsdeploy.local.functions.stream_pollers import Places, StreamPoller
 from slsdeploy.local.functions.values import REQUEST_BYTES, Refused
 from slsdeploy.local.lambda_names import ACCOUNT
 
@@ -37,6 +37,7 @@ class Pollers:
         self._engine = engine
         self._invoke = invoke
         self._running: dict[str, tuple[asyncio.Task[None], SqsPoller | StreamPoller]] = {}
+        self._places: dict[str, Places] = {}  # a mapping that was disabled goes on where it stopped
 
     def reconcile(self) -> None:
         """Start and stop pollers until they are those of moto's mappings."""
@@ -55,7 +56,8 @@ class Pollers:
 
     def _make(self, mapping: Any) -> SqsPoller | StreamPoller:
         if _service(mapping) in _STREAMS:
-            return StreamPoller(self._engine, mapping, self._invoke)
+            places = self._places.setdefault(mapping.uuid, {})
+            return StreamPoller(self._engine, mapping, self._invoke, places)
         return SqsPoller(self._engine, mapping)
 
 

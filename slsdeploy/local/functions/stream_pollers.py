@@ -39,11 +39,15 @@ _MOST_PAUSE = 5.0
 _log = logging.getLogger(__name__)
 
 
-class StreamPoller:
-    """Polls one stream for one function. Lives on the event loop."""
+Places = dict[tuple[str, int, int], int]  # by shard, a poller's number and how many there are: where it goes on
 
-    def __init__(self, engine: Engine, mapping: Any, invoke: Invoke) -> None:
+
+class StreamPoller:
+    """Polls one stream for one function; goes on where `places` says. Lives on the event loop."""
+
+    def __init__(self, engine: Engine, mapping: Any, invoke: Invoke, places: Places) -> None:
         self.mapping = mapping
+        self._places = places
         self._engine = engine
         self._invoke = invoke
         self._lanes: dict[tuple[str, int], tuple[asyncio.Task[None], _Lane]] = {}
@@ -70,11 +74,12 @@ class StreamPoller:
         count = int(self.mapping.parallelization_factor or 1)
         # a shard that was made meanwhile is read from its beginning
         position = str(self.mapping.starting_position) if self._is_first else "TRIM_HORIZON"
-        place = shard.start(position, float(self.mapping.starting_position_timestamp or 0))
+        start = shard.start(position, float(self.mapping.starting_position_timestamp or 0))
         for number in range(count):
             if (shard.id, number) not in self._lanes:
+                self._places.setdefault((shard.id, number, count), start)
                 lane = _Lane(self._engine, self.mapping, self._invoke, shard, (number, count))
-                self._lanes[shard.id, number] = (self._engine.spawn(lane.run(place)), lane)
+                self._lanes[shard.id, number] = (self._engine.spawn(lane.run(self._places)), lane)
 
 
 class _Lane:
@@ -87,24 +92,30 @@ class _Lane:
         self._invoke = invoke
         self._shard = shard
         self._number, self._count = share
-        self._limits = Limits(
-            retries=_or(mapping.max_retry_attempts, -1),
-            age=_or(mapping.max_record_age, -1),
-            bisects=bool(mapping.bisect_on_error),
-            reports_items="ReportBatchItemFailures" in (mapping.function_response_types or ()),
+
+    @property
+    def _limits(self) -> Limits:
+        """Return what the mapping says now: it may be updated."""
+        return Limits(
+            retries=_or(self._mapping.max_retry_attempts, -1),
+            age=_or(self._mapping.max_record_age, -1),
+            bisects=bool(self._mapping.bisect_on_error),
+            reports_items="ReportBatchItemFailures" in (self._mapping.function_response_types or ()),
         )
 
-    async def run(self, place: int) -> None:
-        """Deliver from a place on, until cancelled."""
+    async def run(self, places: Places) -> None:
+        """Deliver from its place on, until cancelled; the place moves when records are done or given up."""
+        key = (self._shard.id, self._number, self._count)
         while True:
             try:
                 self.arrived.clear()
-                place, records = await self._batch(place)
+                place, records = await self._batch(places[key])
                 wanted = [record for record in records if filtering.is_wanted(self._mapping, record.event)]
                 if wanted:
                     await self._deliver(tuple(wanted))
                 elif not records:
                     await self._sleep(_IDLE_SECONDS)
+                places[key] = place
             except Exception:
                 _log.debug("polling %s", self._mapping.event_source_arn, exc_info=True)
                 await asyncio.sleep(_THROTTLED_SECONDS)

@@ -5,13 +5,15 @@ Each `mend()` replaces methods of moto's backends, once, at start. They are writ
 
 from __future__ import annotations
 
-from slsdeploy.local.mends import lambda_, s3
+from slsdeploy.local.mends import lambda_, s3, sqs, stepfunctions
 
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
     "Checked once, when they are made: a role's trust, an event source mapping's rights, a bucket notification's permission.",
     "KMS keys, VPCs and X-Ray tracing are recorded only.",
     "Bucket policies, encryption and public access blocks are recorded only.",
+    "AppSync APIs, their schemas, data sources and resolvers are recorded: queries are not answered.",
+    "Step Functions run without their roles, and StartSyncExecution is not emulated.",
     "Any credentials are good for the endpoint: other users of this machine can connect to it, and run code as you.",
     "Web browsers are kept from the endpoint, with presigned URLs too; function URLs answer them.",
 )
@@ -21,3 +23,5 @@ def mend() -> None:
     """Mend every service."""
     lambda_.mend()
     s3.mend()
+    sqs.mend()
+    stepfunctions.mend()

@@ -9,15 +9,15 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from moto.awslambda.models import lambda_backends
-from moto.core.exceptions import JsonRESTError
 from moto.iam.access_control import PermissionResult
 from moto.s3 import models
 from moto.s3.exceptions import InvalidArgumentError
+from moto.sns.models import sns_backends
 from moto.sqs.models import sqs_backends
 
 from slsdeploy.local import lambda_names
 from slsdeploy.local.mends import policies
+from slsdeploy.local.mends.permissions import function_lets_in
 
 
 def mend() -> None:
@@ -41,7 +41,8 @@ def _checking(put: Callable[..., None]) -> Callable[..., None]:
             (item["CloudFunction"], _function_lets_in) for item in _list(given.get("CloudFunctionConfiguration"))
         ]
         queues = [(item["Queue"], _queue_lets_in) for item in _list(given.get("QueueConfiguration"))]
-        for destination, lets_in in (*functions, *queues):
+        topics = [(item["Topic"], _topic_lets_in) for item in _list(given.get("TopicConfiguration"))]
+        for destination, lets_in in (*functions, *queues, *topics):
             if not lets_in(destination, source):
                 raise InvalidArgumentError(
                     "Unable to validate the following destination configurations", destination, ""
@@ -52,15 +53,7 @@ def _checking(put: Callable[..., None]) -> Callable[..., None]:
 
 
 def _function_lets_in(destination: str, source: str) -> bool:
-    region = destination.split(":")[3]
-    name, qualifier = lambda_names.split(destination)
-    try:
-        function = lambda_backends[lambda_names.ACCOUNT][region].get_function(name, qualifier)
-    except JsonRESTError:
-        return False
-    arn = lambda_names.arn(region, name, qualifier)
-    statements = [item for item in function.policy.statements if item.get("Resource") == arn]
-    return policies.lets_in(statements, "s3.amazonaws.com", "lambda:InvokeFunction", source)
+    return function_lets_in(destination, "s3.amazonaws.com", source)
 
 
 def _queue_lets_in(destination: str, source: str) -> bool:
@@ -69,9 +62,16 @@ def _queue_lets_in(destination: str, source: str) -> bool:
     queue = next((queue for queue in queues if queue.queue_arn == destination), None)
     if queue is None or not queue.policy:
         return False
-    document = json.loads(queue.policy)
-    statements = document["Statement"] if isinstance(document["Statement"], list) else [document["Statement"]]
+    statements = _list(json.loads(queue.policy)["Statement"])
     return policies.lets_in(statements, "s3.amazonaws.com", "sqs:SendMessage", source)
+
+
+def _topic_lets_in(destination: str, source: str) -> bool:
+    topic = sns_backends[lambda_names.ACCOUNT][destination.split(":")[3]].topics.get(destination)
+    if topic is None:
+        return False
+    statements = _list(json.loads(topic.policy)["Statement"])
+    return policies.lets_in(statements, "s3.amazonaws.com", "sns:Publish", source)
 
 
 def _list(value: Any) -> list[Any]:

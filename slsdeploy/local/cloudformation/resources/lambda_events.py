@@ -31,6 +31,11 @@ _DEFAULTS: Mapping[str, Any] = {
     "FunctionResponseTypes": [],
     "MaximumBatchingWindowInSeconds": 0,
     "ScalingConfig": {},
+    "BisectBatchOnFunctionError": False,
+    "DestinationConfig": {},
+    "MaximumRecordAgeInSeconds": -1,
+    "MaximumRetryAttempts": -1,
+    "ParallelizationFactor": 1,
 }
 
 
