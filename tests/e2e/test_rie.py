@@ -103,7 +103,9 @@ def test_a_samples_bundle_answers_in_awss_own_emulator_as_its_model_does_in_memo
 def over_http(deployed: Deployed, trigger: Any) -> tuple[Any, Any]:
     data = {"inputs": inputs_of(deployed.project.models[0])}
     headers = [("Content-Type", "application/json"), ("Host", "localhost")]
-    request = HttpRequest("POST", "/predict", "", headers, json.dumps(data).encode(), "127.0.0.1")
+    is_app = deployed.project.handler is not None and deployed.project.handler.app
+    path = "/model/predict" if is_app else "/predict"  # where the sample's own application mounts our routes
+    request = HttpRequest("POST", path, "", headers, json.dumps(data).encode(), "127.0.0.1")
     answer = deployed.function.ask(make_event(request, Site("a" * 32, REGION, 80), None))
     assert answer["statusCode"] == 200, answer
     return json.loads(answer["body"]), data
