@@ -49,7 +49,7 @@ def test_iris_over_http(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> 
 
 
 def test_wine_through_its_own_application(up: Callable[[str], dict[str, Any]], tmp_path: Path) -> None:
-    rows = held_out("wine")
+    rows = held_out("wine/held-out.csv")
     wines = [{name: float(value) for name, value in row.items() if name != "cultivar"} for row in rows]
     up("wine")
     event = tmp_path / "rows.json"
