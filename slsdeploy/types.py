@@ -85,10 +85,7 @@ class PinnedFile:
 
 @dataclass(frozen=True, slots=True)
 class S3Origin:
-    """An object of S3 that a function loads its model from. `files` are what is pinned: the model first; none before it is.
-
-    `region` is the bucket's, "" when it is not known.
-    """
+    """An object of S3 that a function loads its model from. `files` are what is pinned, the model first; `region` may not be known ("")."""
 
     bucket: str
     key: str

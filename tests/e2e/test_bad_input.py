@@ -181,7 +181,7 @@ def test_http_names_the_field_and_goes_on(plain: Site, body: bytes, field: str) 
     ("tensor", "field"),
     [
         ({"name": "nope"}, "nope"),
-        ({"shape": [1, 3]}, "inputs[0].data"),
+        ({"shape": [1, 3]}, "inputs[0].shape"),
         ({"datatype": "FP33"}, "FP33"),
         ({"datatype": "INT64"}, "INT64"),
         ({"data": [1, 2]}, "inputs[0].data"),
