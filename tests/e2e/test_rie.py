@@ -84,6 +84,7 @@ def deployed(request: pytest.FixtureRequest, rie: Path, local_aws: LocalAws, tmp
     }
     with emulator(bundle, interpreter, [runtime], environment, rie) as function:
         yield Deployed(project, outputs, function, local_aws)
+    slsdeploy("down", str(root), "--local", "--delete-data")  # other tests deploy the same samples
 
 
 def test_a_samples_bundle_answers_in_awss_own_emulator_as_its_model_does_in_memory(deployed: Deployed) -> None:
