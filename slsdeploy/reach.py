@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from slsdeploy.types import Project, S3Object, S3Origin
+from slsdeploy_runtime.events import Wiring
 
 # Names the project's folder that stands for the file system; only functions of the local AWS have it.
 LOCAL_FOLDER = "SLSDEPLOY_LOCAL_FILE_SYSTEM"
@@ -21,25 +22,18 @@ _INTERFACES = [
 ]
 
 
-def properties(project: Project) -> dict[str, Any]:
-    """Return the function's properties that connect it."""
-    vpc, system, found = project.config.vpc, project.config.file_system, dict[str, Any]()
+def wire(project: Project) -> Wiring:
+    """Return the function's properties that connect it, what its role is allowed for it, and which folder the local AWS is to mount."""
+    vpc, system, properties = project.config.vpc, project.config.file_system, dict[str, Any]()
     if vpc is not None:
-        found["VpcConfig"] = {"SubnetIds": list(vpc.subnets), "SecurityGroupIds": list(vpc.security_groups)}
+        properties["VpcConfig"] = {"SubnetIds": list(vpc.subnets), "SecurityGroupIds": list(vpc.security_groups)}
     if system is not None:
-        found["FileSystemConfigs"] = [{"Arn": system.arn, "LocalMountPath": system.mount}]
-    return found
-
-
-def variables(project: Project) -> dict[str, str]:
-    """Return what tells the local AWS which folder it is to mount."""
-    system = project.config.file_system
-    return {LOCAL_FOLDER: str(project.root / system.local)} if project.local and system else {}
-
-
-def statements(project: Project) -> list[Statement]:
-    """Return what the function's role is allowed for it."""
-    return [*_of_models(project), *_of_network(project), *_of_file_system(project)]
+        properties["FileSystemConfigs"] = [{"Arn": system.arn, "LocalMountPath": system.mount}]
+    return Wiring(
+        properties=properties,
+        statements=[*_of_models(project), *_of_network(project), *_of_file_system(project)],
+        environment={LOCAL_FOLDER: str(project.root / system.local)} if project.local and system else {},
+    )
 
 
 def _of_models(project: Project) -> list[Statement]:

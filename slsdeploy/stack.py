@@ -53,9 +53,9 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     resources.update(artifact.resources)
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
-        _add(sam, trigger, wire(project, trigger, models))
-    _allow(sam, _secret_statements(project.config.secrets))
-    _allow(sam, reach.statements(project))
+        _add(sam, wire(project, trigger, models), trigger.name)
+    for wiring in additions(project):
+        _add(sam, wiring)
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
 
@@ -108,6 +108,7 @@ def variables(project: Project) -> dict[str, Any]:
     Raises ConfigError as `wire` does.
     """
     wired = [wire(project, trigger).environment for trigger in project.triggers]
+    wired += [wiring.environment for wiring in additions(project)]
     return {
         "SLSDEPLOY_STAGE": project.stage,
         "POWERTOOLS_SERVICE_NAME": project.name,
@@ -115,14 +116,12 @@ def variables(project: Project) -> dict[str, Any]:
         "POWERTOOLS_LOG_LEVEL": project.config.log_level,
         **project.config.environment,
         **{name: value for environment in wired for name, value in environment.items()},
-        **reach.variables(project),
     }
 
 
 def _settings(project: Project) -> dict[str, Any]:
     config = project.config
     settings: dict[str, Any] = {
-        **reach.properties(project),
         "Architectures": [project.target.architecture],
         "MemorySize": config.memory,
         "Timeout": config.timeout,
@@ -135,7 +134,12 @@ def _settings(project: Project) -> dict[str, Any]:
     return settings
 
 
-def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
+def additions(project: Project) -> list[Wiring]:
+    """Return what the project's own settings add to the stack beside its triggers."""
+    return [_secrets(project.config.secrets), reach.wire(project)]
+
+
+def _add(sam: dict[str, Any], wiring: Wiring, trigger: str = "") -> None:
     properties = sam["Resources"][FUNCTION]["Properties"]
     properties.update(wiring.properties)
     if wiring.events:
@@ -145,7 +149,7 @@ def _add(sam: dict[str, Any], trigger: Trigger, wiring: Wiring) -> None:
         if sam["Outputs"].get(name) == {"Value": value}:  # what triggers share, such as the queue of failed events
             continue
         # the second trigger of a type says whose outputs these are
-        sam["Outputs"][f"{trigger.name}{name}" if name in sam["Outputs"] else name] = {"Value": value}
+        sam["Outputs"][f"{trigger}{name}" if name in sam["Outputs"] else name] = {"Value": value}
     _allow(sam, wiring.statements)
     if wiring.late_statements:
         policy = sam["Resources"].setdefault(LATE_POLICY, _late_policy())
@@ -167,9 +171,10 @@ def _late_policy() -> dict[str, Any]:
     }
 
 
-def _secret_statements(secrets: Mapping[str, str]) -> list[dict[str, Any]]:
+def _secrets(secrets: Mapping[str, str]) -> Wiring:
     by_action: dict[str, list[Any]] = {}
     for source in secrets.values():
         found = secret.read(source)
         by_action.setdefault(found.action, []).append(found.resource)
-    return [{"Effect": "Allow", "Action": action, "Resource": resources} for action, resources in by_action.items()]
+    allowed = [{"Effect": "Allow", "Action": action, "Resource": resources} for action, resources in by_action.items()]
+    return Wiring(statements=allowed)
