@@ -26,9 +26,10 @@ from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
 from slsdeploy.rules import model_memory
-from slsdeploy.targets import layer
+from slsdeploy.steps import Deployment, Plan
+from slsdeploy.targets import image, layer
 from slsdeploy.tools import Cloud, LogLine, Tools
-from slsdeploy.types import Artifact, Bundle, Deployment, ModelInfo, Observed, Plan, Project, StackState, Template
+from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Project, StackState, Store, Template
 
 ALIAS = "live"
 
@@ -65,7 +66,7 @@ def up(where: Where, tools: Tools) -> Upped:
         bundle = make_bundle(project, tools)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
-        deployment = applying.apply(decided.plan, decided.template, cloud, tools.reporter)
+        deployment = applying.apply(decided.plan, decided.template, cloud, tools)
         smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
     seconds = {
@@ -121,8 +122,9 @@ def open_project(where: Where, tools: Tools) -> Project:
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
     """Read the facts, then decide: pure from here to the plan."""
     with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
-        observed = cloud.observe(project.stack)
-    artifact = targets.find(bundle.package).artifact(bundle, observed.bucket, project.stack)
+        observed = cloud.observe(project.stack, images=bundle.image is not None)
+    store = Store(observed.bucket, observed.registry, project.stack)
+    artifact = targets.find(bundle.package).artifact(bundle, store)
     template = stacks.make_template(project, artifact, observed.region, bundle.models)
     return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))
 
@@ -136,7 +138,8 @@ def template(where: Where, tools: Tools) -> Template:
     bundle = make_bundle(project, tools)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
-    artifact = targets.find(bundle.package).artifact(bundle, f"slsdeploy-ACCOUNT-{region}", project.stack)
+    store = Store(f"slsdeploy-ACCOUNT-{region}", f"ACCOUNT.dkr.ecr.{region}.amazonaws.com", project.stack)
+    artifact = targets.find(bundle.package).artifact(bundle, store)
     return stacks.make_template(project, artifact, region, bundle.models)
 
 
@@ -251,11 +254,18 @@ def check(where: Where, tools: Tools) -> Checked:
     return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project, building.last(project)))])
 
 
+def _is_image(project: Project, cloud: Cloud) -> bool:
+    """Say whether the stack is of an image, or is to be."""
+    state = cloud.stack_state(project.stack)
+    said = (state.template or {}).get("Metadata", {}).get("slsdeploy", {}) if state else {}
+    return targets.IMAGE in (said.get("package"), project.config.package)
+
+
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     """Remove the stack and what it published; never data it was not told to delete."""
     project = open_project(where, tools)
     cloud = tools.connect(project)
-    observed = cloud.observe(project.stack)
+    observed = cloud.observe(project.stack, images=_is_image(project, cloud))
     data = record.left(project.work, observed.bucket)
     if observed.stack is not None:
         data |= set(cloud.data_resources(observed.stack).values())
@@ -268,5 +278,7 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
             data = {each for each in sorted(data) if not cloud.release(*each, delete_data)}
         record.remember_left(project.work, observed.bucket, data)
     cloud.delete_objects(observed.bucket, observed.objects)
+    if observed.images is not None:
+        cloud.delete_repository(f"{image.NAMESPACE}/{project.stack}")
     kept = sorted(physical_id for _, physical_id in data)
     return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept)

@@ -6,20 +6,31 @@ import time
 from typing import assert_never
 
 from slsdeploy.errors import DeployError
-from slsdeploy.tools import Cloud, Reporter
-from slsdeploy.types import CreateBucket, Deployment, DeployStack, Plan, RemoveStack, Step, Template, Upload
+from slsdeploy.steps import (
+    CreateBucket,
+    CreateRepository,
+    Deployment,
+    DeployStack,
+    Plan,
+    PushImage,
+    RemoveStack,
+    Step,
+    Upload,
+)
+from slsdeploy.tools import Cloud, Tools
+from slsdeploy.types import Template
 
 
-def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> Deployment:
+def apply(plan: Plan, template: Template, cloud: Cloud, tools: Tools) -> Deployment:
     """Carry out every step; a plan without steps makes no call that changes anything.
 
     Raises AwsError when AWS refuses a call, DeployError when the stack fails and was rolled back.
     """
-    publish_seconds = 0.0
+    publish_seconds, uploaded = 0.0, 0
     for step in plan.steps:
         began = time.perf_counter()
-        _carry_out(step, cloud, reporter)
-        if isinstance(step, CreateBucket | Upload):
+        uploaded += _carry_out(step, cloud, tools)
+        if not isinstance(step, RemoveStack | DeployStack):
             publish_seconds += time.perf_counter() - began
     state = cloud.stack_state(template.stack)
     if state is None:
@@ -28,7 +39,6 @@ def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> D
             hint="somebody removed it meanwhile; run `slsdeploy up` again",
             where=template.stack,
         )
-    uploaded = sum(step.object.bytes for step in plan.steps if isinstance(step, Upload))
     return Deployment(
         stack=template.stack,
         id=f"{state.id} {state.outputs.get('Version', '')}",
@@ -39,14 +49,12 @@ def apply(plan: Plan, template: Template, cloud: Cloud, reporter: Reporter) -> D
     )
 
 
-def _carry_out(step: Step, cloud: Cloud, reporter: Reporter) -> None:
+def _carry_out(step: Step, cloud: Cloud, tools: Tools) -> int:
+    """Do it; return how many bytes were sent."""
+    reporter = tools.reporter
     match step:
-        case CreateBucket(bucket):
-            with reporter.step(f"create bucket {bucket}"):
-                cloud.create_bucket(bucket)
-        case Upload(item):
-            with reporter.step(f"upload {item.path.stem.partition('-')[0]}", total=item.bytes) as task:
-                cloud.upload(item, task)
+        case CreateBucket() | Upload() | CreateRepository() | PushImage():
+            return _publish(step, cloud, tools)
         case RemoveStack(stack):
             with reporter.step(f"remove what is left of stack {stack}"):
                 for _ in cloud.delete_stack(stack):
@@ -57,3 +65,25 @@ def _carry_out(step: Step, cloud: Cloud, reporter: Reporter) -> None:
                     reporter.resource(event)
         case _:
             assert_never(step)
+    return 0
+
+
+def _publish(step: CreateBucket | Upload | CreateRepository | PushImage, cloud: Cloud, tools: Tools) -> int:
+    reporter = tools.reporter
+    match step:
+        case CreateBucket(bucket):
+            with reporter.step(f"create bucket {bucket}"):
+                cloud.create_bucket(bucket)
+        case Upload(item):
+            with reporter.step(f"upload {item.path.stem.partition('-')[0]}", total=item.bytes) as task:
+                cloud.upload(item, task)
+            return item.bytes
+        case CreateRepository(repository):
+            with reporter.step(f"create repository {repository}"):
+                cloud.create_repository(repository)
+        case PushImage(item):
+            with reporter.step("push image", total=item.bytes) as task:
+                return tools.images.push(item.image.read(), item.reference, task).uploaded_bytes
+        case _:
+            assert_never(step)
+    return 0

@@ -22,6 +22,8 @@ OCI_CONFIG = "application/vnd.oci.image.config.v1+json"
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar+gzip"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
+DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
+DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_INDEX)
 
@@ -106,12 +108,64 @@ class Image:
 
 
 @dataclass(frozen=True, slots=True)
+class Base:
+    """An image to build upon: where it is, with its digest, its manifest and its configuration."""
+
+    reference: str
+    manifest: Manifest
+    config: Mapping[str, Any]
+
+    @property
+    def has_runtime_client(self) -> bool:
+        """Say whether it starts Lambda's runtime client by itself, as AWS's base images do.
+
+        https://github.com/aws/aws-lambda-base-images
+        """
+        settings = self.config.get("config") or {}
+        names = {variable.partition("=")[0] for variable in settings.get("Env") or ()}
+        return "LAMBDA_RUNTIME_DIR" in names and bool(settings.get("Entrypoint"))
+
+
+@dataclass(frozen=True, slots=True)
+class Assembled:
+    """An image in a folder: manifest.json and config.json. Layers that are no file of `layers` (by digest) are the base's.
+
+    `base` is where that is, with its digest ("": the image has none).
+    """
+
+    digest: str
+    folder: Path
+    base: str
+    layers: tuple[tuple[str, str, Path], ...]
+
+    def read(self) -> Image:
+        """Return the image; nothing is read but the two files."""
+        manifest = Manifest(*_typed((self.folder / "manifest.json").read_bytes()))
+        config = (self.folder / "config.json").read_bytes()
+        files = {digest: (name, path) for name, digest, path in self.layers}
+        blobs = [Blob(_descriptor(manifest.document["config"]), "configuration", config)]
+        for said in manifest.document["layers"]:
+            layer = _descriptor(said)
+            name, source = files.get(layer.digest) or ("base", reference(self.base))
+            blobs.append(Blob(layer, name, source))
+        return Image(manifest, tuple(blobs))
+
+
+@dataclass(frozen=True, slots=True)
 class Pushed:
     """What a push did: where the image is (with its digest), the digests that were there already, the bytes that were sent."""
 
     reference: Reference
     reused: frozenset[str]
     uploaded_bytes: int
+
+
+def _typed(content: bytes) -> tuple[str, bytes]:
+    return json.loads(content)["mediaType"], content
+
+
+def _descriptor(said: Mapping[str, Any]) -> Descriptor:
+    return Descriptor(said["mediaType"], said["digest"], said["size"])
 
 
 def digest_of(content: bytes) -> str:

@@ -11,19 +11,18 @@ from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any, assert_never
 
-from slsdeploy.types import (
-    Artifact,
+from slsdeploy.steps import (
     CreateBucket,
+    CreateRepository,
     DeployStack,
-    Observed,
     Plan,
+    PushImage,
     RemoveStack,
     ResourceChange,
-    StackState,
     Step,
-    Template,
     Upload,
 )
+from slsdeploy.types import Artifact, Observed, StackState, Template
 
 # A stack whose creation failed cannot be updated, only removed:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
@@ -70,6 +69,10 @@ def describe(step: Step) -> dict[str, str | int]:
             return {"type": "create-bucket", "name": bucket}
         case Upload(item):
             return {"type": "upload", "name": item.key, "bytes": item.bytes}
+        case CreateRepository(repository):
+            return {"type": "create-repository", "name": repository}
+        case PushImage(item):
+            return {"type": "push-image", "name": str(item.reference), "bytes": item.bytes}
         case RemoveStack(stack):
             return {"type": "remove-stack", "name": stack}
         case DeployStack(template, is_new):
@@ -91,6 +94,11 @@ def _steps(template: Template, artifact: Artifact, observed: Observed, live: Sta
     for item in artifact.objects:
         if item.key not in observed.objects:
             yield Upload(item)
+    if artifact.image is not None:
+        if observed.images is None:
+            yield CreateRepository(artifact.image.reference.repository)
+        if artifact.image.reference.digest not in (observed.images or ()):
+            yield PushImage(artifact.image)
     if observed.stack is not None and observed.stack.status in BROKEN:
         yield RemoveStack(template.stack)
     yield DeployStack(template, is_new=live is None)

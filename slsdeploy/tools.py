@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from slsdeploy.oci import Image, Manifest, Pushed, Reference
 from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
 
@@ -100,11 +101,16 @@ class Cloud(Protocol):
     region: str
     endpoint: str
 
-    def observe(self, stack: str) -> Observed: ...
+    def observe(self, stack: str, images: bool = False) -> Observed:
+        """Read what the plan needs to know; of the stack's images, too, when told so."""
 
     def create_bucket(self, bucket: str) -> None: ...
 
     def upload(self, item: Object, task: Task) -> None: ...
+
+    def create_repository(self, repository: str) -> None: ...
+
+    def delete_repository(self, repository: str) -> None: ...
 
     def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
         """Create and execute a change set; yield what happens until it has. Raises DeployError with the first failure."""
@@ -136,6 +142,18 @@ class Cloud(Protocol):
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]: ...
 
 
+class Registry(Protocol):
+    """Registries of container images, each by the host of a reference. Every method raises ToolError when one fails."""
+
+    def manifest(self, reference: Reference) -> Manifest: ...
+
+    def blob(self, reference: Reference, digest: str) -> bytes:
+        """Return a small blob: a configuration."""
+
+    def push(self, image: Image, to: Reference, task: Task) -> Pushed:
+        """Send what is not there yet; the manifest last, then the tag if there is one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Tools:
     """Every seam in one value, made once in `cli/options.py`."""
@@ -143,3 +161,4 @@ class Tools:
     shell: Shell
     reporter: Reporter
     connect: Callable[[Project], Cloud]
+    images: Registry

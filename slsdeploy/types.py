@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from slsdeploy.oci import Assembled, Base, Reference
 from slsdeploy_runtime.digests import of_files
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
 Architecture = Literal["arm64", "x86_64"]
 PartName = Literal["dependencies", "runtime", "model", "code"]
-Action = Literal["add", "modify", "remove"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,7 +206,10 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """What the configuration means on this machine: absolute paths, modules found, the platform to build for."""
+    """What the configuration means on this machine: absolute paths, modules found, the platform to build for.
+
+    `base` is what its image is built upon, once that is known.
+    """
 
     root: Path
     config: Config
@@ -216,6 +219,7 @@ class Project:
     models: tuple[Model, ...]
     handler: Handler | None
     triggers: tuple[Trigger, ...]
+    base: Base | None = None
 
     @property
     def name(self) -> str:
@@ -272,6 +276,7 @@ class Bundle:
     models: tuple[ModelInfo, ...]
     notes: tuple[str, ...] = ()
     preparations: tuple[Preparation, ...] = ()
+    image: Assembled | None = None
 
     @property
     def unzipped_bytes(self) -> int:
@@ -289,6 +294,24 @@ class Object:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageObject:
+    """A bundle's image, and where it will live: a repository of a registry, by its digest. `bytes` are those of our own layers."""
+
+    image: Assembled
+    reference: Reference
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """Where bundles are published: the artifact bucket, the registry's host, and what comes before every name (the stack)."""
+
+    bucket: str
+    registry: str
+    prefix: str
+
+
+@dataclass(frozen=True, slots=True)
 class Artifact:
     """Where a bundle will live, and the SAM that points there: what the function is made of, and resources beside it."""
 
@@ -297,6 +320,7 @@ class Artifact:
     resources: Mapping[str, Any]
     digest: str
     package: str
+    image: ImageObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -324,76 +348,15 @@ class StackState:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """Facts read from AWS before anything is decided. `objects` are the keys under this stack's prefix of the artifact bucket."""
+    """Facts read from AWS before anything is decided. `objects` are the keys under this stack's prefix of the artifact bucket.
+
+    `registry` is the account's host, `images` are the digests in the stack's repository there (None: there is none, or nobody asked).
+    """
 
     region: str
     bucket: str
     has_bucket: bool
     objects: frozenset[str]
     stack: StackState | None
-
-
-@dataclass(frozen=True, slots=True)
-class ResourceChange:
-    """What happens to one resource of the stack."""
-
-    logical_id: str
-    type: str
-    action: Action
-
-
-@dataclass(frozen=True, slots=True)
-class CreateBucket:
-    """Create the artifact bucket: private, encrypted, TLS only."""
-
-    bucket: str
-
-
-@dataclass(frozen=True, slots=True)
-class Upload:
-    """Put an archive where the template expects it."""
-
-    object: Object
-
-
-@dataclass(frozen=True, slots=True)
-class RemoveStack:
-    """Remove what an earlier failed creation left; CloudFormation cannot update it."""
-
-    stack: str
-
-
-@dataclass(frozen=True, slots=True)
-class DeployStack:
-    """Create or update the stack through a change set."""
-
-    template: Template
-    is_new: bool
-
-
-Step = CreateBucket | Upload | RemoveStack | DeployStack
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The difference between what is wanted and what is there. No steps: nothing to do."""
-
-    steps: tuple[Step, ...]
-    resources: tuple[ResourceChange, ...]
-    digest: str
-
-    @property
-    def changed(self) -> bool:
-        return bool(self.steps)
-
-
-@dataclass(frozen=True, slots=True)
-class Deployment:
-    """What was done. `id` names the stack and the function's version in it: the same id, the same code is live."""
-
-    stack: str
-    id: str
-    changed: bool
-    uploaded_bytes: int
-    publish_seconds: float
-    outputs: Mapping[str, str]
+    registry: str = ""
+    images: frozenset[str] | None = None

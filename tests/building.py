@@ -13,7 +13,7 @@ from slsdeploy.project import resolve
 from slsdeploy.tools import Shell, Tools
 from slsdeploy.types import Bundle, Project
 from tests import wheelhouse
-from tests.fakes import FakeCloud, FakeReporter
+from tests.fakes import FakeCloud, FakeRegistry, FakeReporter
 
 HANDLER = "def preprocess(request):\n    return {}\n"
 
@@ -35,6 +35,7 @@ class House:
         self.index = index
         self.reporter = FakeReporter()
         self.shell: Shell = SystemShell()
+        self.registry = FakeRegistry()
 
     def write(self, path: str, text: str) -> None:
         (self.root / path).parent.mkdir(parents=True, exist_ok=True)
@@ -49,7 +50,7 @@ class House:
         return bundles.build(self.project(local=local), self.tools())
 
     def tools(self) -> Tools:
-        return Tools(self.shell, self.reporter, lambda _: FakeCloud())
+        return Tools(self.shell, self.reporter, lambda _: FakeCloud(), self.registry)
 
 
 def contents(bundle: Bundle) -> list[str]:

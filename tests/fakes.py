@@ -5,16 +5,64 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
+from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError, ToolError
+from slsdeploy.oci import Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 
 ACCOUNT = "123456789012"
+REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
+
+
+class FakeRegistry:
+    """Registries in memory: manifests by reference and digest, blobs by digest."""
+
+    def __init__(self) -> None:
+        self.manifests: dict[str, Manifest] = {}
+        self.blobs: dict[str, bytes] = {}
+        self.asked: list[str] = []
+
+    def add(self, reference: str, manifest: Manifest, *blobs: bytes) -> None:
+        """Put an image there."""
+        to = oci.reference(reference)
+        for name in (to.name, manifest.digest):
+            self.manifests[f"{to.host}/{to.repository}@{name}"] = manifest
+        self.blobs |= {oci.digest_of(blob): blob for blob in blobs}
+
+    def manifest(self, reference: Reference) -> Manifest:
+        self.asked.append(str(reference))
+        name = f"{reference.host}/{reference.repository}@{reference.name}"
+        if name not in self.manifests:
+            raise ToolError(f"{reference} is not there")
+        return self.manifests[name]
+
+    def blob(self, reference: Reference, digest: str) -> bytes:
+        self.asked.append(digest)
+        return self.blobs[digest]
+
+    def push(self, image: Image, to: Reference, task: Task) -> Pushed:
+        sent, reused = 0, set()
+        for blob in image.blobs:
+            if blob.descriptor.digest in self.blobs:
+                reused.add(blob.descriptor.digest)
+            elif not isinstance(blob.source, Reference):
+                content = blob.source if isinstance(blob.source, bytes) else blob.source.read_bytes()
+                assert oci.digest_of(content) == blob.descriptor.digest
+                self.blobs[blob.descriptor.digest] = content
+                sent += len(content)
+                task.advance(len(content))
+        self.add(str(to), image.manifest)
+        return Pushed(replace(to, digest=image.digest), frozenset(reused), sent)
+
+    def digests(self, repository: str) -> frozenset[str]:
+        return frozenset(each.digest for name, each in self.manifests.items() if f"/{repository}@" in name)
 
 
 class FakeCloud:
@@ -33,11 +81,22 @@ class FakeCloud:
         self.data: dict[str, bool] = {}
         self.reads: list[str] = []
         self.kept: dict[tuple[str, str], list[tuple[S3Object, bytes]]] = {}
+        self.repositories: set[str] = set()
+        self.registry = FakeRegistry()
 
-    def observe(self, stack: str) -> Observed:
+    def observe(self, stack: str, images: bool = False) -> Observed:
         bucket = f"slsdeploy-{ACCOUNT}-{self.region}"
         keys = frozenset(key for key in self.objects if key.startswith(f"{stack}/"))
-        return Observed(self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
+        found = Observed(self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
+        there = self.registry.digests(f"slsdeploy/{stack}") if f"slsdeploy/{stack}" in self.repositories else None
+        return replace(found, registry=REGISTRY, images=there if images else None)
+
+    def create_repository(self, repository: str) -> None:
+        self.calls.append(f"create_repository {repository}")
+        self.repositories.add(repository)
+
+    def delete_repository(self, repository: str) -> None:
+        self.repositories.discard(repository)
 
     def create_bucket(self, bucket: str) -> None:
         self.calls.append("create_bucket")

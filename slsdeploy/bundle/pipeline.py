@@ -10,18 +10,19 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
     acceptance,
-    archive,
+    base_image,
     bytecode,
     inspection,
     layout,
     manifest,
     onnxruntime_wheel,
     origins,
+    packing,
     parts,
     place,
     prepare,
@@ -39,7 +40,7 @@ from slsdeploy.bundle.prepare import Ingredients, Prepared
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Archive, Bundle, Model, ModelInfo, Part, PartName, Preparation, Project
+from slsdeploy.types import Bundle, Model, ModelInfo, PartName, Preparation, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
@@ -60,10 +61,11 @@ class Inputs:
     document: bytes
     keys: Mapping[PartName, str]
     notes: tuple[str, ...]
+    base: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
-        return hashlib.sha256("\n".join([self.packaging.NAME, *self.keys.values(), *self.notes]).encode()).hexdigest()
+        return _digest([self.packaging.NAME, *self.keys.values(), *self.notes, *self.base])
 
 
 def build(project: Project, tools: Tools) -> Bundle:
@@ -73,7 +75,7 @@ def build(project: Project, tools: Tools) -> Bundle:
     uv, the package index or the target's Python fails, or the disk is full.
     """
     with _disk_is_ours(project):
-        project = origins.settle(project, tools)
+        project = base_image.settle(origins.settle(project, tools), tools)
         inputs = gather(
             project,
             lambda: resolution.settle(project, tools),
@@ -88,12 +90,12 @@ def build(project: Project, tools: Tools) -> Bundle:
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
-    """Return the project with its models that live in S3 pinned and here (see `origins.settle`).
+    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), and its image's base pinned.
 
     Raises ToolError when the disk is full or may not be written to, too.
     """
     with _disk_is_ours(project):
-        return origins.settle(project, tools, cloud)
+        return base_image.settle(origins.settle(project, tools, cloud), tools)
 
 
 @contextmanager
@@ -162,7 +164,7 @@ def gather(
         **{name: layout.key(name, packaging.PLACES[name], project.target, said) for name, said in made_from.items()},
     }
     notes = tuple(note for note in stated if note)
-    return Inputs(packaging, packages, models, ingredients, preparations, files, document, keys, notes)
+    return Inputs(packaging, packages, models, ingredients, preparations, files, document, keys, notes, _base(project))
 
 
 def _inspect(model: Model) -> ModelInfo:
@@ -188,22 +190,18 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
                 verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
-            (draft / "archives").mkdir()
-            archives = tuple(
-                _pack(name, kept, inputs.packaging, draft, folder)
-                for name, wanted in inputs.packaging.ARCHIVES.items()
-                if any(part.files for part in kept if part.name in wanted)  # Lambda refuses an empty layer
-            )
+            packed = packing.pack(project, kept, inputs.packaging, draft, folder)
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
-            digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept)]),
+            digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
             path=folder,
-            parts=tuple(_describe(item, folder) for item in kept),
-            archives=archives,
+            parts=tuple(packing.describe(item, folder, inputs.packaging) for item in kept),
+            archives=packed.archives,
             models=inputs.models,
             notes=(*inputs.notes, *prepared.notes),
             preparations=inputs.preparations,
+            image=packed.image,
         )
         record.write(bundle, inputs.key, draft)
         place.replace(folder, draft)
@@ -247,18 +245,8 @@ def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
     raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
 
 
-def _pack(name: str, kept: Iterable[Kept], packaging: PackagingTarget, draft: Path, folder: Path) -> Archive:
-    wanted = packaging.ARCHIVES[name]
-    chosen = [part for part in kept if part.name in wanted]
-    digest = _digest([part.digest for part in chosen])
-    file = PurePosixPath("archives", f"{name}-{digest}.zip")
-    archive.join([parts.zip_of(part) for part in chosen], draft / file)
-    return Archive(name, digest, folder / file, (draft / file).stat().st_size, wanted)
-
-
-def _describe(part: Kept, folder: Path) -> Part:
-    packed = parts.zip_of(part).stat().st_size
-    return Part(part.name, part.digest, part.files, part.bytes, folder, part.largest, packed)
+def _base(project: Project) -> tuple[str, ...]:
+    return (project.base.reference,) if project.base else ()
 
 
 def _digest(digests: Iterable[str]) -> str:

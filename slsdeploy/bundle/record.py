@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from slsdeploy.oci import Assembled
 from slsdeploy.results import Built
 from slsdeploy.types import Archive, Bundle, Measured, ModelInfo, Part, Preparation, Tensor
 
@@ -81,6 +82,7 @@ def _bundle(said: dict[str, Any]) -> Bundle:
             "models": tuple(model_info(item) for item in said["models"]),
             "notes": tuple(said["notes"]),
             "preparations": tuple(preparation(item) for item in said["preparations"]),
+            "image": _image(said["image"]),
         }
     )
 
@@ -88,6 +90,13 @@ def _bundle(said: dict[str, Any]) -> Bundle:
 def _part(said: dict[str, Any]) -> Part:
     largest = tuple((path, size) for path, size in said["largest"])
     return Part(**{**said, "tree": Path(said["tree"]), "largest": largest})
+
+
+def _image(said: dict[str, Any] | None) -> Assembled | None:
+    if said is None:
+        return None
+    layers = tuple((name, digest, Path(path)) for name, digest, path in said["layers"])
+    return Assembled(said["digest"], Path(said["folder"]), said["base"], layers)
 
 
 def _archive(said: dict[str, Any]) -> Archive:

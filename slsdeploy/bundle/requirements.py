@@ -22,6 +22,8 @@ from slsdeploy.types import Project
 RUNTIME = ("numpy>=2", "onnxruntime>=1.22", "aws-lambda-powertools>=3.20,<4", "orjson>=3.10,<4")
 # and for a project's own ASGI application
 ASGI = ("mangum>=0.19,<1",)
+# and for an image whose base is not Lambda's: the runtime client, and what the managed runtimes bring
+IMAGE = ("awslambdaric>=3,<5", "boto3>=1.35,<2")
 # Lambda's arm64 machines have no /sys/devices/system/cpu, and before this release importing onnxruntime there ends the process:
 # https://github.com/microsoft/onnxruntime/issues/10038, mended by https://github.com/microsoft/onnxruntime/pull/28230
 ARM64 = ("onnxruntime>=1.26",)
@@ -74,7 +76,8 @@ def _runtime(project: Project) -> tuple[str, ...]:
         project.config
     )
     is_application = project.handler is not None and project.handler.app != ""
-    return RUNTIME + (ARM64 if is_lambdas_arm else ()) + (ASGI if is_application else ())
+    is_bare = project.base is not None and not project.base.has_runtime_client
+    return RUNTIME + (ARM64 if is_lambdas_arm else ()) + (ASGI if is_application else ()) + (IMAGE if is_bare else ())
 
 
 def _origin(project: Project) -> str:

@@ -93,4 +93,4 @@ def make_tools(ui: Ui, start_local: bool = True) -> Tools:
             endpoint = (daemon.ensure(ui) if start_local else daemon.find()).endpoint
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
-    return Tools(shell=SystemShell(), reporter=ui, connect=connect)
+    return Tools(shell=SystemShell(), reporter=ui, connect=connect, images=Registry())

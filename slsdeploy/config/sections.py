@@ -156,6 +156,16 @@ class FileSystem(_Section):
     )
 
 
+class Image(_Section):
+    """`[image]`: how `package = "image"` is built."""
+
+    base: str | None = Field(
+        None,
+        description="the image to build upon, as HOST/REPOSITORY:TAG; default: AWS's own for the Python version, "
+        "public.ecr.aws/lambda/python",
+    )
+
+
 class Config(_Section):
     """`slsdeploy.toml` for one stage."""
 
@@ -198,6 +208,7 @@ class Config(_Section):
     timeout: Annotated[int, Field(ge=1, le=900)] = Field(30, description="seconds that one invocation may take")
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
+    image: Image = Field(default_factory=lambda: Image(base=None), description="how an image is built: `[image]`")
     requirements: str | list[str] | None = Field(
         None,
         description="a requirements file, or an array of requirements; "

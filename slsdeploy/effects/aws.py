@@ -19,9 +19,10 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from slsdeploy.effects import data, objects, stacks
+from slsdeploy.effects import data, objects, repositories, stacks
 from slsdeploy.effects.client import Client, name_of, translated
 from slsdeploy.errors import AwsError
+from slsdeploy.targets.image import NAMESPACE
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 from slsdeploy_runtime.resources import tls_only
@@ -81,7 +82,7 @@ class Aws:
             self._clients[service] = Client(made, self.endpoint)
         return self._clients[service]
 
-    def observe(self, stack: str) -> Observed:
+    def observe(self, stack: str, images: bool = False) -> Observed:
         """Read what the plan needs to know; waits for a stack that is in the middle of something."""
         state = stacks.settled(self.client("cloudformation"), stack)
         # A stack's id names its account: one call less when there is one.
@@ -95,7 +96,25 @@ class Aws:
             has_bucket=bool(keys) or (keys is not None and self._is_protected(bucket)),
             objects=frozenset(keys or ()),
             stack=state,
+            registry=self._registry,
+            images=repositories.digests(self.client("ecr"), f"{NAMESPACE}/{stack}") if images else None,
         )
+
+    @property
+    def _registry(self) -> str:
+        """The host of the account's registry: https://docs.aws.amazon.com/AmazonECR/latest/userguide/Registries.html."""
+        if self.endpoint:
+            return self.endpoint.partition("://")[2]
+        suffix = ".cn" if self._session.get_partition_for_region(self.region) == "aws-cn" else ""
+        return f"{self.account}.dkr.ecr.{self.region}.amazonaws.com{suffix}"
+
+    def create_repository(self, repository: str) -> None:
+        """Create a repository of images, which Lambda may pull from."""
+        repositories.create(self.client("ecr"), repository)
+
+    def delete_repository(self, repository: str) -> None:
+        """Delete a repository of images with all that is in it."""
+        repositories.delete(self.client("ecr"), repository)
 
     @property
     def account(self) -> str:

@@ -6,7 +6,7 @@ A module here named `layer` is what `package = "layer"` means. It has
     LIMIT                     bytes, unzipped, that are too many for Lambda
     PLACES                    where each part's tree is mounted: "task/..." is /var/task/..., "opt/..." is /opt/...
     ARCHIVES                  which parts go into which archive; an archive holds parts of one mount
-    artifact(bundle, bucket, prefix) -> Artifact
+    artifact(bundle, store) -> Artifact
                               where the archives will live, and all properties of the function that depend on the packaging
 
 `stack.py` has no opinion on the latter. A zip function needs CodeUri, Handler and Runtime (`zipped` returns them), and may have Layers.
@@ -23,7 +23,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol, cast
 
 from slsdeploy.errors import ProjectError
-from slsdeploy.types import Artifact, Bundle, Object, PartName
+from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
 
 # What Lambda calls.
 ENTRY = "slsdeploy_runtime.app.handler"
@@ -32,6 +32,7 @@ ENTRY = "slsdeploy_runtime.app.handler"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ZIP_LIMIT = 262_144_000
 
+IMAGE = "image"  # its archives are layers of an image, not zips
 # Only what changed is uploaded: a layer's key is the digest of its content.
 AUTO = "layer"
 AUTO_NOTE = 'package = "auto": layers, so that a change of code uploads only the code'
@@ -46,7 +47,7 @@ class PackagingTarget(Protocol):
     ARCHIVES: Mapping[str, tuple[PartName, ...]]
 
     @staticmethod
-    def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact: ...
+    def artifact(bundle: Bundle, store: Store) -> Artifact: ...
 
 
 def names() -> list[str]:

@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from slsdeploy.targets import ZIP_LIMIT, zipped
-from slsdeploy.types import Archive, Artifact, Bundle, Object, PartName
+from slsdeploy.types import Archive, Artifact, Bundle, Object, PartName, Store
 
 NAME = "layer"
 LIMIT = ZIP_LIMIT
@@ -33,22 +33,22 @@ ARCHIVES: Mapping[str, tuple[PartName, ...]] = {
 _FUNCTION_ZIP = "code"
 
 
-def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact:
+def artifact(bundle: Bundle, store: Store) -> Artifact:
     """Say where the archives will live, and declare the layers."""
-    objects = {archive.name: _object(archive, bucket, prefix) for archive in bundle.archives}
+    objects = {archive.name: _object(archive, store) for archive in bundle.archives}
     layers = {name: item for name, item in objects.items() if name != _FUNCTION_ZIP}
     code = objects[_FUNCTION_ZIP]
     return Artifact(
         objects=tuple(objects.values()),
         properties={**zipped(bundle, code), "Layers": [{"Ref": _logical_id(name)} for name in layers]},
-        resources={_logical_id(name): _layer(name, item, prefix) for name, item in layers.items()},
+        resources={_logical_id(name): _layer(name, item, store.prefix) for name, item in layers.items()},
         digest=bundle.digest,
         package=NAME,
     )
 
 
-def _object(archive: Archive, bucket: str, prefix: str) -> Object:
-    return Object(bucket, f"{prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
+def _object(archive: Archive, store: Store) -> Object:
+    return Object(store.bucket, f"{store.prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
 
 
 def _logical_id(name: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import PurePosixPath
 
 from slsdeploy.targets import ZIP_LIMIT, zipped
-from slsdeploy.types import Artifact, Bundle, Object, PartName
+from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
 
 NAME = "zip"
 LIMIT = ZIP_LIMIT
@@ -20,10 +20,10 @@ PLACES: Mapping[PartName, PurePosixPath] = {
 ARCHIVES: Mapping[str, tuple[PartName, ...]] = {"function": ("dependencies", "runtime", "model", "code")}
 
 
-def artifact(bundle: Bundle, bucket: str, prefix: str) -> Artifact:
+def artifact(bundle: Bundle, store: Store) -> Artifact:
     """Say where the archive will live."""
     (archive,) = bundle.archives
-    item = Object(bucket, f"{prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
+    item = Object(store.bucket, f"{store.prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
     return Artifact(
         objects=(item,),
         properties=zipped(bundle, item),

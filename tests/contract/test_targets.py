@@ -9,9 +9,11 @@ import pytest
 
 from slsdeploy import targets
 from slsdeploy.errors import ProjectError
+from slsdeploy.oci import Assembled
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.types import Archive, Bundle, Part, PartName
+from slsdeploy.types import Archive, Bundle, Part, PartName, Store
 
+STORE = Store("bucket", "registry.example.com", "iris-dev")
 PARTS: tuple[PartName, ...] = get_args(PartName)
 
 
@@ -21,7 +23,8 @@ def a_bundle(target: PackagingTarget) -> Bundle:
         Archive(name, f"{len(name):064x}", Path(f"/b/archives/{name}.zip"), 100, held)
         for name, held in target.ARCHIVES.items()
     )
-    return Bundle(target.NAME, "3.13", "d" * 64, Path("/b"), parts, archives, ())
+    image = Assembled(f"sha256:{'1' * 64}", Path("/b/image"), "", ()) if target.NAME == targets.IMAGE else None
+    return Bundle(target.NAME, "3.13", "d" * 64, Path("/b"), parts, archives, (), image=image)
 
 
 @pytest.fixture(params=targets.names())
@@ -48,9 +51,14 @@ def test_every_part_is_in_one_archive_and_archives_hold_one_mount(target: Packag
 
 def test_the_artifact_points_to_what_is_uploaded(target: PackagingTarget) -> None:
     bundle = a_bundle(target)
-    artifact = target.artifact(bundle, "bucket", "iris-dev")
+    artifact = target.artifact(bundle, STORE)
     assert artifact.digest == bundle.digest
     assert artifact.package == target.NAME
+    if artifact.image is not None:
+        assert (artifact.image.image, artifact.objects) == (bundle.image, ())
+        assert artifact.properties["ImageUri"] == f"registry.example.com/slsdeploy/iris-dev@sha256:{'1' * 64}"
+        assert artifact.image.bytes == 100 * len(bundle.archives)
+        return
     uploaded = {item.key: item for item in artifact.objects}
     for archive in bundle.archives:
         item = uploaded[f"iris-dev/{archive.name}-{archive.digest}.zip"]
@@ -67,7 +75,7 @@ def test_the_artifact_points_to_what_is_uploaded(target: PackagingTarget) -> Non
 
 
 def test_the_artifact_says_how_it_is_run(target: PackagingTarget) -> None:
-    properties = target.artifact(a_bundle(target), "bucket", "iris-dev").properties
+    properties = target.artifact(a_bundle(target), STORE).properties
     if properties.get("PackageType") == "Image":
         assert not {"Handler", "Runtime", "Layers"} & set(properties)
     else:
@@ -81,7 +89,7 @@ def test_aws_takes_less_than_the_limit(target: PackagingTarget) -> None:
 
 def test_the_artifact_is_a_function_of_the_bundle(target: PackagingTarget) -> None:
     bundle = a_bundle(target)
-    assert target.artifact(bundle, "b", "p") == target.artifact(bundle, "b", "p")
+    assert target.artifact(bundle, STORE) == target.artifact(bundle, STORE)
 
 
 def test_auto_explains_itself() -> None:

@@ -20,7 +20,7 @@ from slsdeploy.local.functions.sandbox import Sandbox
 from slsdeploy.tools import Tools
 from tests.building import save_model
 from tests.e2e.local_lambda import local_lambda
-from tests.fakes import FakeReporter
+from tests.fakes import FakeRegistry, FakeReporter
 from tests.runtime import s3_server
 from tests.runtime.s3_server import S3
 
@@ -40,7 +40,10 @@ class Desk:
         self.root = root
         self.calls: list[str] = []
         self.tools = Tools(
-            SystemShell(), FakeReporter(), lambda _: Aws(None, local_aws.endpoint, on_call=self.calls.append)
+            SystemShell(),
+            FakeReporter(),
+            lambda _: Aws(None, local_aws.endpoint, on_call=self.calls.append),
+            FakeRegistry(),
         )
         self.where = Where(root, local=True)
         self.write(rest)

@@ -17,7 +17,7 @@ from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.results import Upped
 from slsdeploy.tools import Tools
-from tests.fakes import FakeReporter
+from tests.fakes import FakeRegistry, FakeReporter
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 FLOWER, BAD = [7.0, 3.2, 4.7, 1.4], ["seven", 3.2, 4.7, 1.4]
@@ -30,7 +30,7 @@ class Desk:
     def __init__(self, root: Path, endpoint: str, name: str) -> None:
         shutil.copytree(SAMPLES / "iris", root, ignore=shutil.ignore_patterns(".slsdeploy"))
         self.root, self.name = root, name
-        self._tools = Tools(SystemShell(), FakeReporter(), lambda _: Aws(None, endpoint))
+        self._tools = Tools(SystemShell(), FakeReporter(), lambda _: Aws(None, endpoint), FakeRegistry())
 
     def up(self, triggers: str) -> Upped:
         (self.root / "slsdeploy.toml").write_text(f'name = "{self.name}"\nmodel = "iris.onnx"\n{triggers}')

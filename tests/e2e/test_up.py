@@ -20,7 +20,7 @@ from slsdeploy.errors import DeployError
 from slsdeploy.interpreters import find_interpreter
 from slsdeploy.results import Downed, Upped
 from slsdeploy.tools import Tools
-from tests.fakes import FakeReporter
+from tests.fakes import FakeRegistry, FakeReporter
 
 SAMPLES = Path(__file__).parents[2] / "samples"
 READS = ("Describe", "Get", "List", "Head", "Invoke")
@@ -34,7 +34,9 @@ class Desk:
         self.root = root
         self.calls: list[str] = []
         self.reporter = FakeReporter()
-        self.tools = Tools(SystemShell(), self.reporter, lambda _: Aws(None, endpoint, on_call=self.calls.append))
+        self.tools = Tools(
+            SystemShell(), self.reporter, lambda _: Aws(None, endpoint, on_call=self.calls.append), FakeRegistry()
+        )
 
     def up(self, **overrides: object) -> Upped:
         self.calls.clear()

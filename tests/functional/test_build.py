@@ -25,7 +25,7 @@ from slsdeploy.project import host_platform
 from slsdeploy.tools import Tools
 from tests import wheelhouse
 from tests.building import HANDLER, House, contents, save_model
-from tests.fakes import FakeCloud, FakeShell
+from tests.fakes import FakeCloud, FakeRegistry, FakeShell
 
 
 def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
@@ -497,7 +497,7 @@ def test_killed_at_any_moment_the_next_build_succeeds(house: House, kill: signal
 
 def test_no_uv_on_this_machine(house: House) -> None:
     with pytest.raises(ToolError, match="there is no program"):
-        bundles.build(house.project(), Tools(FakeShell(), house.reporter, lambda _: FakeCloud()))
+        bundles.build(house.project(), Tools(FakeShell(), house.reporter, lambda _: FakeCloud(), FakeRegistry()))
 
 
 def test_a_folder_that_cannot_be_written(house: House) -> None:

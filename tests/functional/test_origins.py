@@ -23,7 +23,7 @@ from slsdeploy.tools import Tools
 from slsdeploy.types import Project
 from tests import wheelhouse
 from tests.building import save_model
-from tests.fakes import FakeCloud, FakeReporter
+from tests.fakes import FakeCloud, FakeRegistry, FakeReporter
 
 TOML = 'name = "iris"\nmodel = "s3://weights/iris/iris.onnx"\n'
 URI = "s3://weights/iris/iris.onnx"
@@ -37,7 +37,7 @@ class Desk:
         self.cloud = FakeCloud()
         self.connected = 0
         self.reporter = FakeReporter()
-        self.tools = Tools(SystemShell(), self.reporter, self._connect)
+        self.tools = Tools(SystemShell(), self.reporter, self._connect, FakeRegistry())
         self.where = Where(root)
 
     def _connect(self, project: Project) -> FakeCloud:

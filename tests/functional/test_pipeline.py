@@ -28,7 +28,7 @@ class Desk:
         self.root = root
         self.cloud = FakeCloud()
         self.reporter = FakeReporter()
-        self.tools = Tools(SystemShell(), self.reporter, lambda _: self.cloud)
+        self.tools = Tools(SystemShell(), self.reporter, lambda _: self.cloud, self.cloud.registry)
         self.where = Where(root=root)
 
 

@@ -9,18 +9,8 @@ from typing import Any
 import pytest
 
 from slsdeploy.plan import compare, describe, make_plan
-from slsdeploy.types import (
-    Artifact,
-    CreateBucket,
-    DeployStack,
-    Object,
-    Observed,
-    RemoveStack,
-    ResourceChange,
-    StackState,
-    Template,
-    Upload,
-)
+from slsdeploy.steps import CreateBucket, DeployStack, RemoveStack, ResourceChange, Upload
+from slsdeploy.types import Artifact, Object, Observed, StackState, Template
 
 BUCKET = "slsdeploy-123456789012-us-east-1"
 CODE = Object(BUCKET, "iris-dev/code-abc.zip", Path("code.zip"), 10)

@@ -1,0 +1,157 @@
+"""The image that a function's image is built upon -> pinned by digest in slsdeploy.lock, its manifest and configuration in the cache.
+
+An index is resolved for the function's architecture. With pin and copies nothing is asked; `slsdeploy lock --upgrade` moves the pin.
+Functions of the local AWS are processes of this machine: nothing of a base is used there, so none is asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from slsdeploy import assets, oci
+from slsdeploy.bundle import lock
+from slsdeploy.config import FILE
+from slsdeploy.errors import ProjectError
+from slsdeploy.oci import Base, Manifest, Reference
+from slsdeploy.targets import image
+from slsdeploy.tools import Tools
+from slsdeploy.types import Project
+
+# The tags are Python's minor versions: https://gallery.ecr.aws/lambda/python
+DEFAULT = "public.ecr.aws/lambda/python"
+TABLE = "image"
+_ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}  # Go's words, which images use
+# what our layers are written beside; others (zstd, those of Windows) Lambda is not known to take
+_LAYERS = (oci.OCI_LAYER, oci.DOCKER_LAYER)
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """What a reference meant when it was resolved for an architecture."""
+
+    base: str
+    architecture: str
+    digest: str
+
+
+def named(project: Project) -> str:
+    """Return the reference of the base, as the project says it."""
+    return project.config.image.base or f"{DEFAULT}:{project.config.python}"
+
+
+def find(project: Project) -> Project:
+    """Return the project with its base, if that is pinned and copied. Asks nobody.
+
+    Raises ProjectError when the lock file is damaged.
+    """
+    pin = None if project.config.package != image.NAME else _pinned(project)
+    base = _read(pin) if pin else None
+    return replace(project, base=base) if base else project
+
+
+def settle(project: Project, tools: Tools) -> Project:
+    """Return the project with its base pinned and copied; as it is when it needs none.
+
+    Raises ProjectError for a base that is none for Lambda, ToolError when the registry fails.
+    """
+    if project.config.package != image.NAME or project.local:
+        return find(project)
+    found = find(project)
+    if found.base is not None:
+        return found
+    pin = _pinned(project)
+    with tools.reporter.step(f"look at {pin.base if pin else named(project)}"):
+        base = _fetch(project, pin, tools)
+    if pin is None:
+        digest = oci.reference(base.reference).digest
+        _write(project, Pin(named(project), project.target.architecture, digest))
+    return replace(project, base=base)
+
+
+def _fetch(project: Project, pin: Pin | None, tools: Tools) -> Base:
+    reference = oci.reference(named(project))
+    if pin is not None:
+        reference = replace(reference, digest=pin.digest)
+    manifest = _one(tools.images.manifest(reference), reference, project, tools)
+    _check(manifest, reference)
+    reference = replace(reference, digest=manifest.digest)
+    config = tools.images.blob(reference, manifest.document["config"]["digest"])
+    _check_config(json.loads(config), reference, project)
+    for name, content in ((manifest.digest, manifest.content), (f"{manifest.digest}-config", config)):
+        assets.write_atomically(_path(name), content)
+    return Base(str(reference), manifest, json.loads(config))
+
+
+def _one(found: Manifest, reference: Reference, project: Project, tools: Tools) -> Manifest:
+    """Return the manifest for the project's architecture: what was found, or what an index names."""
+    if found.media_type not in oci.INDEXES:
+        return found
+    wanted = _ARCHITECTURES[project.target.architecture]
+    entries = [each for each in found.document["manifests"] if _platform(each) == ("linux", wanted)]
+    if not entries:
+        there = ", ".join(
+            sorted({"/".join(_platform(each)) for each in found.document["manifests"]} - {"unknown/unknown"})
+        )
+        hint = f"there is {there}; set `architecture`, or another base in [image]"
+        raise ProjectError(f"{reference} has no image for linux/{wanted}", hint, FILE)
+    return tools.images.manifest(replace(reference, digest=entries[0]["digest"]))
+
+
+def _platform(entry: Mapping[str, Any]) -> tuple[str, str]:
+    platform = entry.get("platform") or {}
+    return platform.get("os", "unknown"), platform.get("architecture", "unknown")
+
+
+def _check(manifest: Manifest, reference: Reference) -> None:
+    if manifest.media_type not in oci.MANIFESTS:
+        hint = "its media type must be OCI's manifest, or Docker's schema 2: push the base again with a newer client"
+        raise ProjectError(f"{reference} has a manifest that Lambda does not take: {manifest.media_type}", hint, FILE)
+    strange = {each["mediaType"] for each in manifest.document["layers"]} - {*_LAYERS}
+    if strange:
+        hint = "layers must be tars with gzip: https://github.com/bazel-contrib/rules_oci/issues/777"
+        raise ProjectError(f"{reference} has layers that Lambda may not take: {', '.join(sorted(strange))}", hint, FILE)
+
+
+def _check_config(config: Mapping[str, Any], reference: Reference, project: Project) -> None:
+    """A reference may name one image instead of an index: of another architecture, perhaps."""
+    found, wanted = config.get("architecture"), _ARCHITECTURES[project.target.architecture]
+    if found != wanted:
+        hint = "set `architecture`, or another base in [image]"
+        raise ProjectError(f"{reference} is for {found}, the function for {wanted}", hint, FILE)
+
+
+def _pinned(project: Project) -> Pin | None:
+    wanted = (named(project), project.config.architecture)
+    pins = lock.read_tables(project.root, TABLE, _pin)
+    return next((pin for pin in pins if (pin.base, pin.architecture) == wanted), None)
+
+
+def _pin(table: Mapping[str, Any]) -> Pin:
+    return Pin(table["base"], table["architecture"], table["digest"])
+
+
+def _write(project: Project, pin: Pin) -> None:
+    """Put a pin into the lock file in place of the one of the same base and architecture; other stages may have others."""
+    key = (pin.base, pin.architecture)
+    pins = {(each.base, each.architecture): each for each in lock.read_tables(project.root, TABLE, _pin)} | {key: pin}
+    tables = [{"base": each.base, "architecture": each.architecture, "digest": each.digest} for each in pins.values()]
+    lock.put(project.root, TABLE, sorted(tables, key=lambda table: (table["base"], table["architecture"])))
+
+
+def _path(name: str) -> Any:
+    return assets.cache_dir() / "images" / f"{name.removeprefix('sha256:')}.json"
+
+
+def _read(pin: Pin) -> Base | None:
+    try:
+        content = _path(pin.digest).read_bytes()
+        config = json.loads(_path(f"{pin.digest}-config").read_bytes())
+        manifest = Manifest(json.loads(content)["mediaType"], content)
+    except (OSError, ValueError, KeyError):
+        return None
+    if manifest.digest != pin.digest:  # the copy was damaged
+        return None
+    return Base(str(replace(oci.reference(pin.base), digest=pin.digest)), manifest, config)

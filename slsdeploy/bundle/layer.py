@@ -1,0 +1,170 @@
+"""A part's tree -> a layer of an image: a tar below /var, gzipped, the same bytes on any machine; made once and kept beside the tree.
+
+Weights do not compress: the model's layer is gzip of stored blocks. The rest goes through libdeflate, whose output depends on its version
+alone (see archive.py). An entry has no owner but 0:0, the time 0 and no hard links, which Lambda refuses
+(https://github.com/bazel-contrib/rules_oci/issues/777).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import os
+import struct
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+from slsdeploy.bundle import tree
+from slsdeploy.bundle.parts import Kept
+
+ROOT = "var"  # Lambda's task root is /var/task: https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
+_LEVEL = 6
+# More than that is not held in memory: it goes through zlib, which may be another on another machine.
+_AT_ONCE = 1 << 30
+# https://www.rfc-editor.org/rfc/rfc1952: deflate, no name, no time, an unknown system
+_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x00\xff"
+_STORED = 65_535  # bytes of a stored block: https://www.rfc-editor.org/rfc/rfc1951#section-3.2.4
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A layer on disk: the digests of the blob and of the tar in it (both "sha256:..."), the blob's size in bytes."""
+
+    path: Path
+    digest: str
+    diff_id: str
+    bytes: int
+
+
+def layer_of(part: Kept) -> Layer:
+    """Return the part's layer; packed once, then not even read."""
+    path, description = part.folder / "layer.tar.gz", part.folder / "layer.json"
+    try:
+        said = json.loads(description.read_text(encoding="utf-8"))
+        found = Layer(path, said["digest"], said["diff_id"], said["bytes"])
+        if path.stat().st_size == found.bytes:
+            return found
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    draft = part.folder / f".layer-{os.getpid()}"
+    try:
+        with draft.open("wb") as stream:
+            made = _write(part, stream)
+        draft.replace(path)
+        draft.write_text(json.dumps({"digest": made.digest, "diff_id": made.diff_id, "bytes": made.bytes}))
+        draft.replace(description)
+    finally:
+        draft.unlink(missing_ok=True)
+    return made
+
+
+def _write(part: Kept, stream: IO[bytes]) -> Layer:
+    blob = _Hashed(stream)
+    tar = hashlib.sha256()
+    pack = _stored if part.name == "model" else _compressed
+    pack(_tar(part.tree, tar), part.bytes, blob)
+    return Layer(
+        part.folder / "layer.tar.gz", f"sha256:{blob.hash.hexdigest()}", f"sha256:{tar.hexdigest()}", blob.size
+    )
+
+
+class _Hashed:
+    """Writes on, and knows the digest and the size of what it wrote."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self.hash, self.size = hashlib.sha256(), 0
+        self._stream = stream
+
+    def write(self, content: bytes) -> None:
+        self.hash.update(content)
+        self.size += len(content)
+        self._stream.write(content)
+
+
+def _tar(root: Path, digest: hashlib._Hash) -> Iterator[bytes]:
+    """Yield the tar of a tree, folders before what is in them."""
+    sink = _Sink()
+    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
+        known: set[PurePosixPath] = {PurePosixPath(ROOT), PurePosixPath(ROOT, "task")}  # the base has them
+        for file in tree.walk(root):
+            name = PurePosixPath(ROOT, file.path)
+            for parent in [each for each in reversed(name.parents) if each.name and each not in known]:
+                known.add(parent)
+                archive.addfile(_entry(parent, tarfile.DIRTYPE, 0o755))
+            entry = _entry(name, tarfile.REGTYPE, 0o755 if file.is_executable else 0o644)
+            entry.size = file.bytes
+            with (root / file.path).open("rb") as content:
+                archive.addfile(entry, content)
+            yield from sink.taken(digest)
+    yield from sink.taken(digest)
+
+
+def _entry(name: PurePosixPath, kind: bytes, mode: int) -> tarfile.TarInfo:
+    entry = tarfile.TarInfo(str(name))
+    entry.type, entry.mode, entry.mtime = kind, mode, 0
+    return entry
+
+
+class _Sink(io.RawIOBase):
+    """What a tarfile writes, until it is taken."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, content: bytes) -> int:  # type: ignore[override]
+        self._pieces.append(bytes(content))
+        return len(content)
+
+    def taken(self, digest: hashlib._Hash) -> Iterator[bytes]:
+        pieces, self._pieces = self._pieces, []
+        for piece in pieces:
+            digest.update(piece)
+            yield piece
+
+
+def _compressed(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:
+    if size > _AT_ONCE:
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, -zlib.MAX_WBITS)
+        _gzip(pieces, out, packer.compress, packer.flush)
+        return
+    from deflate import deflate_compress
+
+    tar = b"".join(pieces)
+    out.write(_HEADER + bytes(deflate_compress(tar, _LEVEL)) + _trailer(zlib.crc32(tar), len(tar)))
+
+
+def _stored(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:
+    """Write deflate's stored blocks: as fast as the disk, and five bytes larger for each 64 kB."""
+    rest = bytearray()
+
+    def pack(piece: bytes) -> bytes:
+        rest.extend(piece)
+        whole = len(rest) // _STORED * _STORED
+        blocks = b"".join(_block(rest[start : start + _STORED], last=False) for start in range(0, whole, _STORED))
+        del rest[:whole]
+        return blocks
+
+    _gzip(pieces, out, pack, lambda: _block(rest, last=True))
+
+
+def _block(content: bytes | bytearray, last: bool) -> bytes:
+    return struct.pack("<BHH", last, len(content), len(content) ^ 0xFFFF) + content
+
+
+def _gzip(pieces: Iterator[bytes], out: _Hashed, pack: Callable[[bytes], bytes], finish: Callable[[], bytes]) -> None:
+    checksum, size = 0, 0
+    out.write(_HEADER)
+    for piece in pieces:
+        checksum, size = zlib.crc32(piece, checksum), size + len(piece)
+        out.write(pack(piece))
+    out.write(finish() + _trailer(checksum, size))
+
+
+def _trailer(checksum: int, size: int) -> bytes:
+    return struct.pack("<II", checksum, size & 0xFFFFFFFF)
