@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from slsdeploy.oci import Image, Manifest, Pushed, Reference
 from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
 
@@ -30,8 +31,11 @@ class Shell(Protocol):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
-        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`). A non-zero exit code is returned, not raised.
+        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`); `given` is its standard input.
+
+        A non-zero exit code is returned, not raised.
 
         Raises ToolError when there is no such program.
         """
@@ -134,6 +138,25 @@ class Cloud(Protocol):
     def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]: ...
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]: ...
+
+
+class Registry(Protocol):
+    """Container registries, of any host.
+
+    Every method raises ToolError when a registry does not answer or refuses (NoRepository where there is none), AwsError when ECR refuses.
+    """
+
+    def manifest(self, reference: Reference) -> Manifest:
+        """Return the manifest or the index that a reference names; its digest is checked."""
+
+    def blob(self, reference: Reference, digest: str) -> bytes:
+        """Return a small blob (a configuration) of a repository; its digest is checked."""
+
+    def push(self, image: Image, to: Reference, task: Task) -> Pushed:
+        """Send what the registry lacks; the manifest after it, the tag (if `to` has one) last.
+
+        The task advances by the sizes of all the image's blobs, of those that are there already, too.
+        """
 
 
 @dataclass(frozen=True, slots=True)
