@@ -13,7 +13,7 @@ from typing import Any
 from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError, ToolError
-from slsdeploy.oci import Image, Manifest, Pushed, Reference
+from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 
@@ -46,6 +46,13 @@ class FakeRegistry:
     def blob(self, reference: Reference, digest: str) -> bytes:
         self.asked.append(digest)
         return self.blobs[digest]
+
+    def blob_to(self, reference: Reference, descriptor: Descriptor, path: Path, task: Task) -> None:
+        self.asked.append(descriptor.digest)
+        if descriptor.digest not in self.blobs:
+            raise ToolError(f"cannot reach {reference.host}", "is it there?", reference.host)
+        path.write_bytes(self.blobs[descriptor.digest])
+        task.advance(descriptor.size)
 
     def push(self, image: Image, to: Reference, task: Task) -> Pushed:
         sent, reused = 0, set()
@@ -199,6 +206,7 @@ class FakeShell:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
         self.calls.append(argv)
         program = self.programs.get(Path(argv[0]).name)
@@ -222,8 +230,9 @@ class MeddlingShell(SystemShell):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
-        done = super().run(argv, cwd=cwd, env=env, inherit=inherit)
+        done = super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given)
         names = [Path(word).name for word in argv if word.endswith(".py")]
         self.ran += names
         return self.meddle(argv, done) if self.meddle and self.script in names else done
