@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slsdeploy_runtime.http_body import JSON
 from slsdeploy_runtime.json_text import from_json, to_json
@@ -15,22 +15,52 @@ from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, w
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
 
+if TYPE_CHECKING:
+    from slsdeploy_runtime.once import Once
+
 
 class Unreadable(Exception):
     """A batch with a record that does not say which one it is: nothing of it can be answered or given back."""
 
 
 class Item(NamedTuple):
-    """A record: its id, the group that keeps its order, what is asked (or why it cannot be read), what its answer says beside."""
+    """A record: its id, the group that keeps its order, what is asked (or why it cannot be read), what its answer says beside.
+
+    `key` tells it from the records of any other queue or stream ("": its id does).
+    """
 
     id: str
     group: str
     request: Request | Exception
     about: Mapping[str, Any]
+    key: str = ""
 
 
 def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None) -> Failures:
     """Answer every record it can, by that model if one is named; return those that failed, in their order, and why."""
+    if service.once is None:
+        failures = _answer_all(items, service, outlet, model)
+    else:
+        failures = _answer_once(service.once, items, lambda some: _answer_all(some, service, outlet, model))
+    for record_id, error in failures.items():
+        if not isinstance(error, AfterFailure):
+            service.telemetry.failure(error, f"{source} {record_id}")
+    waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
+    if waiting:
+        service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
+    return {item.id: failures[item.id] for item in items if item.id in failures}
+
+
+def _answer_once(once: Once, items: Sequence[Item], answer: Callable[[list[Item]], Failures]) -> Failures:
+    """Answer those that were not answered before."""
+    from slsdeploy_runtime.once import Unit
+
+    by_id = {item.id: item for item in items}
+    units = [Unit(item.id, item.group, [item.key or item.id]) for item in items]
+    return once.run(units, lambda ids: answer([by_id[each] for each in ids]))
+
+
+def _answer_all(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None) -> Failures:
     good = [item.request._replace(model=model or "") for item in items if isinstance(item.request, Request)]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
@@ -45,14 +75,7 @@ def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source
             stopped.add(item.group)
         else:
             answers.append(Outgoing(item.id, item.group, to_json(_answer(outcome.value, item.about))))
-    failures |= outlet.send(answers)
-    for record_id, error in failures.items():
-        if not isinstance(error, AfterFailure):
-            service.telemetry.failure(error, f"{source} {record_id}")
-    waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
-    if waiting:
-        service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
-    return {item.id: failures[item.id] for item in items if item.id in failures}
+    return failures | outlet.send(answers)
 
 
 def read_all(records: Any, read: Callable[[Any], Item]) -> list[Item]:

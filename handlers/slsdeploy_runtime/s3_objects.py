@@ -9,11 +9,12 @@ from slsdeploy_runtime import s3_event
 from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json, to_json
 from slsdeploy_runtime.request import Request
-from slsdeploy_runtime.s3_event import Place
+from slsdeploy_runtime.s3_event import Arrivals, Place
 from slsdeploy_runtime.service import Failure, Outcome, Service
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.events.s3 import Trigger
+    from slsdeploy_runtime.once import Unit
 
 
 class ObjectsFailed(Exception):
@@ -32,7 +33,7 @@ class Attempted(NamedTuple):
         return {"written": [*self.written], "skipped": [*self.skipped]}
 
 
-def predict_objects(objects: Sequence[Place], service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
+def predict_objects(objects: Arrivals, service: Service, trigger: Trigger, output_bucket: str) -> dict[str, Any]:
     """Write the prediction of every object; return the keys written and skipped. Raises ObjectsFailed after the last."""
     attempted = attempt(objects, service, trigger, output_bucket)
     for (bucket, key), first in attempted.failures.items():
@@ -45,38 +46,60 @@ def predict_messages(
     messages: Mapping[str, Any], service: Service, trigger: Trigger, output_bucket: str
 ) -> dict[str, Any]:
     """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
-    objects: dict[str, list[Place]] = {}
+    objects: dict[str, Arrivals] = {}
     failed: list[str] = []
     for message_id, body in messages.items():
         try:
-            objects[message_id] = s3_event.places_in(body)
+            objects[message_id] = s3_event.arrivals_in(body)
         except s3_event.NoNotification as error:
             service.telemetry.failure(error, f"message {message_id}")
             failed.append(message_id)
-    asked = list(dict.fromkeys(place for each in objects.values() for place in each))
+    asked: Arrivals = {}
+    for each in objects.values():
+        for place, arrivals in each.items():
+            asked.setdefault(place, []).extend(arrivals)
     attempted = attempt(asked, service, trigger, output_bucket)
     failed += [key for key, each in objects.items() if any(place in attempted.failures for place in each)]
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed], **attempted.answer}
 
 
-def attempt(objects: Sequence[Place], service: Service, trigger: Trigger, output_bucket: str) -> Attempted:
+def attempt(objects: Arrivals, service: Service, trigger: Trigger, output_bucket: str) -> Attempted:
     """Write the prediction of every object that is the trigger's, and no result of its own."""
-    client = service.client("s3")
     places = [place for place in objects if trigger.has(place) and not _is_result(place, trigger, output_bucket)]
+    skipped = [f"s3://{bucket}/{key}" for bucket, key in objects if (bucket, key) not in places]
+    written: list[str] = []
+
+    def answer(some: Sequence[Place]) -> dict[Place, Exception]:
+        return _attempt(some, service, trigger, output_bucket, written)
+
+    once = service.once
+    failures = answer(places) if once is None else once.run([_unit(each, objects[each]) for each in places], answer)
+    for (bucket, key), error in failures.items():
+        service.telemetry.failure(error, f"s3://{bucket}/{key}")
+    return Attempted(written, skipped, failures)
+
+
+def _unit(place: Place, arrivals: Sequence[str]) -> Unit:
+    from slsdeploy_runtime.once import Unit
+
+    name = f"s3 {place[0]}/{place[1]}"
+    return Unit(place, name, [f"{name} {arrival}" for arrival in arrivals] if all(arrivals) else [])
+
+
+def _attempt(
+    places: Sequence[Place], service: Service, trigger: Trigger, output_bucket: str, written: list[str]
+) -> dict[Place, Exception]:
+    client = service.client("s3")
     requests = [_read(client, place, _model(place, service, trigger)) for place in places]
     outcomes = iter(service.answer_all([request for request in requests if isinstance(request, Request)]))
-    written: list[str] = []
     failures: dict[Place, Exception] = {}
     for place, request in zip(places, requests, strict=True):
         outcome = next(outcomes) if isinstance(request, Request) else request
         try:
             written.append(_write(client, place, outcome, trigger, output_bucket))
         except Exception as error:
-            service.telemetry.failure(error, f"s3://{place[0]}/{place[1]}")
             failures[place] = error
-    return Attempted(
-        written, [f"s3://{bucket}/{key}" for bucket, key in objects if (bucket, key) not in places], failures
-    )
+    return failures
 
 
 def _is_result(place: Place, trigger: Trigger, output_bucket: str) -> bool:

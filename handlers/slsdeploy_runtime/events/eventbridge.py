@@ -116,7 +116,9 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         )
     except BadInput as error:
         asked = error
-    (answer,) = answer_pushed(for_model([asked], source.options.model), service, [f"event {event.get('id', '')}"])
+    key = f"eventbridge {event['id']}" if event.get("id") else ""
+    asked_for = for_model([asked], source.options.model)
+    (answer,) = answer_pushed(asked_for, service, [f"event {event.get('id', '')}"], [key])
     return answer
 
 

@@ -179,7 +179,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     if s3_event.is_queue(event):
         messages = read_event("SQS", s3_event.messages, event)
         return s3_objects.predict_messages(messages, service, source.options, output)
-    return s3_objects.predict_objects(s3_event.places(event), service, source.options, output)
+    return s3_objects.predict_objects(s3_event.arrivals(event), service, source.options, output)
 
 
 def sample_object(body: Any, placed: Placed) -> tuple[str, str, bytes]:

@@ -120,8 +120,14 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     detail = event.get("detail")
     data = detail if isinstance(detail, dict) and detail else dict(source.options.input)
     request = Request(data, source="schedule", meta=meta(event), model=source.options.model or "")
-    (answer,) = answer_pushed([request], service, [f"schedule at {event.get('time', '')}"])
+    (answer,) = answer_pushed([request], service, [f"schedule at {event.get('time', '')}"], [_key(event)])
     return answer
+
+
+def _key(event: Mapping[str, Any]) -> str:
+    """Return what tells this time of this schedule from others; the Scheduler's id is another one when it tries again."""
+    schedule, time = event.get("resources") or [""], event.get("time")
+    return f"schedule {schedule[0]} {time}" if schedule[0] and time else ""
 
 
 def sample(body: Any, placed: Placed) -> Any:

@@ -107,7 +107,9 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     read = read_event("SNS", _read, event)
     asked = [request_of(text, "sns", meta, is_raw_welcome) for text, meta in read]
     asked = for_model(asked, source.options.model)
-    return {"answers": answer_pushed(asked, service, [f"message {meta['message_id']}" for _, meta in read])}
+    ids = [f"message {meta['message_id']}" for _, meta in read]
+    keys = [f"sns {meta['topic']} {meta['message_id']}" for _, meta in read]
+    return {"answers": answer_pushed(asked, service, ids, keys)}
 
 
 def _read(event: Any) -> list[tuple[str, dict[str, Any]]]:
