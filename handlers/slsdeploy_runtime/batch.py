@@ -26,44 +26,79 @@ class Unreadable(Exception):
 class Item(NamedTuple):
     """A record: its id, the group that keeps its order, what is asked (or why it cannot be read), what its answer says beside.
 
-    `key` tells it from the records of any other queue or stream ("": its id does).
+    `keys` tell it from all others of whatever queue, stream or bucket when it comes again (none: nothing does).
     """
 
     id: str
     group: str
     request: Request | Exception
     about: Mapping[str, Any]
-    key: str = ""
+    keys: Sequence[str] = ()
 
 
-def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None) -> Failures:
-    """Answer every record it can, by that model if one is named; return those that failed, in their order, and why."""
-    if service.once is None:
-        failures = _answer_all(items, service, outlet, model)
-    else:
-        failures = _answer_once(service.once, items, lambda some: _answer_all(some, service, outlet, model))
+class Answered(NamedTuple):
+    """What became of records, by their ids and in their order: the answers that were sent on, and why others were not.
+
+    `former` has those that were answered before: with their answers, if those were kept, or None.
+    """
+
+    answers: Mapping[str, Any]
+    failures: Failures
+    former: Mapping[str, Any] = {}
+
+
+def answer_items(
+    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None, keeps: bool = False
+) -> Answered:
+    """Answer every record it can, by that model if one is named, and send the answers on; `source` says in the log what a record is.
+
+    With `keeps`, what is to be answered once has its answer kept for when it comes again: where it is sent nowhere.
+    """
+
+    def answer(some: Sequence[Item]) -> Answered:
+        return _answer(some, service, outlet, model)
+
+    answered = answer(items) if service.once is None else _answer_once(service.once, items, answer, keeps)
+    failures = answered.failures
     for record_id, error in failures.items():
         if not isinstance(error, AfterFailure):
-            service.telemetry.failure(error, f"{source} {record_id}")
+            service.telemetry.failure(
+                error, f"{source}{record_id}" if source.endswith("/") else f"{source} {record_id}"
+            )
     waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
     if waiting:
         service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
-    return {item.id: failures[item.id] for item in items if item.id in failures}
+    return answered._replace(failures={item.id: failures[item.id] for item in items if item.id in failures})
 
 
-def _answer_once(once: Once, items: Sequence[Item], answer: Callable[[list[Item]], Failures]) -> Failures:
+def _answer_once(
+    once: Once, items: Sequence[Item], answer: Callable[[Sequence[Item]], Answered], keeps: bool
+) -> Answered:
     """Answer those that were not answered before."""
     from slsdeploy_runtime.once import Unit
 
     by_id = {item.id: item for item in items}
-    units = [Unit(item.id, item.group, [item.key or item.id]) for item in items]
-    return once.run(units, lambda ids: answer([by_id[each] for each in ids]))
+    answers: dict[str, Any] = {}
+    kept: dict[str, str | None] = {}
+
+    def work(ids: Sequence[str]) -> Failures:
+        answered = answer([by_id[each] for each in ids])
+        answers.update(answered.answers)
+        if keeps:
+            kept.update({each: to_json(value).decode() for each, value in answered.answers.items()})
+        return answered.failures
+
+    failures = once.run([Unit(item.id, item.group, item.keys) for item in items], work, kept)
+    former = {each: from_json(text) if text else None for each, text in kept.items() if each not in answers}
+    return Answered(answers, failures, former)
 
 
-def _answer_all(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None) -> Failures:
-    good = [item.request._replace(model=model or "") for item in items if isinstance(item.request, Request)]
+def _answer(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None) -> Answered:
+    good = [item.request for item in items if isinstance(item.request, Request)]
+    good = [request._replace(model=model) if model else request for request in good]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
+    values: dict[str, Any] = {}
     answers: list[Outgoing] = []
     stopped: set[str] = set()  # groups with a failure: nothing behind it may be answered
     for item in items:
@@ -74,8 +109,10 @@ def _answer_all(items: Sequence[Item], service: Service, outlet: Outlet, model: 
             failures[item.id] = outcome.error
             stopped.add(item.group)
         else:
-            answers.append(Outgoing(item.id, item.group, to_json(_answer(outcome.value, item.about))))
-    return failures | outlet.send(answers)
+            values[item.id] = outcome.value
+            answers.append(outlet.outgoing(item.id, item.group, outcome.value, item.about))
+    failures |= outlet.send(answers)
+    return Answered({key: value for key, value in values.items() if key not in failures}, failures)
 
 
 def read_all(records: Any, read: Callable[[Any], Item]) -> list[Item]:
@@ -124,10 +161,6 @@ def first_of_each_group(items: Sequence[Item], failures: Failures) -> list[Item]
         if item.id in failures:
             found.setdefault(item.group, item)
     return list(found.values())
-
-
-def _answer(value: Any, about: Mapping[str, Any]) -> dict[str, Any]:
-    return {**(value if isinstance(value, dict) else {"result": value}), **about}
 
 
 def base64_decoded(text: Any, field: str) -> bytes:

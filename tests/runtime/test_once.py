@@ -15,6 +15,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from slsdeploy_runtime.once import NotClaimed, StillBusy
+from slsdeploy_runtime.outputs import variable
 from slsdeploy_runtime.request import BadInput
 from slsdeploy_runtime.s3_objects import ObjectsFailed
 from tests.runtime import bundles
@@ -23,7 +24,7 @@ from tests.runtime.test_start import run
 
 TABLE = "marks"
 ONCE = {"SLSDEPLOY_IDEMPOTENCY_TABLE": TABLE, "SLSDEPLOY_IDEMPOTENCY_SECONDS": "3600"}
-OUTPUT = "SLSDEPLOY_SQSTRIGGER_OUTPUT_BUCKET"
+OUTPUT = variable("SqsTrigger", "BUCKET")
 SQS = [bundles.event("sqs")]
 FIFO = [bundles.event("sqs", queue="rows.fifo")]
 ANSWERS = "answers"
@@ -508,9 +509,9 @@ STREAMS = [
 def test_records_of_a_stream_that_come_twice_are_answered_once(
     event: str, source: Any, serve: Serve, s3: Any, table: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    variable = f"SLSDEPLOY_{source['name'].upper()}_OUTPUT_BUCKET"
+    output = variable(source["name"], "BUCKET")
     handler = "def preprocess(request):\n    return {'x': [[1.0, 2.0]]}\n"
-    function = serve(events=[source], environment={**ONCE, variable: ANSWERS}, handler=handler)
+    function = serve(events=[source], environment={**ONCE, output: ANSWERS}, handler=handler)
     assert failed(function(recorded(event))) == []
     count = len(answered(s3))
     capsys.readouterr()
@@ -521,7 +522,7 @@ def test_records_of_a_stream_that_come_twice_are_answered_once(
 
 def test_a_topic_that_is_made_anew_counts_from_0_again(serve: Serve, s3: Any, table: Any) -> None:
     _, source = STREAMS[-1]
-    environment = {**ONCE, "SLSDEPLOY_KAFKATRIGGER_OUTPUT_BUCKET": ANSWERS}
+    environment = {**ONCE, variable("KafkaTrigger", "BUCKET"): ANSWERS}
     handler = "def preprocess(request):\n    return {'x': [[1.0, 2.0]]}\n"
     function, event = serve(events=[source], environment=environment, handler=handler), recorded("kafka_msk")
     function(event)

@@ -156,8 +156,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
         return _request(record, change, about)
 
     # a batch is of one shard, which its records do not name
-    key = f"dynamodb {record.get('eventSourceARN', '')} {sequence}"
-    return Item(sequence, "the shard", attempt(request), about, key)
+    keys = [f"dynamodb {record.get('eventSourceARN', '')} {sequence}"]
+    return Item(sequence, "the shard", attempt(request), about, keys)
 
 
 def _request(record: Mapping[str, Any], change: Mapping[str, Any], about: Mapping[str, Any]) -> Request:

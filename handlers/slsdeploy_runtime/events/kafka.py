@@ -87,7 +87,7 @@ class Trigger:
         "or the ARN of a queue, topic or bucket (a bucket gets the records too)",
     )
     filters: tuple[str, ...] = option((), filters.WORDS)
-    output: Literal["queue", "bucket", "none"] = answers.output()
+    output: Literal["queue", "bucket", "none"] | None = answers.output()
     output_name: str | None = answers.output_name()
     model: str | None = answers.model()
 
@@ -225,7 +225,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     records = read_event("Kafka", _records, event)
     cluster = event.get("eventSourceArn") or event.get("bootstrapServers", "")
     items = read_all(records, lambda record: _read(record, service, cluster))
-    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model)
+    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model).failures
     first = first_of_each_group(items, failures)
     heads = {item.group: item for item in reversed(items)}
     is_stuck = options.bisects and len(items) > 1 and all(heads[group] in first for group in heads)
@@ -251,8 +251,8 @@ def _read(record: Mapping[str, Any], service: Any, cluster: str) -> Item:
     group = f"{about['topic']}-{int(about['partition'])}"
     record_id = f"{group}/{int(about['offset'])}"
     # the time too: a topic that is made anew counts from 0 again
-    key = f"kafka {cluster} {record_id} {record.get('timestamp', '')}"
-    return Item(record_id, group, attempt(lambda: _request(record, about, service)), about, key)
+    keys = [f"kafka {cluster} {record_id} {record.get('timestamp', '')}"]
+    return Item(record_id, group, attempt(lambda: _request(record, about, service)), about, keys)
 
 
 def _request(record: Mapping[str, Any], about: Mapping[str, Any], service: Any) -> Request:

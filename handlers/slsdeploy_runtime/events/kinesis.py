@@ -157,8 +157,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
         "partition_key": data.get("partitionKey", ""),
     }
     record_id = f"{shard}/{about['sequence_number']}"
-    key = f"kinesis {record.get('eventSourceARN', '')} {record_id}"
-    return Item(record_id, shard, attempt(lambda: _request(record, data, about, service)), about, key)
+    keys = [f"kinesis {record.get('eventSourceARN', '')} {record_id}"]
+    return Item(record_id, shard, attempt(lambda: _request(record, data, about, service)), about, keys)
 
 
 def _request(record: Mapping[str, Any], data: Mapping[str, Any], about: Mapping[str, Any], service: Any) -> Request:
