@@ -124,7 +124,7 @@ def test_answers_of_a_batch_go_there_with_what_identifies_their_input(
     chosen, environment, read = place()
     function = serve(events=[bundles.event("sqs")], output=chosen, environment=environment)
     rows = [[index, 0.5] for index in range(60)]
-    bodies = [{"instances": [row]} for row in rows]
+    bodies: list[Any] = [{"instances": [row]} for row in rows]
     bodies[7] = {"instances": "poison"}
     assert failed(function(batch(*bodies))) == ["m7"]
     assert read() == {

@@ -18,7 +18,7 @@ DETAIL_TYPE = "Inference Request"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A rule on an event bus. Its answers go nowhere by themselves.
+    """A rule on an event bus. Without an `[output]`, answers go nowhere.
 
     Raises ValueError for what EventBridge refuses.
     """

@@ -21,7 +21,7 @@ TOPIC_ARN = "TOPIC_ARN"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A topic, of the stack's own or an existing one. Its answers go nowhere by themselves.
+    """A topic, of the stack's own or an existing one. Without an `[output]`, answers go nowhere.
 
     Raises ValueError for what SNS refuses.
     """
