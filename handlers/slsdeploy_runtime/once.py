@@ -119,11 +119,11 @@ class _Run:
     @property
     def unclear(self) -> list[str]:
         """The keys that are to be claimed, or tried again."""
-        return [key for unit in self.held for key in unit.keys if self.marks.get(key, _UNKNOWN).state == "busy"]
+        return [key for key in _keys(self.held) if self.marks.get(key, _UNKNOWN).state == "busy"]
 
     def ours(self, units: Iterable[Unit]) -> list[str]:
         """Return the keys that we have claimed and not settled."""
-        return [key for unit in units for key in unit.keys if self.marks.get(key, _UNKNOWN).state == "ours"]
+        return [key for key in _keys(units) if self.marks.get(key, _UNKNOWN).state == "ours"]
 
     def sort(self) -> list[Unit]:
         """Return those that can be answered now, in order; hold what is busy, and all that is behind it in its group."""
@@ -163,6 +163,11 @@ class _Run:
             self.failures[unit.id] = waits(unit.group) if unit.group in stopped else busy
             stopped.add(unit.group)
         self.held = []
+
+
+def _keys(units: Iterable[Unit]) -> list[str]:
+    """Return the keys of units, each once: two messages may tell of the same arrival."""
+    return list(dict.fromkeys(key for unit in units for key in unit.keys))
 
 
 def _not_claimed(marks: Iterable[Mark]) -> NotClaimed:

@@ -123,7 +123,7 @@ def test_after_its_process_was_killed_it_is_predicted_once_more(
     with ThreadPoolExecutor(1) as pool:
         began = time.monotonic()
         killed: Future[Any] = pool.submit(invoke, made, event)
-        eventually(lambda: "a" in made.said("ASKED "))
+        eventually(lambda: "a" in asked(made, 0))
         for pid in processes(local_aws, made):
             os.kill(pid, signal.SIGKILL)
         assert "errorType" in killed.result(timeout=20)

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from copy import deepcopy
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from slsdeploy_runtime.request import BadInput
 from slsdeploy_runtime.s3_objects import ObjectsFailed
 from tests.runtime import bundles
 from tests.runtime.conftest import REGION, Function, Serve, logs, metrics, recorded
+from tests.runtime.test_samples_of_events import BODY, SOURCES, placed
 from tests.runtime.test_start import run
 
 TABLE = "marks"
@@ -424,6 +426,16 @@ def test_two_messages_of_one_object_are_one_prediction(
     assert function({"Records": [two]})["written"] == []
 
 
+def test_one_notification_in_two_messages_is_one_arrival(start: Callable[..., Function], s3: Any, table: Any) -> None:
+    s3.put_object(Bucket="flowers", Key="input/my flower(1).json", Body=b'{"instances": [[1, 2]]}')
+    function, record = start(events=[bundles.event("s3")]), arrived("1", "s3_via_sqs")["Records"][-1]
+    answer = function({"Records": [record, {**record, "messageId": "other"}]}, seconds=4)
+    assert (answer["batchItemFailures"], len(answer["written"]), len(marks(table))) == ([], 1, 1)
+    s3.delete_object(Bucket="flowers", Key="input/my flower(1).json")
+    answer = function({"Records": [arrived("2", "s3_via_sqs")["Records"][-1]] * 2})
+    assert (len(answer["batchItemFailures"]), len(marks(table))) == (1, 1)
+
+
 def test_a_table_that_cannot_be_asked_fails_an_object(serve: Serve, s3: Any, table: Any) -> None:
     s3.put_object(Bucket="flowers", Key="input/my flower(1).json", Body=b'{"instances": [[1, 2]]}')
     function = serve(events=[bundles.event("s3")], environment=ONCE, client=refusing("put_item", THROTTLED))
@@ -546,6 +558,21 @@ def test_a_caller_is_always_answered(
         function(event)
     assert ["BatchSize" in line for line in metrics(capsys.readouterr().out)] == [True, True]
     assert marks(table) == []
+
+
+@pytest.mark.parametrize("name", ["sqs", "sns", "eventbridge", "schedule", "kinesis", "dynamodb", "kafka", "s3"])
+def test_each_sample_is_a_new_one(
+    name: str, start: Callable[..., Function], s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    made = placed(name)
+    options = {key: value for key, value in asdict(made.options).items() if key != "type"}
+    function = start(events=[bundles.event(name, **options)])
+    for _ in range(2):
+        if name == "s3":
+            bucket, key, body = SOURCES[name].sample_object(BODY, made)
+            s3.put_object(Bucket=bucket, Key=key, Body=body, ContentType="application/json")
+        function(SOURCES[name].sample(BODY, made))
+    assert ["BatchSize" in line for line in metrics(capsys.readouterr().out)] == [True, True]
 
 
 def test_a_client_of_before_a_snapshot_does_not_live_on(serve: Serve, table: Any, s3: Any) -> None:

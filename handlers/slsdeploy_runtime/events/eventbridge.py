@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import fits, follow, is_envelope, meta
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
 DETAIL_TYPE = "Inference Request"
@@ -133,7 +133,7 @@ def sample(body: Any, placed: Placed) -> Any:
         inside = {step: inside}
     return {
         "version": "0",
-        "id": "00000000-0000-0000-0000-000000000000",
+        "id": f"sample-{sample_number()}",
         "detail-type": _first(trigger.pattern, "detail-type", DETAIL_TYPE),
         "source": _first(trigger.pattern, "source", "slsdeploy.sample"),
         "account": "123456789012",

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, filters, kafka_access, streams
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
@@ -282,7 +282,7 @@ def sample(body: Any, placed: Placed) -> Any:
         "topic": options.topics[0],
         "partition": 0,
         "offset": 0,
-        "timestamp": 0,
+        "timestamp": sample_number() // 1_000_000,
         "timestampType": "CREATE_TIME",
         "key": None,
         "value": b64encode(json.dumps(body).encode()).decode(),

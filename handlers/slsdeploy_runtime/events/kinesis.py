@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
@@ -179,7 +179,7 @@ def sample(body: Any, placed: Placed) -> Any:
     """Return a batch of one record."""
     from base64 import b64encode
 
-    sequence = "49590338271490256608559692538361571095921575989136588898"
+    sequence = f"4959033827149025660855969253836157109{sample_number()}"
     data = {
         "kinesisSchemaVersion": "1.0",
         "partitionKey": "sample",

@@ -137,9 +137,12 @@ def _keys(event: Mapping[str, Any]) -> list[str]:
 
 def sample(body: Any, placed: Placed) -> Any:
     """Return what the schedule sends; without an `input`, with this inference request."""
+    from datetime import UTC, datetime
+
     arn = f"arn:aws:scheduler:{placed.region}:123456789012:schedule/default/sample"
     made = json.dumps(_envelope(placed.options.input or body))
-    values = {"execution-id": "sample", "scheduled-time": "1970-01-01T00:00:00Z", "schedule-arn": arn}
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"  # another time than that of any sample before
+    values = {"execution-id": "sample", "scheduled-time": now, "schedule-arn": arn}
     for name, value in values.items():
         made = made.replace(f"<aws.scheduler.{name}>", value)
     return json.loads(made)
