@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 from slsdeploy_runtime import http_body
 from slsdeploy_runtime.http_event import HTML, JSON, Call, Reply
 from slsdeploy_runtime.json_text import to_json
+from slsdeploy_runtime.limits import ANSWER_BYTES
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.unavailable import Unavailable
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, request and response)
-MAX_BYTES = 6 * 1024 * 1024
+MAX_BYTES = ANSWER_BYTES
 ENVELOPE_BYTES = 1024  # status and headers around a body
 COMPRESS_BYTES = 4096  # an answer of fewer is as soon there as it is
 
@@ -59,12 +60,10 @@ def answer(service: Service, call: Call) -> Reply:
     reply = _attempt(service, call)
     if len(reply.body) > COMPRESS_BYTES:
         reply = _compressed(reply, call.headers)
-    if len(reply.body) > MAX_BYTES // 2:
-        size = wrapped_size(reply)
-        if size > MAX_BYTES:
-            reply = _too_large(f"the answer has {size} bytes as Lambda wraps it", "ask for fewer rows, or for gzip")
     if call.method == "HEAD":
         reply = reply._replace(body=b"", is_text=True)
+    if len(reply.body) > call.most // 2 and wrapped_size(reply) > call.most:
+        reply = _elsewhere(service, call, reply)
     told = (("x-request-id", telemetry.caller_id), ("server-timing", telemetry.server_timing(began)))
     return reply._replace(headers=(*reply.headers, *told))
 
@@ -253,5 +252,18 @@ def _compressed(reply: Reply, headers: Mapping[str, str]) -> Reply:
     return packed._replace(headers=(*varies.headers, ("content-encoding", encoding)))
 
 
-def _too_large(what: str, advice: str) -> Reply:
-    return _json(413, {"error": f"{what}, Lambda takes {MAX_BYTES}: {advice}"})
+def _elsewhere(service: Service, call: Call, reply: Reply) -> Reply:
+    from slsdeploy_runtime import large
+
+    if not large.bucket():
+        advice = f"for gzip, {large.REFUSED}" if "content-encoding" not in dict(reply.headers) else large.REFUSED
+        return _too_large(f"the answer has {wrapped_size(reply)} bytes as Lambda wraps it", advice, call.most)
+    try:
+        return large.redirect(service, reply, call.path)
+    except Exception as error:
+        service.telemetry.failure(error, f"{call.method} {call.path}")
+        return _json(500, {"error": "the function failed; its log says why"})
+
+
+def _too_large(what: str, advice: str, most: int = MAX_BYTES) -> Reply:
+    return _json(413, {"error": f"{what}, Lambda takes {most}: {advice}"})

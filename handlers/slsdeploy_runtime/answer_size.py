@@ -1,0 +1,65 @@
+"""An answer -> whether it surely has at most so many bytes as JSON, without writing it: Lambda's client will, once.
+
+What is not sure is measured by who asks (`large.py`). Imported by every function, so that there is nothing to import here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_NUMBER = 26  # "-2.2250738585072014e-308" and ", " behind it
+_CHARACTER = 12  # half of it is half of a surrogate pair: \\ud83d
+_AROUND = 500  # what any form of answer says beside an output
+_NUMERIC = "fiub"
+
+
+def fits(value: Any, outputs: Mapping[str, Any] | None, most: int) -> bool:
+    """Say whether it surely does; `outputs` are the arrays that the value says, if nothing else made it."""
+    if outputs is None:
+        return _left(value, most) >= 0
+    room = most - _AROUND
+    for name, array in outputs.items():
+        if array.dtype.kind not in _NUMERIC:
+            return _left(value, most) >= 0
+        words = _CHARACTER * len(name)
+        count = array.size or _lists(array.shape)
+        room -= count * (_NUMBER + 4 * array.ndim + words) + words + _AROUND  # in rows, each has the name
+    if room < 0:
+        return False
+    said = value.get("id")  # the caller's, which the Open Inference Protocol gives back
+    return not isinstance(said, str) or room >= _CHARACTER * len(said)
+
+
+def _lists(shape: tuple[int, ...]) -> int:
+    """Return how many lists an array without numbers may be."""
+    count = 1
+    for size in shape:
+        count *= size or 1
+    return count
+
+
+def _left(value: Any, room: int) -> int:
+    """Return what is left of so much room at least; negative as soon as there is none."""
+    if isinstance(value, str):
+        return room - _CHARACTER * len(value) - 4
+    if isinstance(value, list):
+        room -= 4
+        for item in value:
+            if type(item) is float:
+                room -= _NUMBER
+            else:
+                room = _left(item, room)
+                if room < 0:
+                    break
+        return room
+    if isinstance(value, dict):
+        room -= 4
+        for name, item in value.items():
+            room = _left(item, room - _CHARACTER * len(name) - 6)
+            if room < 0:
+                break
+        return room
+    if isinstance(value, int):
+        return room - _NUMBER - value.bit_length()
+    return room - _NUMBER

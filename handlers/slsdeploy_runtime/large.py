@@ -1,0 +1,179 @@
+"""An answer that is more than AWS takes on its way -> an object of the stack's own bucket, and a pointer to it in the answer's place.
+
+Imported with the first of them. The bucket is there unless the project says `large_answers = "refuse"`; objects expire by its
+lifecycle, URLs after an hour.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from slsdeploy_runtime import s3_request
+from slsdeploy_runtime.http_event import JSON, Reply
+from slsdeploy_runtime.json_text import to_json
+from slsdeploy_runtime.s3_presign import presigned
+from slsdeploy_runtime.service import Service
+
+BUCKET = "SLSDEPLOY_LARGE_ANSWERS"  # set by the template
+URL_SECONDS = 3600
+REFUSED = 'ask for fewer rows, or deploy with large_answers = "s3"'
+_ENCODING = "content-encoding"
+_NOT_OF_THE_BODY = ("vary", "cache-control", "content-security-policy")
+
+# What others take of a message, in bytes, of which a little is theirs:
+# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html (1 MiB since August 2025)
+# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
+# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html (1 MB since January 2026, with its envelope)
+# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, with the names of its attributes)
+MOST_BYTES = {"sqs": 1_048_576, "sns": 262_144, "eventbridge": 1_000_000, "dynamodb": 400_000}
+
+
+class AnswerTooLarge(Exception):
+    """An answer is more than its way back takes. Its name is what a state machine's `Catch` goes by."""
+
+
+class NotKept(Exception):
+    """An answer is too large for its way back, and could not be put into the bucket either."""
+
+
+class Kept(NamedTuple):
+    """An answer in the bucket."""
+
+    bucket: str
+    key: str
+    bytes: int
+
+    @property
+    def pointer(self) -> dict[str, Any]:
+        """Return what says where it is."""
+        return {"s3": {"bucket": self.bucket, "key": self.key}, "bytes": self.bytes}
+
+
+def bucket() -> str:
+    """Return the bucket for large answers, "" when there is none: they are refused."""
+    return os.environ.get(BUCKET, "")
+
+
+def answer(service: Service, value: Any, most: int, source: str, *, with_url: bool = True) -> Any:
+    """Return a value of plain JSON, or the pointer to it if it has more than `most` bytes. Raises AnswerTooLarge, NotKept."""
+    size = text_bytes(value)
+    if size <= most:
+        return value
+    if not bucket():
+        raise AnswerTooLarge(f"the answer has {size} bytes, {most} can be answered: {REFUSED}")
+    kept = keep(service, to_json(value), _key(service, source, JSON))
+    return {**kept.pointer, **(_link(kept) if with_url else {})}
+
+
+def text_bytes(value: Any) -> int:
+    """Return how many bytes Lambda's client makes of a value (3.12 and later)."""
+    return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
+
+
+def redirect(service: Service, reply: Reply, path: str) -> Reply:
+    """Put an HTTP answer into the bucket; return what sends the caller there. Raises NotKept.
+
+    A client that follows it asks with GET and gets the answer with its type and encoding. What further headers tell of the body stays
+    here, and is metadata of the object.
+    """
+    headers = dict(reply.headers)
+    encoding = headers.pop(_ENCODING, "")
+    about = {name: value for name, value in headers.items() if name not in _NOT_OF_THE_BODY}
+    kept = keep(service, reply.body, _key(service, "http", reply.content_type), reply.content_type, about, encoding)
+    told = {**kept.pointer, **_link(kept), "content_type": reply.content_type}
+    if encoding:
+        told["content_encoding"] = encoding
+    if path.startswith("/v2/"):  # a client of the protocol that does not follow takes this for an error: it shows what is below "error"
+        told["error"] = f"the answer has {kept.bytes} bytes, more than can be answered: GET it from {told['url']}"
+    return Reply(303, to_json(told), headers=(*headers.items(), ("location", told["url"])))
+
+
+def pointer(service: Service, body: bytes, about: Mapping[str, Any]) -> bytes | None:
+    """Put the answer to a record into the bucket; return what is sent on in its place, None when there is no bucket. Raises NotKept.
+
+    `about` identifies the record: it stands beside the pointer, and the object's key is made of it, so that a record that comes
+    again writes over its own answer. There is no URL: one would not live as long as a queue may keep it.
+    """
+    if not bucket():
+        return None
+    name = hashlib.sha256(json.dumps(about, sort_keys=True, default=str).encode()).hexdigest()[:40]
+    return to_json({**about, **keep(service, body, f"records/{name}.json").pointer})
+
+
+def of_batch(service: Service, values: Sequence[Any], most: int, source: str) -> list[Any]:
+    """Return answers that go back together: the largest as their pointers, until what is left has `most` bytes.
+
+    One that cannot be kept is the exception that says why.
+    """
+    sizes = [text_bytes(value) for value in values]
+    made, total = list(values), sum(sizes)
+    for index in sorted(range(len(values)), key=lambda index: -sizes[index]):
+        if total <= most:
+            break
+        try:
+            made[index] = answer(service, values[index], 0, f"{source}/{index}")
+        except (AnswerTooLarge, NotKept) as error:
+            made[index] = error
+        total -= sizes[index]
+    return made
+
+
+def keep(
+    service: Service,
+    body: bytes,
+    key: str,
+    content_type: str = JSON,
+    metadata: Mapping[str, str] | None = None,
+    encoding: str = "",
+) -> Kept:
+    """Put an answer into the bucket. Raises NotKept, which names the bucket, whatever is in the way."""
+    encoded = {"ContentEncoding": encoding} if encoding else {}
+    try:
+        service.client("s3").put_object(
+            Bucket=bucket(), Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}), **encoded
+        )
+    except Exception as error:
+        message = f"the answer's {len(body)} bytes cannot be put into s3://{bucket()}/{key}: {error}"
+        raise NotKept(message) from error
+    return Kept(bucket(), key, len(body))
+
+
+def _key(service: Service, source: str, content_type: str) -> str:
+    from uuid import uuid4
+
+    end = "json" if content_type == JSON else "bin"
+    return f"{source}/{time.strftime('%Y-%m-%d', time.gmtime())}/{service.telemetry.request_id or uuid4()}.{end}"
+
+
+def origin() -> str:
+    """Return where a browser is sent for large answers, as in https://HOST; "" when there is no bucket."""
+    if not bucket():
+        return ""
+    place = s3_request.address(bucket(), "", "", _region())
+    return f"{place.scheme}://{place.host}"
+
+
+def _link(kept: Kept) -> dict[str, Any]:
+    by, region = s3_request.credentials(), _region()
+    seconds = min(URL_SECONDS, _left(by.ends))
+    place = s3_request.address(kept.bucket, kept.key, "", region)
+    return {"url": presigned(place, region, by, seconds), "expires_in": seconds}
+
+
+def _left(ends: str) -> int:
+    """Return how many seconds credentials live on, as far as that is known."""
+    if not ends:
+        return URL_SECONDS
+    from datetime import UTC, datetime
+
+    return max(1, int((datetime.fromisoformat(ends) - datetime.now(UTC)).total_seconds()))
+
+
+def _region() -> str:
+    environ = os.environ
+    return environ.get("AWS_REGION") or environ.get("AWS_DEFAULT_REGION") or "us-east-1"
