@@ -8,6 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+# A function's answer: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, as JSON)
+ANSWER_BYTES = 6 * 1024 * 1024
+
 _NUMBER = 26  # "-2.2250738585072014e-308" and ", " behind it
 _CHARACTER = 12  # half of it is half of a surrogate pair: \\ud83d
 _AROUND = 500  # what any form of answer says beside an output
@@ -43,23 +46,14 @@ def _left(value: Any, room: int) -> int:
     """Return what is left of so much room at least; negative as soon as there is none."""
     if isinstance(value, str):
         return room - _CHARACTER * len(value) - 4
+    if isinstance(value, dict):
+        room -= _CHARACTER * sum(map(len, value)) + 6 * len(value)
+        value = list(value.values())
     if isinstance(value, list):
         room -= 4
         for item in value:
-            if type(item) is float:
-                room -= _NUMBER
-            else:
-                room = _left(item, room)
-                if room < 0:
-                    break
-        return room
-    if isinstance(value, dict):
-        room -= 4
-        for name, item in value.items():
-            room = _left(item, room - _CHARACTER * len(name) - 6)
+            room = room - _NUMBER if type(item) is float else _left(item, room)
             if room < 0:
                 break
         return room
-    if isinstance(value, int):
-        return room - _NUMBER - value.bit_length()
-    return room - _NUMBER
+    return room - _NUMBER - (value.bit_length() if isinstance(value, int) else 0)

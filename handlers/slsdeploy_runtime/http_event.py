@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from slsdeploy_runtime.limits import ANSWER_BYTES
+from slsdeploy_runtime.answer_size import ANSWER_BYTES
 from slsdeploy_runtime.request import mismatch
 
 JSON = "application/json"

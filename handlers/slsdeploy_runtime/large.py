@@ -17,11 +17,11 @@ from slsdeploy_runtime import s3_request
 from slsdeploy_runtime.http_event import JSON, Reply
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.s3_presign import presigned
-from slsdeploy_runtime.service import Service
+from slsdeploy_runtime.service import AnswerTooLarge, Service
 
 BUCKET = "SLSDEPLOY_LARGE_ANSWERS"  # set by the template
 URL_SECONDS = 3600
-REFUSED = 'ask for fewer rows, or deploy with large_answers = "s3"'
+REFUSED = 'deploy with large_answers = "s3"'
 _ENCODING = "content-encoding"
 _NOT_OF_THE_BODY = ("vary", "cache-control", "content-security-policy")
 
@@ -31,10 +31,6 @@ _NOT_OF_THE_BODY = ("vary", "cache-control", "content-security-policy")
 # https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html (1 MB since January 2026, with its envelope)
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, with the names of its attributes)
 MOST_BYTES = {"sqs": 1_048_576, "sns": 262_144, "eventbridge": 1_000_000, "dynamodb": 400_000}
-
-
-class AnswerTooLarge(Exception):
-    """An answer is more than its way back takes. Its name is what a state machine's `Catch` goes by."""
 
 
 class NotKept(Exception):
@@ -65,7 +61,7 @@ def answer(service: Service, value: Any, most: int, source: str, *, with_url: bo
     if size <= most:
         return value
     if not bucket():
-        raise AnswerTooLarge(f"the answer has {size} bytes, {most} can be answered: {REFUSED}")
+        raise AnswerTooLarge(f"the answer has {size} bytes, {most} can be answered: ask for fewer rows, or {REFUSED}")
     kept = keep(service, to_json(value), _key(service, source, JSON))
     return {**kept.pointer, **(_link(kept) if with_url else {})}
 
@@ -88,7 +84,9 @@ def redirect(service: Service, reply: Reply, path: str) -> Reply:
     told = {**kept.pointer, **_link(kept), "content_type": reply.content_type}
     if encoding:
         told["content_encoding"] = encoding
-    if path.startswith("/v2/"):  # a client of the protocol that does not follow takes this for an error: it shows what is below "error"
+    if path.startswith(
+        "/v2/"
+    ):  # a client of the protocol that does not follow takes this for an error: it shows what is below "error"
         told["error"] = f"the answer has {kept.bytes} bytes, more than can be answered: GET it from {told['url']}"
     return Reply(303, to_json(told), headers=(*headers.items(), ("location", told["url"])))
 

@@ -12,9 +12,9 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
+from slsdeploy_runtime.answer_size import ANSWER_BYTES
 from slsdeploy_runtime.http_event import HTML, JSON, Call, Reply
 from slsdeploy_runtime.json_text import to_json
-from slsdeploy_runtime.limits import ANSWER_BYTES
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Service
@@ -163,7 +163,7 @@ def _docs(service: Service, asked: Asked) -> Reply:
     from slsdeploy_runtime import docs_page
 
     page = docs_page.render(service, is_signed=asked.call.is_signed)
-    headers = (("content-security-policy", docs_page.POLICY), ("cache-control", "no-cache"))
+    headers = (("content-security-policy", docs_page.policy()), ("cache-control", "no-cache"))
     return Reply(200, page, HTML, headers)
 
 
@@ -256,7 +256,7 @@ def _elsewhere(service: Service, call: Call, reply: Reply) -> Reply:
     from slsdeploy_runtime import large
 
     if not large.bucket():
-        advice = f"for gzip, {large.REFUSED}" if "content-encoding" not in dict(reply.headers) else large.REFUSED
+        advice = f"ask for fewer rows, or for gzip, or {large.REFUSED}"
         return _too_large(f"the answer has {wrapped_size(reply)} bytes as Lambda wraps it", advice, call.most)
     try:
         return large.redirect(service, reply, call.path)

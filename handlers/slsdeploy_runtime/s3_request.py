@@ -99,7 +99,9 @@ def _from_container(url: str) -> Credentials:
         headers = {"Authorization": os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
         connection.request("GET", f"{found.path}?{found.query}" if found.query else found.path, headers=headers)
         said = json.loads(connection.getresponse().read())
-        return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said.get("Token", ""), said.get("Expiration", ""))
+        return Credentials(
+            said["AccessKeyId"], said["SecretAccessKey"], said.get("Token", ""), said.get("Expiration", "")
+        )
     except (OSError, ValueError, KeyError) as error:
         raise NoCredentials(f"the function's credentials cannot be read: {type(error).__name__}: {error}") from error
     finally:

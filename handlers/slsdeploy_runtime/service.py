@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
@@ -35,6 +35,10 @@ class Answer(NamedTuple):
     def fits(self, most: int) -> bool:
         """Say whether it surely has at most so many bytes as JSON; if not, measure it (`large.py`)."""
         return answer_size.fits(self.value, self.outputs, most)
+
+
+class AnswerTooLarge(Exception):
+    """An answer is more than its way back takes. Its name is what a state machine's `Catch` goes by."""
 
 
 class Failure(NamedTuple):
@@ -122,8 +126,8 @@ class Service:
 
     def _reply(self, ask: Ask, result: Arrays | Instead) -> Outcome:
         try:
-            is_plain = self.handler.postprocess is None and not isinstance(result, tuple)
-            return Answer(_answer(ask, result), result if is_plain else None)
+            is_made = isinstance(result, tuple) or self.handler.postprocess is not None
+            return Answer(_answer(ask, result), None if is_made else cast("Arrays", result))
         except Exception as error:
             return Failure(error)
 

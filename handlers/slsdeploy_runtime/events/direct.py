@@ -23,7 +23,7 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the event; service is a `slsdeploy_runtime.service.Service`."""
-    from slsdeploy_runtime.limits import ANSWER_BYTES
+    from slsdeploy_runtime.answer_size import ANSWER_BYTES
     from slsdeploy_runtime.request import BadInput, Request
 
     if event == READY:
