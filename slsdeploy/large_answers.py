@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from slsdeploy.types import Project
+from slsdeploy_runtime.answers import is_projects
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.resources import allow, bucket
 
@@ -17,9 +18,8 @@ OUTPUT = "LargeAnswersBucket"
 # a pointer may lie in a queue for 14 days
 DAYS = 15
 
-# whose answers are written to S3, or are nobody's: a bucket takes any size
-_ALWAYS_FIT = ("s3", "sns", "eventbridge", "schedule")
-_FITTING_OUTPUTS = ("bucket", "none")
+# whose answers go to S3, which takes any size, or to nobody, unless there is an `[output]`
+_PUSHED = ("s3", "sns", "eventbridge", "schedule")
 
 
 def wire(project: Project) -> Wiring:
@@ -41,12 +41,18 @@ def wire(project: Project) -> Wiring:
 
 
 def _has_limits(project: Project) -> bool:
-    """Say whether there may be somebody to whom an answer can be too large: a caller, a queue."""
-    return not project.triggers or any(_has_limit(trigger.options) for trigger in project.triggers)
+    """Say whether there may be somebody to whom an answer can be too large: a caller, a queue, an output other than S3."""
+    output = project.config.output
+    return not project.triggers or any(_has_limit(trigger.options, output) for trigger in project.triggers)
 
 
-def _has_limit(options: Any) -> bool:
-    return options.type not in _ALWAYS_FIT and getattr(options, "output", "") not in _FITTING_OUTPUTS
+def _has_limit(trigger: Any, output: Any) -> bool:
+    is_pushed = trigger.type in _PUSHED
+    if not (is_pushed or hasattr(trigger, "output")):
+        return True  # somebody waits for it
+    if output is not None and is_projects(trigger):
+        return bool(output.type != "s3")
+    return not is_pushed and trigger.output in (None, "queue")
 
 
 _LIFECYCLE = {

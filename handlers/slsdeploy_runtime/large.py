@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import s3_request
+from slsdeploy_runtime.answer_size import ANSWER_BYTES
 from slsdeploy_runtime.http_event import JSON, Reply
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.s3_presign import presigned
@@ -24,13 +25,6 @@ URL_SECONDS = 3600
 REFUSED = 'deploy with large_answers = "s3"'
 _ENCODING = "content-encoding"
 _NOT_OF_THE_BODY = ("vary", "cache-control", "content-security-policy")
-
-# What others take of a message, in bytes, of which a little is theirs:
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html (1 MiB since August 2025)
-# https://docs.aws.amazon.com/sns/latest/api/API_Publish.html
-# https://docs.aws.amazon.com/eventbridge/latest/userguide/eb-putevents.html (1 MB since January 2026, with its envelope)
-# https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html (400 KB, with the names of its attributes)
-MOST_BYTES = {"sqs": 1_048_576, "sns": 262_144, "eventbridge": 1_000_000, "dynamodb": 400_000}
 
 
 class NotKept(Exception):
@@ -55,7 +49,7 @@ def bucket() -> str:
     return os.environ.get(BUCKET, "")
 
 
-def answer(service: Service, value: Any, most: int, source: str, *, with_url: bool = True) -> Any:
+def answer(service: Service, value: Any, source: str, most: int = ANSWER_BYTES, *, with_url: bool = True) -> Any:
     """Return a value of plain JSON, or the pointer to it if it has more than `most` bytes. Raises AnswerTooLarge, NotKept."""
     size = text_bytes(value)
     if size <= most:
@@ -114,7 +108,7 @@ def of_batch(service: Service, values: Sequence[Any], most: int, source: str) ->
         if total <= most:
             break
         try:
-            made[index] = answer(service, values[index], 0, f"{source}/{index}")
+            made[index] = answer(service, values[index], f"{source}/{index}", 0)
         except (AnswerTooLarge, NotKept) as error:
             made[index] = error
         total -= sizes[index]

@@ -24,6 +24,7 @@ from slsdeploy_runtime.user import Handler, HandlerError
 if TYPE_CHECKING:
     from slsdeploy_runtime.batching import Arrays
     from slsdeploy_runtime.fallback import Fallbacks, Instead, Result
+    from slsdeploy_runtime.manifest import Output
 
 
 class Answer(NamedTuple):
@@ -32,8 +33,8 @@ class Answer(NamedTuple):
     value: Any
     outputs: Arrays | None = None
 
-    def fits(self, most: int) -> bool:
-        """Say whether it surely has at most so many bytes as JSON; if not, measure it (`large.py`)."""
+    def fits(self, most: int = answer_size.ANSWER_BYTES) -> bool:
+        """Say whether it surely has at most so many bytes as JSON (Lambda's 6 MB); if not, measure it (`large.py`)."""
         return answer_size.fits(self.value, self.outputs, most)
 
 
@@ -51,7 +52,10 @@ Outcome = Answer | Failure
 
 
 class Service:
-    """The models of this function with the user's functions around them. `client` gives AWS clients by service name."""
+    """The models of this function with the user's functions around them.
+
+    `client` gives AWS clients by service name; `output` is the project's, if it has one.
+    """
 
     def __init__(
         self,
@@ -62,6 +66,7 @@ class Service:
         name: str = "",
     ) -> None:
         self.name = name
+        self.output: Output | None = None
         self.models = models
         self.handler = handler
         self.telemetry = telemetry

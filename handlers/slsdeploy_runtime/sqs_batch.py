@@ -27,7 +27,7 @@ def answer_batch(
         group = str(record["attributes"]["MessageGroupId"] if is_fifo else message_id)
         return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id})
 
-    failures = answer_items(read_all(records, read), service, outlet, "message", model)
+    failures = answer_items(read_all(records, read), service, outlet, "message", model).failures
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 

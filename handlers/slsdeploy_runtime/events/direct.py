@@ -23,7 +23,6 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Answer the event; service is a `slsdeploy_runtime.service.Service`."""
-    from slsdeploy_runtime.answer_size import ANSWER_BYTES
     from slsdeploy_runtime.request import BadInput, Request
 
     if event == READY:
@@ -34,11 +33,11 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         return phases.report()
     try:
         answer = service.outcome(Request(event, source="direct"))
-        if answer.fits(ANSWER_BYTES):
+        if answer.fits():
             return answer.value
         from slsdeploy_runtime import large
 
-        return large.answer(service, answer.value, ANSWER_BYTES, "direct")
+        return large.answer(service, answer.value, "direct")
     except BadInput as error:
         service.telemetry.failure(error, "direct")
         return {"error": {"type": "BadInput", "message": error.message, **error.details}}

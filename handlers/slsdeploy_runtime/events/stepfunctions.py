@@ -156,7 +156,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         from slsdeploy_runtime import large
 
         # no URL: a later state reads the object, perhaps long after
-        return large.answer(service, answer.value, ANSWER_BYTES, "stepfunctions", with_url=False)
+        return large.answer(service, answer.value, "stepfunctions", ANSWER_BYTES, with_url=False)
     except Exception as error:
         service.telemetry.failure(error, f"execution {meta['execution']}")
         raise
