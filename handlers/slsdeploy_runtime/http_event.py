@@ -57,8 +57,8 @@ def read(event: Mapping[str, Any]) -> Call:
             method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
         else:
             method, path, query = event["httpMethod"], event["path"], _query(event)
-        most = BALANCER_BYTES if "elb" in context else ANSWER_BYTES
-        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), "authorizer" in context, most)
+        is_signed = "authorizer" in context
+        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), is_signed, most(event))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"
         raise mismatch("event", found, "an event of a Function URL, API Gateway or a load balancer") from error
@@ -75,6 +75,11 @@ def write(event: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
     if "elb" in event["requestContext"] and "multiValueHeaders" in event:
         return {**answer, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
     return {**answer, "headers": headers}
+
+
+def most(event: Mapping[str, Any]) -> int:
+    """Return how many bytes can be answered, as Lambda wraps them."""
+    return BALANCER_BYTES if "elb" in event["requestContext"] else ANSWER_BYTES
 
 
 def takes_bytes(event: Mapping[str, Any]) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from slsdeploy_runtime import s3_request
 from slsdeploy_runtime.answer_size import ANSWER_BYTES
-from slsdeploy_runtime.http_event import JSON, Reply
+from slsdeploy_runtime.http_event import JSON
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.s3_presign import presigned
 from slsdeploy_runtime.service import AnswerTooLarge, Service
@@ -23,8 +23,15 @@ from slsdeploy_runtime.service import AnswerTooLarge, Service
 BUCKET = "SLSDEPLOY_LARGE_ANSWERS"  # set by the template
 URL_SECONDS = 3600
 REFUSED = 'deploy with large_answers = "s3"'
-_ENCODING = "content-encoding"
-_NOT_OF_THE_BODY = ("vary", "cache-control", "content-security-policy")
+LENGTH = "inference-header-content-length"
+# headers that tell of a body, by S3's words for them
+_WORDS = {
+    "content-type": "ContentType",
+    "content-encoding": "ContentEncoding",
+    "content-disposition": "ContentDisposition",
+    "content-language": "ContentLanguage",
+}
+_AS_JSON = {"content-type": JSON}
 
 
 class NotKept(Exception):
@@ -56,33 +63,13 @@ def answer(service: Service, value: Any, source: str, most: int = ANSWER_BYTES, 
         return value
     if not bucket():
         raise AnswerTooLarge(f"the answer has {size} bytes, {most} can be answered: ask for fewer rows, or {REFUSED}")
-    kept = keep(service, to_json(value), _key(service, source, JSON))
-    return {**kept.pointer, **(_link(kept) if with_url else {})}
+    kept = keep(service, to_json(value), key_of(service, source))
+    return {**kept.pointer, **(link(kept) if with_url else {})}
 
 
 def text_bytes(value: Any) -> int:
     """Return how many bytes Lambda's client makes of a value (3.12 and later)."""
     return len(json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass"))
-
-
-def redirect(service: Service, reply: Reply, path: str) -> Reply:
-    """Put an HTTP answer into the bucket; return what sends the caller there. Raises NotKept.
-
-    A client that follows it asks with GET and gets the answer with its type and encoding. What further headers tell of the body stays
-    here, and is metadata of the object.
-    """
-    headers = dict(reply.headers)
-    encoding = headers.pop(_ENCODING, "")
-    about = {name: value for name, value in headers.items() if name not in _NOT_OF_THE_BODY}
-    kept = keep(service, reply.body, _key(service, "http", reply.content_type), reply.content_type, about, encoding)
-    told = {**kept.pointer, **_link(kept), "content_type": reply.content_type}
-    if encoding:
-        told["content_encoding"] = encoding
-    if path.startswith(
-        "/v2/"
-    ):  # a client of the protocol that does not follow takes this for an error: it shows what is below "error"
-        told["error"] = f"the answer has {kept.bytes} bytes, more than can be answered: GET it from {told['url']}"
-    return Reply(303, to_json(told), headers=(*headers.items(), ("location", told["url"])))
 
 
 def pointer(service: Service, body: bytes, about: Mapping[str, Any]) -> bytes | None:
@@ -115,27 +102,21 @@ def of_batch(service: Service, values: Sequence[Any], most: int, source: str) ->
     return made
 
 
-def keep(
-    service: Service,
-    body: bytes,
-    key: str,
-    content_type: str = JSON,
-    metadata: Mapping[str, str] | None = None,
-    encoding: str = "",
-) -> Kept:
-    """Put an answer into the bucket. Raises NotKept, which names the bucket, whatever is in the way."""
-    encoded = {"ContentEncoding": encoding} if encoding else {}
+def keep(service: Service, body: bytes, key: str, headers: Mapping[str, str] = _AS_JSON) -> Kept:
+    """Put an answer into the bucket, with what its headers tell of the body. Raises NotKept, which names the bucket."""
+    told: dict[str, Any] = {word: headers[name] for name, word in _WORDS.items() if name in headers}
+    if LENGTH in headers:
+        told["Metadata"] = {LENGTH: headers[LENGTH]}
     try:
-        service.client("s3").put_object(
-            Bucket=bucket(), Key=key, Body=body, ContentType=content_type, Metadata=dict(metadata or {}), **encoded
-        )
+        service.client("s3").put_object(Bucket=bucket(), Key=key, Body=body, **told)
     except Exception as error:
         message = f"the answer's {len(body)} bytes cannot be put into s3://{bucket()}/{key}: {error}"
         raise NotKept(message) from error
     return Kept(bucket(), key, len(body))
 
 
-def _key(service: Service, source: str, content_type: str) -> str:
+def key_of(service: Service, source: str, content_type: str = JSON) -> str:
+    """Return the key for what is answered now: of its source, the day, and Lambda's id of the invocation."""
     from uuid import uuid4
 
     end = "json" if content_type == JSON else "bin"
@@ -150,7 +131,8 @@ def origin() -> str:
     return f"{place.scheme}://{place.host}"
 
 
-def _link(kept: Kept) -> dict[str, Any]:
+def link(kept: Kept) -> dict[str, Any]:
+    """Return a URL to it and how many seconds it is good for, at most. Raises NoCredentials."""
     by, region = s3_request.credentials(), _region()
     seconds = min(URL_SECONDS, _left(by.ends))
     place = s3_request.address(kept.bucket, kept.key, "", region)

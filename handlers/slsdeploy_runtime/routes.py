@@ -253,17 +253,10 @@ def _compressed(reply: Reply, headers: Mapping[str, str]) -> Reply:
 
 
 def _elsewhere(service: Service, call: Call, reply: Reply) -> Reply:
-    from slsdeploy_runtime import large
+    from slsdeploy_runtime import large_http
 
-    if not large.bucket():
-        advice = f"ask for fewer rows, or for gzip, or {large.REFUSED}"
-        return _too_large(f"the answer has {wrapped_size(reply)} bytes as Lambda wraps it", advice, call.most)
-    try:
-        return large.redirect(service, reply, call.path)
-    except Exception as error:
-        service.telemetry.failure(error, f"{call.method} {call.path}")
-        return _json(500, {"error": "the function failed; its log says why"})
+    return large_http.elsewhere(service, reply, wrapped_size(reply), call.most, f"{call.method} {call.path}")
 
 
-def _too_large(what: str, advice: str, most: int = MAX_BYTES) -> Reply:
-    return _json(413, {"error": f"{what}, Lambda takes {most}: {advice}"})
+def _too_large(what: str, advice: str) -> Reply:
+    return _json(413, {"error": f"{what}, Lambda takes {MAX_BYTES}: {advice}"})

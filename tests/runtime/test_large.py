@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 import gzip
 import json
+import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -17,7 +18,7 @@ import pytest
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
-from slsdeploy_runtime import answer_size, large, s3_presign, s3_request
+from slsdeploy_runtime import answer_size, asgi, large, s3_presign, s3_request
 from slsdeploy_runtime.service import AnswerTooLarge
 from tests.runtime import bundles
 from tests.runtime.conftest import REGION, Context, Function, Serve, logs, recorded
@@ -103,7 +104,7 @@ def test_without_a_bucket_a_load_balancers_caller_gets_a_413(serve: Serve) -> No
     event = {**recorded("alb"), "body": json.dumps({"instances": [[1.5]] * 100}), "isBase64Encoded": False}
     status, told, _ = answered(serve(bundles.wide(), events=HTTP), event)
     assert status == 413 and told["error"].endswith(
-        'Lambda takes 1048576: ask for fewer rows, or for gzip, or deploy with large_answers = "s3"'
+        '1048576 can be answered: ask for fewer rows, or for gzip, or deploy with large_answers = "s3"'
     )
 
 
@@ -261,3 +262,65 @@ def test_the_bound_is_never_below_what_is_written(outputs: Mapping[str, Any], is
 def test_a_callers_long_id_counts_too() -> None:
     outputs = {"y": np.zeros(1)}
     assert not answer_size.fits({"id": "x" * 10_000, "outputs": []}, outputs, 10_000)
+
+
+APPLICATION = """
+from fastapi import FastAPI, Response
+
+app = FastAPI()
+
+@app.post("/raw")
+def raw(count: int):
+    headers = {"content-disposition": "attachment", "etag": "1", "cache-control": "max-age=9", "set-cookie": "a=1"}
+    return Response(bytes(count), media_type="image/png", headers=headers)
+
+@app.get("/text")
+def text(count: int, status: int = 200):
+    return Response("\\u00fc\\n" * count, status, media_type="text/plain")
+"""
+
+
+@pytest.fixture
+def application(serve: Serve, stored: Any) -> Iterator[Function]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield serve(events=HTTP, environment=TO_S3, handler=APPLICATION, application="app")
+    asgi.stop()
+    signal.signal(signal.SIGTERM, before)
+
+
+def query(path: str, text: str, method: str = "GET") -> Any:
+    return {**request(path, method=method), "rawQueryString": text}
+
+
+def test_an_applications_answer_goes_there_with_what_it_says_of_it(application: Function, stored: Any) -> None:
+    status, told, headers = answered(application, query("/raw", "count=5000000", "POST"))
+    found = only(stored)
+    assert (status, headers["location"], told["bytes"]) == (303, told["url"], 5_000_000)
+    assert (found["ContentType"], found["ContentDisposition"]) == ("image/png", "attachment")
+    assert headers["content-type"] == "application/json" and headers["x-request-id"]
+    assert not {"etag", "cache-control", "content-length", "content-disposition"} & headers.keys()
+    assert application(query("/raw", "count=4000000", "POST"))["statusCode"] == 200
+
+
+def test_an_applications_text_is_measured_as_lambda_counts_it(application: Function, stored: Any) -> None:
+    assert application(query("/text", "count=1500000"))["statusCode"] == 200
+    assert application(query("/text", "count=1600000"))["statusCode"] == 303
+    assert only(stored)["Body"] == "ü\n".encode() * 1_600_000
+
+
+def test_an_applications_failure_is_not_kept(application: Function, stored: Any) -> None:
+    assert application(query("/text", "count=1600000&status=500"))["statusCode"] == 500
+    assert stored.list_objects_v2(Bucket=BUCKET)["KeyCount"] == 0
+
+
+def test_a_load_balancer_that_wants_lists_gets_them(application: Function, stored: Any) -> None:
+    event = {**recorded("alb_multi_value"), "httpMethod": "GET", "path": "/text", "body": ""}
+    answer = application({**event, "multiValueQueryStringParameters": {"count": ["400000"]}})
+    assert (answer["statusCode"], answer["multiValueHeaders"]["content-type"]) == (303, ["application/json"])
+    assert answer["multiValueHeaders"]["location"] == [json.loads(answer["body"])["url"]]
+
+
+def test_without_a_bucket_an_application_gets_a_413(application: Function, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("SLSDEPLOY_LARGE_ANSWERS")
+    status, told, _ = answered(application, query("/text", "count=1600000"))
+    assert status == 413 and "as Lambda wraps it, 6291456 can be answered" in told["error"]
