@@ -82,6 +82,8 @@ class Application:
             await self._app({"type": "lifespan", "asgi": _VERSIONS, "state": self._state}, self._receive, self._send)
         except Exception:  # an application that does not know of it may raise, and is served all the same
             return
+        except SystemExit as error:
+            self._failed = f"it called sys.exit({error.code!r})"
         finally:
             self._started.set()
 
