@@ -49,10 +49,16 @@ memory = 3008
 """
 
 
+OUTPUT = """\
+Where answers go that nobody waits for: those to `s3`, `sqs`, `sns`, `kinesis`, `dynamodb`, `kafka`, `eventbridge` and `schedule` triggers,
+unless a trigger says otherwise (`output = ...`). See [outputs.md](outputs.md).
+"""
+
+
 def configuration() -> str:
     """Return the page."""
     schema = config.json_schema()
-    tables = ("stages", "trigger", "vpc", "file_system")
+    tables = ("stages", "trigger", "output", "vpc", "file_system")
     keys = {key: value for key, value in schema["properties"].items() if key not in tables}
     defined = schema["$defs"]
     model = defined["ModelConfig"]
@@ -65,11 +71,14 @@ def configuration() -> str:
     lines += [STAGES, "## `[[trigger]]`\n"]
     lines += ["What calls the function; there may be several. Without one it answers `invoke` and the Lambda API.\n"]
     for trigger in schema["properties"]["trigger"]["items"]["oneOf"]:
-        lines += _trigger(trigger)
+        lines += _options(trigger)
+    lines += ["## `[output]`\n", OUTPUT]
+    for output in schema["properties"]["output"]["oneOf"]:
+        lines += _options(output)
     return "\n".join(lines).rstrip() + "\n"
 
 
-def _trigger(schema: Mapping[str, Any]) -> Iterator[str]:
+def _options(schema: Mapping[str, Any]) -> Iterator[str]:
     options = {key: value for key, value in schema["properties"].items() if key != "type"}
     yield f'### `type = "{schema["properties"]["type"]["const"]}"`\n'
     yield f"{schema.get('description', '')}\n"

@@ -1,4 +1,4 @@
-"""Event sources: those of our own, one file each in their folder, and those that installed packages add through entry points.
+"""Event sources: those of our own, one file each in their folder, and those that installed packages add through entry points; outputs.
 
 A package adds one with an entry point of the group `slsdeploy.events`, whose name is the word that `[[trigger]] type` takes and whose
 value is a module as `slsdeploy_runtime.events` describes it. Its own name is all that is looked up here: the function gets the module
@@ -15,6 +15,7 @@ from importlib.metadata import EntryPoint, entry_points
 from types import ModuleType
 
 import slsdeploy_runtime.events
+import slsdeploy_runtime.outputs
 from slsdeploy.errors import ConfigError
 
 GROUP = "slsdeploy.events"
@@ -33,8 +34,13 @@ def event_sources() -> dict[str, ModuleType]:
 
     Raises ConfigError when an installed package's does not import, or takes the word of one of ours.
     """
-    own = _own()
+    own = _own(slsdeploy_runtime.events, "Trigger")
     return {**own, **{name: _load(name, each, own) for name, each in _installed().items()}}
+
+
+def outputs() -> dict[str, ModuleType]:
+    """Return the outputs by the word that `[output] type` takes."""
+    return _own(slsdeploy_runtime.outputs, "Output")
 
 
 def origins() -> dict[str, Origin]:
@@ -46,11 +52,11 @@ def origins() -> dict[str, Origin]:
 
 
 @cache
-def _own() -> dict[str, ModuleType]:
-    package = slsdeploy_runtime.events
+def _own(package: ModuleType, options: str) -> dict[str, ModuleType]:
+    """Return a package's modules with options of that name."""
     names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
     modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
-    return {name: module for name, module in modules.items() if hasattr(module, "Trigger")}
+    return {name: module for name, module in modules.items() if hasattr(module, options)}
 
 
 @cache

@@ -80,6 +80,7 @@ def wire(project: Project, trigger: Trigger, models: Sequence[ModelInfo] = ()) -
         models=[_signature(model, info) for model, info in zip(project.models, models, strict=bool(models))],
         functions=project.handler.functions if project.handler else (),
         texts=trigger.texts,
+        has_output=project.config.output is not None,
     )
     try:
         wiring: Wiring = import_module(trigger.module).wire(trigger.options, site)
@@ -136,7 +137,7 @@ def _settings(project: Project) -> dict[str, Any]:
 
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
-    return [_secrets(project.config.secrets), reach.wire(project)]
+    return [_secrets(project.config.secrets), reach.wire(project), *_output(project.config.output)]
 
 
 def _add(sam: dict[str, Any], wiring: Wiring, trigger: str = "") -> None:
@@ -169,6 +170,10 @@ def _late_policy() -> dict[str, Any]:
             "PolicyDocument": {"Version": "2012-10-17", "Statement": []},
         },
     }
+
+
+def _output(output: Any) -> list[Wiring]:
+    return [] if output is None else [import_module(type(output).__module__).wire(output, "")]
 
 
 def _secrets(secrets: Mapping[str, str]) -> Wiring:

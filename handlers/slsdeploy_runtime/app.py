@@ -40,6 +40,7 @@ if os.environ.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
     import_module("slsdeploy_runtime.snapshot").prepare(_store.models, _manifest.secrets, _telemetry)
 
 _service = Service(_store.models, user.load(_manifest.handler), _telemetry, aws.client, _manifest.name)
+_service.output = _manifest.output
 _dispatch = Dispatch(_manifest.events, _service)
 phases.mark("events")
 _store.start()

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime.http_body import JSON
-from slsdeploy_runtime.json_text import from_json, to_json
+from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, waits
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
@@ -29,11 +29,22 @@ class Item(NamedTuple):
     about: Mapping[str, Any]
 
 
-def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None) -> Failures:
-    """Answer every record it can, by that model if one is named; return those that failed, in their order, and why."""
-    good = [item.request._replace(model=model or "") for item in items if isinstance(item.request, Request)]
+class Answered(NamedTuple):
+    """What became of records, by their ids and in their order: the answers that were sent on, and why others were not."""
+
+    answers: Mapping[str, Any]
+    failures: Failures
+
+
+def answer_items(
+    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None
+) -> Answered:
+    """Answer every record it can, by that model if one is named, and send the answers on; `source` says in the log what a record is."""
+    good = [item.request for item in items if isinstance(item.request, Request)]
+    good = [request._replace(model=model) if model else request for request in good]
     outcomes = iter(service.answer_all(good))
     failures: Failures = {}
+    values: dict[str, Any] = {}
     answers: list[Outgoing] = []
     stopped: set[str] = set()  # groups with a failure: nothing behind it may be answered
     for item in items:
@@ -44,15 +55,21 @@ def answer_items(items: Sequence[Item], service: Service, outlet: Outlet, source
             failures[item.id] = outcome.error
             stopped.add(item.group)
         else:
-            answers.append(Outgoing(item.id, item.group, to_json(_answer(outcome.value, item.about))))
+            values[item.id] = outcome.value
+            answers.append(outlet.outgoing(item.id, item.group, outcome.value, item.about))
     failures |= outlet.send(answers)
     for record_id, error in failures.items():
         if not isinstance(error, AfterFailure):
-            service.telemetry.failure(error, f"{source} {record_id}")
+            service.telemetry.failure(
+                error, f"{source}{record_id}" if source.endswith("/") else f"{source} {record_id}"
+            )
     waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
     if waiting:
         service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
-    return {item.id: failures[item.id] for item in items if item.id in failures}
+    return Answered(
+        {key: value for key, value in values.items() if key not in failures},
+        {item.id: failures[item.id] for item in items if item.id in failures},
+    )
 
 
 def read_all(records: Any, read: Callable[[Any], Item]) -> list[Item]:
@@ -101,10 +118,6 @@ def first_of_each_group(items: Sequence[Item], failures: Failures) -> list[Item]
         if item.id in failures:
             found.setdefault(item.group, item)
     return list(found.values())
-
-
-def _answer(value: Any, about: Mapping[str, Any]) -> dict[str, Any]:
-    return {**(value if isinstance(value, dict) else {"result": value}), **about}
 
 
 def base64_decoded(text: Any, field: str) -> bytes:

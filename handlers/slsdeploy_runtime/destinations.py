@@ -43,6 +43,12 @@ class Destination(NamedTuple):
         return [allow(sid, ["s3:PutObject"], f"{self.arn}/*"), allow(f"{sid}Lists", ["s3:ListBucket"], self.arn)]
 
 
+def service_of(arn: str) -> str:
+    """Return the service that an ARN belongs to, "" for what is none."""
+    found = ARN.fullmatch(arn)
+    return found["service"] if found else ""
+
+
 def check(option: str, arn: str, services: tuple[str, ...]) -> None:
     """Raise ValueError for an ARN that cannot be a destination."""
     found = ARN.fullmatch(arn)

@@ -70,6 +70,13 @@ class Event(NamedTuple):
     options: Mapping[str, Any]
 
 
+class Output(NamedTuple):
+    """Where answers that nobody waits for go: the output's module, its options."""
+
+    module: str
+    options: Mapping[str, Any]
+
+
 class Secret(NamedTuple):
     """Where a variable's value is kept: `service` is "secretsmanager" or "ssm", `id` what that service calls it."""
 
@@ -88,6 +95,7 @@ class Manifest(NamedTuple):
     handler: str | None
     events: tuple[Event, ...]
     secrets: Mapping[str, Secret]
+    output: Output | None = None
 
 
 def task_root() -> str:
@@ -121,6 +129,7 @@ def read(task: str | os.PathLike[str]) -> Manifest:
         handler=document["handler"],
         events=tuple(Event(entry["module"], entry["name"], entry["options"]) for entry in document["events"]),
         secrets={name: Secret(entry["service"], entry["id"]) for name, entry in document["secrets"].items()},
+        output=Output(**document["output"]) if document["output"] else None,
     )
 
 

@@ -1,85 +1,103 @@
-"""Answers of a batch -> sent on to a queue, or written to a bucket, so that within a group none overtakes another that failed.
+"""Answers -> sent on in as few calls as the output takes, so that within a group none overtakes another that failed.
 
-A queue's answer is a message; a bucket's is the object `<id>.json`.
+Where they go is an output's `Way` (outputs/).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
-from slsdeploy_runtime.http_body import JSON
+from slsdeploy_runtime.json_text import to_json
 
 Failures = dict[str, Exception]  # by the record's id
-
-# SendMessageBatch: ten entries, and for all of them together what one message may have on the oldest of queues
-# https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html
-MAX_ENTRIES, MAX_BATCH_BYTES = 10, 262_144
-
-
-class NotSent(Exception):
-    """SQS took the batch of answers but not this one."""
 
 
 class AfterFailure(Exception):
     """Not answered, so that its group keeps its order: an earlier record of the group failed."""
 
 
+class TooLarge(Exception):
+    """An answer has more bytes than its output takes."""
+
+
 class Outgoing(NamedTuple):
-    """An answer on its way: the id of the record that it answers, and the group within which it must not be overtaken."""
+    """An answer on its way: the id of the record that it answers, the group within which it must not be overtaken, and its text.
+
+    `about` is what identifies the input, `source` the kind of trigger.
+    """
 
     id: str
     group: str
     body: bytes
+    about: Mapping[str, Any] = {}
+    source: str = ""
+
+
+class Way(Protocol):
+    """An output that takes so many answers, and so many bytes of them, in one call; `largest` is what one answer may have."""
+
+    @property
+    def entries(self) -> int: ...
+
+    @property
+    def bytes(self) -> int: ...
+
+    @property
+    def largest(self) -> int: ...
+
+    @property
+    def is_ordered(self) -> bool:
+        """Say whether it matters to readers which answer of a group comes first."""
+        ...
+
+    def post(self, answers: Sequence[Outgoing]) -> Failures:
+        """Make one call; return the answers that were not taken. Whatever is raised is the failure of all of them."""
+        ...
 
 
 class Outlet(NamedTuple):
-    """Where answers go: a queue, a bucket, or nowhere ("" for what there is not)."""
+    """Where answers go: a way, or nowhere (None). `prefix` and `source` tell them from those of the project's other triggers."""
 
-    client: Callable[[str], Any]
-    queue_url: str
-    bucket: str
-    is_fifo: bool
+    way: Way | None
+    service: Any
+    prefix: str = ""
+    source: str = ""
+
+    def outgoing(self, id: str, group: str, answer: Any, about: Mapping[str, Any]) -> Outgoing:
+        """Return an answer, and what identifies its input beside it, as it is sent."""
+        about = {"source": self.source, **about} if self.prefix else about
+        if about:
+            answer = {**(answer if isinstance(answer, dict) else {"result": answer}), **about}
+        return Outgoing(id, group, to_json(answer), about, self.source)
 
     def send(self, answers: Sequence[Outgoing]) -> Failures:
         """Send answers until one of a group fails; return those that could not be sent, and those that wait for them."""
-        if not (self.queue_url or self.bucket):
+        way = self.way
+        if way is None:
             return {}
         failures: Failures = {}
         stopped: set[str] = set()
-        for portion in _portions(answers, self.is_fifo) if self.queue_url else ([each] for each in answers):
+        for portion in _portions([self._fitting(way, each) for each in answers], way):
             failures |= {each.id: waits(each.group) for each in portion if each.group in stopped}
-            ready = [each for each in portion if each.group not in stopped]
-            failures |= (self._to_queue if self.queue_url else self._to_bucket)(ready)
+            failures |= self._post(way, [each for each in portion if each.group not in stopped])
             stopped |= {each.group for each in portion if each.id in failures}
         return failures
 
-    def _to_queue(self, answers: Sequence[Outgoing]) -> Failures:
-        if not answers:
-            return {}
-        entries = [self._entry(str(index), each) for index, each in enumerate(answers)]
+    def _post(self, way: Way, answers: Sequence[Outgoing]) -> Failures:
+        large = [each for each in answers if len(each.body) > way.largest]
+        failures: Failures = {each.id: _too_large(each, way) for each in large}
+        ids = {self.prefix + each.id: each.id for each in answers}
+        ready = [each._replace(id=self.prefix + each.id) for each in answers if each.id not in failures]
+        if not ready:
+            return failures
         try:
-            failed = self.client("sqs").send_message_batch(QueueUrl=self.queue_url, Entries=entries).get("Failed", [])
+            return failures | {ids[sent]: error for sent, error in way.post(ready).items()}
         except Exception as error:
-            return {each.id: error for each in answers}
-        return {answers[int(each["Id"])].id: NotSent(each.get("Message", each["Code"])) for each in failed}
+            return failures | {each.id: error for each in answers if each.id not in failures}
 
-    def _entry(self, entry_id: str, answer: Outgoing) -> Mapping[str, Any]:
-        entry = {"Id": entry_id, "MessageBody": answer.body.decode()}
-        if self.is_fifo:  # a message that is delivered again does not answer twice (within five minutes)
-            entry |= {"MessageGroupId": answer.group, "MessageDeduplicationId": answer.id}
-        return entry
-
-    def _to_bucket(self, answers: Sequence[Outgoing]) -> Failures:
-        failures: Failures = {}
-        for each in answers:
-            try:
-                self.client("s3").put_object(
-                    Bucket=self.bucket, Key=f"{each.id}.json", Body=each.body, ContentType=JSON
-                )
-            except Exception as error:
-                failures[each.id] = error
-        return failures
+    def _fitting(self, way: Way, answer: Outgoing) -> Outgoing:
+        return answer
 
 
 def waits(group: str) -> AfterFailure:
@@ -87,13 +105,18 @@ def waits(group: str) -> AfterFailure:
     return AfterFailure(f"{group!r} waits for an earlier record")
 
 
-def _portions(answers: Sequence[Outgoing], is_fifo: bool) -> Iterator[list[Outgoing]]:
-    """Divide answers into what one call takes; where order counts one of each group: SQS may take an entry and not the one before."""
+def _too_large(answer: Outgoing, way: Way) -> TooLarge:
+    found = f"the answer has {len(answer.body)} bytes, the output takes {way.largest}"
+    return TooLarge(f'{found}; set large_answers = "s3", and a pointer to it is sent')
+
+
+def _portions(answers: Sequence[Outgoing], way: Way) -> Iterator[list[Outgoing]]:
+    """Divide answers into what one call takes; where order counts one of each group: of two, the later might be taken alone."""
     portion: list[Outgoing] = []
     size = 0
     for each in answers:
-        is_full = len(portion) == MAX_ENTRIES or size + len(each.body) > MAX_BATCH_BYTES
-        if portion and (is_full or (is_fifo and any(each.group == other.group for other in portion))):
+        is_full = len(portion) == way.entries or size + len(each.body) > way.bytes
+        if portion and (is_full or (way.is_ordered and any(each.group == other.group for other in portion))):
             yield portion
             portion, size = [], 0
         portion.append(each)

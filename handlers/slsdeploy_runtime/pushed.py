@@ -1,6 +1,6 @@
 """Requests that were pushed and wait for no answer (SNS, EventBridge, schedules) -> predicted together; what fails is raised.
 
-What is raised makes Lambda try the event again, and keep it at last (`failed_events.py`).
+What is raised makes Lambda try the event again, and keep it at last (`asynchronous.py`).
 """
 
 from __future__ import annotations
@@ -8,19 +8,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from slsdeploy_runtime.batch import Item, answer_items
 from slsdeploy_runtime.http_body import JSON
 from slsdeploy_runtime.json_text import from_json
+from slsdeploy_runtime.outlet import Outlet
 from slsdeploy_runtime.request import BadInput, Request
-from slsdeploy_runtime.service import Failure, Service
-
-Asked = Request | BadInput
+from slsdeploy_runtime.service import Service
 
 
 class EventsFailed(Exception):
     """Some requests of an event got no prediction; the log says why for each."""
 
 
-def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: bool) -> Asked:
+def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: bool) -> Request | BadInput:
     """Decode a text; one that is not JSON is for a `preprocess` only, as bytes."""
     try:
         return Request(from_json(text), JSON, source, meta)
@@ -28,25 +28,14 @@ def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: boo
         return Request(text.encode(), "text/plain", source, meta) if is_raw_welcome else error
 
 
-def for_model(asked: Sequence[Asked], model: str | None) -> list[Asked]:
-    """Put requests to a model, if one is named."""
-    return [each._replace(model=model or "") if isinstance(each, Request) else each for each in asked]
-
-
-def answer_pushed(asked: Sequence[Asked], service: Service, ids: Sequence[str]) -> list[Any]:
-    """Return the answer to each request; `ids` say in the log which is meant. Raises the error of a single one, or EventsFailed."""
-    outcomes = iter(service.answer_all([each for each in asked if isinstance(each, Request)]))
-    answers: list[Any] = []
-    failures: list[Exception] = []
-    for each, which in zip(asked, ids, strict=True):
-        outcome = next(outcomes) if isinstance(each, Request) else Failure(each)
-        if isinstance(outcome, Failure):
-            service.telemetry.failure(outcome.error, which)
-            failures.append(outcome.error)
-        else:
-            answers.append(outcome.value)
-    if failures and len(asked) == 1:
+def answer_pushed(
+    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None
+) -> list[Any]:
+    """Return the answer to each request, and send it on. Raises the error of a single one, or EventsFailed."""
+    answered = answer_items(items, service, outlet, source, model)
+    failures = list(answered.failures.values())
+    if failures and len(items) == 1:
         raise failures[0]
     if failures:
-        raise EventsFailed(f"{len(failures)} of {len(asked)} failed; the first: {failures[0]}") from failures[0]
-    return answers
+        raise EventsFailed(f"{len(failures)} of {len(items)} failed; the first: {failures[0]}") from failures[0]
+    return list(answered.answers.values())

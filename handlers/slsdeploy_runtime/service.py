@@ -24,6 +24,7 @@ from slsdeploy_runtime.user import Handler, HandlerError
 if TYPE_CHECKING:
     from slsdeploy_runtime.batching import Arrays
     from slsdeploy_runtime.fallback import Fallbacks, Instead, Result
+    from slsdeploy_runtime.manifest import Output
 
 
 class Answer(NamedTuple):
@@ -42,7 +43,10 @@ Outcome = Answer | Failure
 
 
 class Service:
-    """The models of this function with the user's functions around them. `client` gives AWS clients by service name."""
+    """The models of this function with the user's functions around them.
+
+    `client` gives AWS clients by service name; `output` is the project's, if it has one.
+    """
 
     def __init__(
         self,
@@ -53,6 +57,7 @@ class Service:
         name: str = "",
     ) -> None:
         self.name = name
+        self.output: Output | None = None
         self.models = models
         self.handler = handler
         self.telemetry = telemetry

@@ -37,6 +37,7 @@ def make(
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),
             _DIRECT,
         ],
+        "output": _output(project.config.output),
         "secrets": {variable: _secret(source) for variable, source in project.config.secrets.items()},
     }
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False).encode() + b"\n"
@@ -46,6 +47,10 @@ def _handler(project: Project) -> str | None:
     if project.handler is None:
         return None
     return f"{project.handler.module}:{project.handler.app}" if project.handler.app else project.handler.module
+
+
+def _output(output: Any) -> dict[str, Any] | None:
+    return None if output is None else {"module": type(output).__module__, "options": asdict(output)}
 
 
 def _secret(source: str) -> dict[str, str]:

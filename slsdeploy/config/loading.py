@@ -11,11 +11,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from slsdeploy import plugins
-from slsdeploy.config import lines, serving, wording
+from slsdeploy.config import lines, serving, triggers, wording
 from slsdeploy.config.file import FILE, File, read
 from slsdeploy.config.schema import config_schema
 from slsdeploy.config.sections import MOUNT_POINT, NAME, Config
-from slsdeploy.config.triggers import Sources, as_json, triggers
+from slsdeploy.config.triggers import Sources, as_json
 from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ConfigError, Problem
 
@@ -131,17 +131,18 @@ class _Attempt:
 
     def result(self) -> tuple[Config | None, list[Problem]]:
         """Return the configuration, or None and the problems."""
-        own = {key: value for key, value in self.values.items() if key != "trigger"}
+        own = {key: value for key, value in self.values.items() if key not in ("trigger", "output")}
         config, complaints = None, []
         try:
             config = Config.model_validate_json(as_json(own), strict=True)
         except ValidationError as error:
             complaints = wording.complaints(error.errors(), own, config_schema())
-        found, more = triggers(self.values.get("trigger", []), self.sources)
-        complaints += [*_across(self.values), *serving.complaints(self.values), *more]
+        found, more = triggers.triggers(self.values.get("trigger", []), self.sources)
+        output, about_output = triggers.output(self.values.get("output"), found)
+        complaints += [*_across(self.values), *serving.complaints(self.values), *more, *about_output]
         if config is None or complaints:
             return None, [self.problem(complaint) for complaint in complaints]
-        return config.model_copy(update={"trigger": found}), []
+        return config.model_copy(update={"trigger": found, "output": output}), []
 
     def problem(self, complaint: Complaint) -> Problem:
         origin = self.origins.get(str(complaint.path[0])) if complaint.path else None

@@ -25,10 +25,15 @@ def json_schema(sources: Mapping[str, ModuleType] | None = None) -> dict[str, An
     sources = plugins.event_sources() if sources is None else sources
     schema = config_schema()
     properties = schema["properties"]
+    options = [options_schema(source.Trigger) for source in sources.values()]
     properties["trigger"] = {
         "description": properties["trigger"]["description"],
         "type": "array",
-        "items": {"oneOf": [trigger_schema(source) for source in sources.values()]} if sources else {"type": "object"},
+        "items": {"oneOf": options} if sources else {"type": "object"},
+    }
+    properties["output"] = {
+        "description": properties["output"]["description"],
+        "oneOf": [options_schema(output.Output) for output in plugins.outputs().values()],
     }
     # A stage may have any of these, and need have none.
     same = {key: {"$ref": f"#/properties/{key}"} for key in properties}
@@ -48,10 +53,10 @@ def config_schema() -> dict[str, Any]:
     return schema
 
 
-def trigger_schema(source: ModuleType) -> dict[str, Any]:
-    """Return the schema of one trigger's options; descriptions are the fields' `metadata["description"]`."""
-    schema: dict[str, Any] = _plain(adapter(source.Trigger).json_schema())
-    for field in dataclasses.fields(source.Trigger):
+def options_schema(options: type) -> dict[str, Any]:
+    """Return the schema of a trigger's or output's options; descriptions are the fields' `metadata["description"]`."""
+    schema: dict[str, Any] = _plain(adapter(options).json_schema())
+    for field in dataclasses.fields(options):
         if "schema" in field.metadata:
             schema["properties"][field.name] = dict(import_module(field.metadata["schema"]).SCHEMA)
         if "description" in field.metadata:
@@ -62,9 +67,9 @@ def trigger_schema(source: ModuleType) -> dict[str, Any]:
 
 
 @cache
-def adapter(trigger: type) -> TypeAdapter[Any]:
-    """Return what validates the options of a trigger."""
-    return TypeAdapter(trigger)
+def adapter(options: type) -> TypeAdapter[Any]:
+    """Return what validates the options of a trigger or output."""
+    return TypeAdapter(options)
 
 
 def _plain(schema: Any) -> Any:

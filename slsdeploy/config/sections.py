@@ -225,6 +225,9 @@ class Config(_Section):
         "INFO", description="the least severe level that the function logs"
     )
     log_retention: Retention = Field(30, description="days that log events are kept")
+    output: Any = Field(
+        None, description="where answers go that nobody waits for, of all triggers that say nothing else: `[output]`"
+    )
     trigger: tuple[Any, ...] = Field(
         (), description="what calls the function: `[[trigger]]`, each with a type and that type's options"
     )

@@ -1,4 +1,4 @@
-"""`[[trigger]]` tables -> the options of their event sources, validated against the sources' own dataclasses."""
+"""`[[trigger]]` and `[output]` tables -> their options, validated against the dataclasses of the event sources and outputs."""
 
 from __future__ import annotations
 
@@ -10,25 +10,46 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from slsdeploy import plugins
 from slsdeploy.config import wording
 from slsdeploy.config.lines import Path
-from slsdeploy.config.schema import adapter, trigger_schema
+from slsdeploy.config.schema import adapter, options_schema
 from slsdeploy.config.sections import Config
 from slsdeploy.config.wording import Complaint
+from slsdeploy_runtime.names import Creator
 
 Sources = Mapping[str, ModuleType]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Sort:
+    """What a table may be: how it is called, its options by the word that `type` takes, an example."""
+
+    name: str
+    options: Mapping[str, type]
+    example: str
 
 
 def triggers(tables: Any, sources: Sources) -> tuple[tuple[Any, ...], list[Complaint]]:
     """Return the options of each trigger (None for a bad one) and what is wrong with them."""
     if not isinstance(tables, list):
         return (), [Complaint(("trigger",), f"found {wording.shown(tables)}; expected [[trigger]], in double brackets")]
+    sort = _Sort("trigger", {name: source.Trigger for name, source in sources.items()}, 'type = "http"')
     found, complaints = [], []
     for index, table in enumerate(tables):
-        trigger, more = _trigger(table, ("trigger", index), sources)
+        trigger, more = _options(table, ("trigger", index), sort)
         found.append(trigger)
         complaints += more
     return tuple(found), [*complaints, *_together(found, sources)]
+
+
+def output(table: Any, triggers: Sequence[Any]) -> tuple[Any, list[Complaint]]:
+    """Return the options of the output (None for none, or a bad one) and what is wrong with it, beside the triggers too."""
+    if table is None:
+        return None, []
+    sort = _Sort("output", {name: module.Output for name, module in plugins.outputs().items()}, 'type = "sqs"')
+    found, complaints = _options(table, ("output",), sort)
+    return found, complaints if found is None else [*complaints, *_beside(found, triggers)]
 
 
 def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:
@@ -39,33 +60,48 @@ def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:
             yield Complaint(path, problem.message, problem.hint)
 
 
-def _trigger(table: Any, path: Path, sources: Sources) -> tuple[Any, list[Complaint]]:
-    """Validate one `[[trigger]]` against the options of its type."""
+def _beside(output: Any, triggers: Sequence[Any]) -> Iterator[Complaint]:
+    """Complain of an output that creates what a trigger creates, and of one whose answers would trigger the function."""
+    for index, trigger in enumerate(triggers):
+        taken = {(each.kind, each.name) for each in (trigger.creates() if isinstance(trigger, Creator) else ())}
+        for each in output.creates():
+            if (each.kind, each.name) in taken:
+                message = f'the {each.kind} "{each.name}" is created by trigger[{index}] already'
+                yield Complaint(("output", each.option), message, "choose another name")
+        if output.triggers(trigger):
+            message = f"its answers would come back through trigger[{index}], without end"
+            yield Complaint(("output",), message, "choose another output, or another source of events")
+
+
+def _options(table: Any, path: Path, sort: _Sort) -> tuple[Any, list[Complaint]]:
+    """Validate one table against the options of its type."""
     if not isinstance(table, dict):
         return None, [Complaint(path, f"found {wording.shown(table)}; expected a table")]
-    kinds = ", ".join(f'"{kind}"' for kind in sources)
+    kinds = ", ".join(f'"{kind}"' for kind in sort.options)
     kind = table.get("type")
     if kind is None:
-        return None, [Complaint((*path, "type"), f"is missing; expected one of {kinds}", 'type = "http"')]
-    if not isinstance(kind, str) or kind not in sources:
-        hint = wording.did_you_mean(str(kind), sources)
+        return None, [Complaint((*path, "type"), f"is missing; expected one of {kinds}", sort.example)]
+    if not isinstance(kind, str) or kind not in sort.options:
+        hint = wording.did_you_mean(str(kind), sort.options)
         return None, [Complaint((*path, "type"), f"found {wording.shown(kind)}; expected one of {kinds}", hint)]
-    options = [field.name for field in dataclasses.fields(sources[kind].Trigger)]
-    complaints = [_unknown_option(key, kind, options, path) for key in table if key not in options]
+    chosen, of = sort.options[kind], f'{sort.name} of type "{kind}"'
+    options = [field.name for field in dataclasses.fields(chosen)]
+    complaints = [_unknown_option(key, of, options, path) for key in table if key not in options]
     known = {key: value for key, value in table.items() if key in options}
     try:
-        return adapter(sources[kind].Trigger).validate_json(as_json(known), strict=True), complaints
+        return adapter(chosen).validate_json(as_json(known), strict=True), complaints
     except ValidationError as error:
-        found = wording.complaints(error.errors(), known, trigger_schema(sources[kind]))
+        found = wording.complaints(error.errors(), known, options_schema(chosen))
     return None, complaints + [dataclasses.replace(item, path=(*path, *item.path)) for item in found]
 
 
-def _unknown_option(key: str, kind: str, options: list[str], path: Path) -> Complaint:
+def _unknown_option(key: str, of: str, options: list[str], path: Path) -> Complaint:
+    article = "an" if of.startswith("output") else "a"
     if key in Config.model_fields:
         # In TOML every key below a header belongs to it.
         hint = f"`{key}` is a key of the file: move it above the first [table]"
-        return Complaint((*path, key), f'a trigger of type "{kind}" has no option "{key}"', hint)
-    return wording.unknown(key, options, of=f'a trigger of type "{kind}"', path=path)
+        return Complaint((*path, key), f'{article} {of} has no option "{key}"', hint)
+    return wording.unknown(key, options, of=f"{article} {of}", path=path)
 
 
 def as_json(values: Any) -> str:

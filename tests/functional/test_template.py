@@ -86,6 +86,13 @@ PROJECTS = {
     "s3-sqs": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sqs"\nsuffix = ".png"\n',
     "s3-sns": HEAD + '[[trigger]]\ntype = "s3"\nvia = "sns"\n',
     "s3-eventbridge": HEAD + '[[trigger]]\ntype = "s3"\nvia = "eventbridge"\nsuffix = ".png"\n',
+    "output-sqs": HEAD + '[output]\ntype = "sqs"\nqueue = "answers.fifo"\n[[trigger]]\ntype = "sqs"\n',
+    "output-s3": HEAD
+    + '[output]\ntype = "s3"\nbucket = "arn:aws:s3:::answers"\nprefix = "iris/"\n[[trigger]]\ntype = "s3"\n',
+    "output-sns": HEAD + '[output]\ntype = "sns"\n[[trigger]]\ntype = "kinesis"\n',
+    "output-eventbridge": HEAD + '[output]\ntype = "eventbridge"\nbus = "answers"\n[[trigger]]\ntype = "sns"\n',
+    "output-dynamodb": HEAD
+    + '[output]\ntype = "dynamodb"\nexpire_after_days = 30\n[[trigger]]\ntype = "schedule"\nexpression = "rate(1 day)"\n',
     "pushed": HEAD + "".join(f'[[trigger]]\ntype = "{each}"\n' for each in ("s3", "sns", "eventbridge", "schedule")),
 }
 SERVED = ModelInfo(

@@ -143,6 +143,7 @@ def write(
         "handler": None if handler is None else f"handler:{application}" if application else "handler",
         "events": [*events, DIRECT],
         "secrets": secrets or {},
+        "output": None,
         "model_memory": None,
         "snap_start": False,
         **more,

@@ -47,6 +47,7 @@ class Function:
         self.store = Store(document.models, 1, Telemetry(document.name), document.model_memory)
         self.models = self.store.models
         self.service = Service(self.models, user.load(document.handler), self.telemetry, client, "test")
+        self.service.output = document.output
         self._dispatch = Dispatch(document.events, self.service)
         self.store.start()
 

@@ -28,8 +28,9 @@ def notifications(*messages: str) -> Any:
     event = recorded("sns_notification")
     (record,) = event["Records"]
     records = [deepcopy(record) for _ in messages]
-    for record, message in zip(records, messages, strict=True):
+    for index, (record, message) in enumerate(zip(records, messages, strict=True)):
         record["Sns"]["Message"] = message
+        record["Sns"]["MessageId"] = str(index) * bool(index) or record["Sns"]["MessageId"]
     return {"Records": records}
 
 

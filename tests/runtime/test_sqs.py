@@ -220,7 +220,7 @@ def test_no_answer_overtakes_one_of_its_group_that_could_not_be_sent(
 ) -> None:
     client = Refusing(*refused)
     events = [bundles.event("sqs", queue="rows.fifo")]
-    function = serve(events=events, environment={QUEUE: "url"}, client=lambda service: client)
+    function = serve(events=events, environment={QUEUE: "url.fifo"}, client=lambda service: client)
     assert sorted(failed(function(grouped(groups)))) == failures
     assert client.taken == taken
 

@@ -146,6 +146,16 @@ def late_model(root: Path) -> Subject:
     return rules.subject(replace(project, models=(replace(project.models[0], timeout=5.0),)))
 
 
+def unused_output(root: Path) -> Subject:
+    project = make_project(root)
+    options = [plugins.event_sources()[name].Trigger() for name in ("http", "stepfunctions")]
+    output = plugins.outputs()["sqs"].Output()
+    config = project.config.model_copy(
+        update={"output": output, "trigger": (*options, plugins.event_sources()["sqs"].Trigger(output="queue"))}
+    )
+    return rules.subject(replace(project, config=config))
+
+
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
     ("model-missing", "note", not_fetched, "s3://b/i.onnx has not been fetched yet", "s3://b/i.onnx"),
@@ -175,6 +185,7 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
         "slsdeploy.toml",
     ),
     ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
+    ("output-unused", "warning", unused_output, "no trigger sends answers to the [output]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
 

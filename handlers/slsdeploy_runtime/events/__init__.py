@@ -68,7 +68,7 @@ class Site(NamedTuple):
     """What a trigger may know of the function it is wired to: its logical id, timeout in seconds, the trigger's own name, its network.
 
     `models` are those that the function serves (none while only its environment is asked for), `functions` which of the user's functions
-    it has ("preprocess", ...), `texts` the files that the trigger's options name, by option.
+    it has ("preprocess", ...), `texts` the files that the trigger's options name, by option; `has_output` says that there is an `[output]`.
     """
 
     function: str
@@ -79,6 +79,7 @@ class Site(NamedTuple):
     models: Sequence[Signature] = ()
     functions: Collection[str] = ()
     texts: Mapping[str, str] = {}
+    has_output: bool = False
 
     @property
     def alias(self) -> dict[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime import asynchronous
+from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import fits, follow, is_envelope, meta
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
 from slsdeploy_runtime.names import Created, check_names, taken_twice
@@ -18,7 +18,7 @@ DETAIL_TYPE = "Inference Request"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A rule on an event bus. Its answers go nowhere by themselves.
+    """A rule on an event bus. Without an `[output]`, answers go nowhere.
 
     Raises ValueError for what EventBridge refuses.
     """
@@ -98,6 +98,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
 def start(service: Any, source: Source) -> None:
     """Import what answers while the environment initialises."""
     import_module("slsdeploy_runtime.pushed")
+    answers.start(service, source)
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -107,16 +108,19 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the event asks for. Raises when it cannot be, so that Lambda tries the event again."""
-    from slsdeploy_runtime.pushed import answer_pushed, for_model
+    from slsdeploy_runtime.batch import Item
+    from slsdeploy_runtime.pushed import answer_pushed
     from slsdeploy_runtime.request import BadInput, Request
 
+    said = meta(event)
     try:
-        asked: Request | BadInput = Request(
-            follow(event, source.options.input_path), source="eventbridge", meta=meta(event)
-        )
+        asked: Request | BadInput = Request(follow(event, source.options.input_path), source="eventbridge", meta=said)
     except BadInput as error:
         asked = error
-    (answer,) = answer_pushed(for_model([asked], source.options.model), service, [f"event {event.get('id', '')}"])
+    event_id = str(said["id"])
+    item = Item(event_id, event_id, asked, {"id": event_id, "detail_type": said["detail_type"]})
+    outlet = answers.outlet(service, source)
+    (answer,) = answer_pushed([item], service, outlet, "event", source.options.model)
     return answer
 
 

@@ -87,7 +87,7 @@ class Trigger:
         "or the ARN of a queue, topic or bucket (a bucket gets the records too)",
     )
     filters: tuple[str, ...] = option((), filters.WORDS)
-    output: Literal["queue", "bucket", "none"] = answers.output()
+    output: Literal["queue", "bucket", "none"] | None = answers.output()
     output_name: str | None = answers.output_name()
     model: str | None = answers.model()
 
@@ -224,7 +224,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     options: Trigger = source.options
     records = read_event("Kafka", _records, event)
     items = read_all(records, lambda record: _read(record, service))
-    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model)
+    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model).failures
     first = first_of_each_group(items, failures)
     heads = {item.group: item for item in reversed(items)}
     is_stuck = options.bisects and len(items) > 1 and all(heads[group] in first for group in heads)

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import Any, Literal
 from urllib.parse import quote_plus
 
-from slsdeploy_runtime import asynchronous, s3_event, s3_ways
+from slsdeploy_runtime import answers, asynchronous, s3_event, s3_ways
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, bucket
@@ -37,6 +37,9 @@ class Trigger:
     events: tuple[str, ...] = option(("s3:ObjectCreated:*",), "which events of S3 count as an object's arrival")
     output_prefix: str = option("output/", "what stands before an object's key in that of its result, .json behind it")
     output_bucket: str | None = option(None, "the name of a bucket to create for results; default: the same bucket")
+    output: Literal["bucket"] | None = option(
+        None, 'where results go; default: where `[output]` says, without one (and with an output_bucket) "bucket"'
+    )
     via: Literal["direct", "sqs", "sns", "eventbridge"] = option(
         "direct", "how the bucket calls the function: itself, or by way of a queue, a topic or the default event bus"
     )
@@ -151,6 +154,7 @@ def start(service: Any, source: Source) -> None:
     """Make the S3 client while the environment initialises."""
     import_module("slsdeploy_runtime.s3_objects")
     service.client("s3")
+    answers.start(service, source)
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -175,11 +179,11 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime import s3_objects
     from slsdeploy_runtime.request import read_event
 
-    output = source.setting(OUTPUT_BUCKET)
+    outlet = answers.outlet(service, source)
+    work = s3_objects.work(service, source.options, source.setting(OUTPUT_BUCKET), outlet)
     if s3_event.is_queue(event):
-        messages = read_event("SQS", s3_event.messages, event)
-        return s3_objects.predict_messages(messages, service, source.options, output)
-    return s3_objects.predict_objects(s3_event.places(event), service, source.options, output)
+        return s3_objects.predict_messages(read_event("SQS", s3_event.messages, event), service, work)
+    return s3_objects.predict_objects(s3_event.places(event), service, work)
 
 
 def sample_object(body: Any, placed: Placed) -> tuple[str, str, bytes]:

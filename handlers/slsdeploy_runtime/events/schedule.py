@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Literal
 
-from slsdeploy_runtime import asynchronous
+from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import is_envelope, meta
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option
 from slsdeploy_runtime.resources import caller_role
@@ -109,6 +109,7 @@ def _check_zone(name: str) -> None:
 def start(service: Any, source: Source) -> None:
     """Import what answers while the environment initialises."""
     import_module("slsdeploy_runtime.pushed")
+    answers.start(service, source)
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -120,13 +121,17 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the schedule asks for. Raises when it cannot be, so that Lambda tries the event again."""
+    from slsdeploy_runtime.batch import Item
     from slsdeploy_runtime.pushed import answer_pushed
     from slsdeploy_runtime.request import Request
 
     detail = event.get("detail")
     data = dict(source.options.input) if detail in NOTHING else detail
-    request = Request(data, source="schedule", meta=meta(event), model=source.options.model or "")
-    (answer,) = answer_pushed([request], service, [f"schedule at {event.get('time', '')}"])
+    said = meta(event)
+    request, event_id = Request(data, source="schedule", meta=said), str(said["id"])
+    item = Item(event_id, event_id, request, {"id": event_id, "time": said["time"]})
+    outlet = answers.outlet(service, source)
+    (answer,) = answer_pushed([item], service, outlet, "schedule", source.options.model)
     return answer
 
 

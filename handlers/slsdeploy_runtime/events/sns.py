@@ -6,19 +6,22 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from slsdeploy_runtime import asynchronous
+from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option, variable
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import topic
+
+if TYPE_CHECKING:
+    from slsdeploy_runtime.batch import Item
 
 TOPIC_ARN = "TOPIC_ARN"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A topic, of the stack's own or an existing one. Its answers go nowhere by themselves.
+    """A topic, of the stack's own or an existing one. Without an `[output]`, answers go nowhere.
 
     Raises ValueError for what SNS refuses.
     """
@@ -87,6 +90,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
 def start(service: Any, source: Source) -> None:
     """Import what answers while the environment initialises."""
     import_module("slsdeploy_runtime.pushed")
+    answers.start(service, source)
 
 
 def matches(event: Any, source: Source) -> bool:
@@ -100,20 +104,26 @@ def matches(event: Any, source: Source) -> bool:
 
 def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     """Predict what the notifications ask for. Raises when one of them cannot be, so that Lambda tries the event again."""
-    from slsdeploy_runtime.pushed import answer_pushed, for_model, request_of
+    from slsdeploy_runtime.pushed import answer_pushed
     from slsdeploy_runtime.request import read_event
 
-    is_raw_welcome = service.handler.preprocess is not None
-    read = read_event("SNS", _read, event)
-    asked = [request_of(text, "sns", meta, is_raw_welcome) for text, meta in read]
-    asked = for_model(asked, source.options.model)
-    return {"answers": answer_pushed(asked, service, [f"message {meta['message_id']}" for _, meta in read])}
+    items = read_event("SNS", _read, event, service.handler.preprocess is not None)
+    outlet = answers.outlet(service, source)
+    return {"answers": answer_pushed(items, service, outlet, "message", source.options.model)}
 
 
-def _read(event: Any) -> list[tuple[str, dict[str, Any]]]:
-    """Return each notification's text and what stands beside it."""
-    messages = [record["Sns"] for record in event["Records"]]
-    return [(_text(message["Message"]), _meta(message)) for message in messages]
+def _read(event: Any, is_raw_welcome: bool) -> list[Item]:
+    """Return each notification."""
+    from slsdeploy_runtime.batch import Item, text
+    from slsdeploy_runtime.pushed import request_of
+
+    items = []
+    for record in event["Records"]:
+        message = record["Sns"]
+        meta, message_id = _meta(message), text(message["MessageId"])
+        request = request_of(_text(message["Message"]), "sns", meta, is_raw_welcome)
+        items.append(Item(message_id, message_id, request, {"message_id": message_id, "topic": meta["topic"]}))
+    return items
 
 
 def _text(found: Any) -> str:

@@ -40,10 +40,8 @@ class Trigger:
     visibility_timeout: int | None = option(
         None, "seconds until a message that was not answered is shown again; default: 6 times the function's timeout"
     )
-    output: Literal["queue", "bucket", "none"] = option("queue", "where answers go")
-    output_name: str | None = option(
-        None, "the name of the queue or bucket to create for answers; default: one is found"
-    )
+    output: Literal["queue", "bucket", "none"] | None = answers.output()
+    output_name: str | None = answers.output_name()
     model: str | None = option(
         None,
         'the model that predicts its messages; default: of several, the one that a message names ("model"), or the first',
@@ -95,12 +93,12 @@ class Trigger:
     @property
     def is_output_fifo(self) -> bool:
         """Say whether answers keep it too: unless their queue has a name that says otherwise."""
-        return self.output == "queue" and (self.output_name or self.queue or "").endswith(FIFO)
+        return self.output in (None, "queue") and (self.output_name or self.queue or "").endswith(FIFO)
 
     def creates(self) -> Sequence[Created]:
         """Return the queues and the bucket that have a name, or one made of it."""
         queues = [] if self.is_existing else [("queue", self.queue), ("queue", _derived(self, "dead-letters"))]
-        if self.output == "queue" and self.output_name is None:
+        if self.output in (None, "queue") and self.output_name is None:
             queues.append(("queue", _derived(self, "output")))
         named = [Created("queue", name, option) for option, name in queues if name is not None]
         return [*named, *answers.created(self)]
@@ -126,7 +124,7 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
         poll["MaximumBatchingWindowInSeconds"] = trigger.maximum_batching_window_in_seconds
     if trigger.maximum_concurrency is not None:
         poll["ScalingConfig"] = {"MaximumConcurrency": trigger.maximum_concurrency}
-    output = answers.wire(trigger, site, _derived(trigger, "output"), fifo=trigger.is_output_fifo)
+    output = answers.wire(trigger, site, _derived(trigger, "output"))
     consume = ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"]
     return Wiring(
         events={site.trigger: {"Type": "SQS", "Properties": poll}},
@@ -196,7 +194,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.sqs_batch import answer_batch
 
     options: Trigger = source.options
-    outlet = answers.outlet(service, source, fifo=options.is_output_fifo)
+    outlet = answers.outlet(service, source)
     return answer_batch(event["Records"], service, outlet, is_fifo=options.is_fifo, model=options.model)
 
 
