@@ -69,16 +69,29 @@ def _contained(function: Callable[..., Any], name: str) -> Callable[..., Any]:
     def call(*given: Any) -> Any:
         try:
             return function(*given)
-        except (Exception, KeyboardInterrupt):
+        except KeyboardInterrupt:
             raise
-        except BaseException as error:  # the other records of a batch would fail with it, time and again
-            what = f"called sys.exit({error.code!r})" if isinstance(error, SystemExit) else f"raised {error!r}"
-            raise HandlerError(f"{name} {what}") from error
+        except BaseException as error:
+            said = _unusual(error)
+            if said:
+                raise HandlerError(f"{name} {said}") from error
+            raise
         finally:
             if os.getpid() != home:  # two processes must not answer one event
                 os._exit(0)
 
     return call
+
+
+def _unusual(error: BaseException) -> str:
+    """Say what was raised that would end the environment, and with it a batch's other records time and again; "" for what would not."""
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({error.code!r})"
+    try:
+        words = str(error)
+    except Exception:  # who logs or reports it would stumble
+        return f"raised a {type(error).__name__} whose __str__ fails"
+    return "" if isinstance(error, Exception) else f"raised {type(error).__name__}: {words}"
 
 
 def _place(error: BaseException) -> str:
