@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from slsdeploy import assets, large_answers, reach
+from slsdeploy import assets, idempotency, large_answers, reach
 from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
@@ -137,8 +137,8 @@ def _settings(project: Project) -> dict[str, Any]:
 
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
-    wirings = [_secrets(project.config.secrets), reach.wire(project), *_output(project.config.output)]
-    return [*wirings, large_answers.wire(project)]
+    own = [_secrets(project.config.secrets), reach.wire(project), idempotency.wire(project)]
+    return [*own, *_output(project.config.output), large_answers.wire(project)]
 
 
 def _add(sam: dict[str, Any], wiring: Wiring, trigger: str = "") -> None:

@@ -23,6 +23,7 @@ UNITS = {
     "Errors": "Count",
     "BadInputs": "Count",
     "Fallbacks": "Count",
+    "Duplicates": "Count",
 }  # the others are in milliseconds
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode

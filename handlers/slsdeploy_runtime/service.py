@@ -6,6 +6,7 @@ Each request gets its own rows, and fails alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from slsdeploy_runtime.batching import Arrays
     from slsdeploy_runtime.fallback import Fallbacks, Instead, Result
     from slsdeploy_runtime.manifest import Output
+    from slsdeploy_runtime.once import Once
 
 
 class Answer(NamedTuple):
@@ -71,6 +73,7 @@ class Service:
         self.handler = handler
         self.telemetry = telemetry
         self.client = client
+        self.once = _once(client, telemetry)
         self._fallbacks = _fallbacks(models, self.predict, telemetry)
 
     def ready(self) -> dict[str, Any]:
@@ -174,6 +177,14 @@ def _fallbacks(models: Mapping[str, Model], predict: batching.Predict, telemetry
     from slsdeploy_runtime.fallback import Fallbacks  # only for who has any
 
     return Fallbacks(models, predict, telemetry)
+
+
+def _once(client: Callable[[str], Any], telemetry: Telemetry) -> Once | None:
+    if "SLSDEPLOY_IDEMPOTENCY_TABLE" not in os.environ:
+        return None
+    from slsdeploy_runtime.once import from_environment  # only for who is to answer once
+
+    return from_environment(client, telemetry)
 
 
 def _attempt(understand: Callable[[Request], Ask], request: Request) -> Ask | Failure:

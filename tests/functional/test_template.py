@@ -67,6 +67,8 @@ PROJECTS = {
     "existing": HEAD
     + '[[trigger]]\ntype = "sqs"\nqueue = "arn:aws:sqs:us-east-1:123456789012:rows"\n'
     + '[[trigger]]\ntype = "kinesis"\nstream = "arn:aws:kinesis:us-east-1:123456789012:stream/rows"\non_failure = "arn:aws:s3:::lost"\n',
+    "idempotent": HEAD
+    + 'idempotent = { expires_after_seconds = 3600 }\n[[trigger]]\ntype = "http"\n[[trigger]]\ntype = "sqs"\n',
     "snap-start": HEAD + "snap_start = true\n",
     "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
     "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
