@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from threading import current_thread, main_thread
 from types import FrameType
@@ -67,6 +67,8 @@ class Application:
 
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
         scope["state"] = self._state.copy()
+        if stage := _stage(scope["aws.event"]["requestContext"]):
+            scope["root_path"] = stage  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -105,6 +107,12 @@ def start(service: Service) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
 
 
+def _stage(context: Mapping[str, Any]) -> str:
+    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
+    path: str = context["http"]["path"] if "http" in context else ""
+    return path[: len(path) - len(http_event.without_stage(path, context))]
+
+
 def _end(application: Application, number: int, frame: FrameType | None) -> None:
     application.stop()
     signal.signal(number, signal.SIG_DFL)
@@ -132,6 +140,8 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
     given = event.get("headers") or {}
     telemetry.asked(http_body.request_id(next((given[name] for name in given if name.lower() == "x-request-id"), "")))
     answer = _Running.application(event, context)
+    if answer["statusCode"] >= 500:
+        telemetry.unanswered()
     most = http_event.most(event)
     if len(answer["body"]) > most // _TEXT_BYTES:
         from slsdeploy_runtime import large_http
