@@ -137,8 +137,9 @@ def _settings(project: Project) -> dict[str, Any]:
 
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
-    own = [_secrets(project.config.secrets), reach.wire(project), idempotency.wire(project)]
-    return [*own, *_output(project.config.output), large_answers.wire(project)]
+    config = project.config
+    wirings = [_secrets(config.secrets), reach.wire(project), *_output(config.output)]
+    return [*wirings, idempotency.wire(project), large_answers.wire(project)]
 
 
 def _add(sam: dict[str, Any], wiring: Wiring, trigger: str = "") -> None:
