@@ -19,7 +19,7 @@ from typing import Any
 
 from mangum import Mangum
 
-from slsdeploy_runtime import http_body
+from slsdeploy_runtime import http_body, http_event
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.user import HandlerError
 
@@ -28,6 +28,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+_TEXT_BYTES = 6  # what a character is at most in an answer: \u0000
 SHUTDOWN_SECONDS = 1.0  # Lambda waits for less: 300 ms, or 500 for an internal extension
 _VERSIONS = {"version": "3.0", "spec_version": "2.0"}
 
@@ -131,6 +132,11 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
     given = event.get("headers") or {}
     telemetry.asked(http_body.request_id(next((given[name] for name in given if name.lower() == "x-request-id"), "")))
     answer = _Running.application(event, context)
+    most = http_event.most(event)
+    if len(answer["body"]) > most // _TEXT_BYTES:
+        from slsdeploy_runtime import large_http
+
+        answer = large_http.of_application(service, answer, most, "the application")
     told = {"x-request-id": telemetry.caller_id}
     if telemetry.cold_start_ms is not None:
         told["server-timing"] = f"init;dur={telemetry.cold_start_ms:.1f}"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from slsdeploy_runtime import batching, forms
+from slsdeploy_runtime import answer_size, batching, forms
 from slsdeploy_runtime.decode import DTYPES, Array, check_shape, describe, name_inputs, one_of, signature_text
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.forms import Ask
@@ -30,9 +30,18 @@ if TYPE_CHECKING:
 
 
 class Answer(NamedTuple):
-    """What a request gets: plain JSON values."""
+    """What a request gets: plain JSON values, and the model's arrays if nothing else made them."""
 
     value: Any
+    outputs: Arrays | None = None
+
+    def fits(self, most: int = answer_size.ANSWER_BYTES) -> bool:
+        """Say whether it surely has at most so many bytes as JSON (Lambda's 6 MB); if not, measure it (`large.py`)."""
+        return answer_size.fits(self.value, self.outputs, most)
+
+
+class AnswerTooLarge(Exception):
+    """An answer is more than its way back takes. Its name is what a state machine's `Catch` goes by."""
 
 
 class Failure(NamedTuple):
@@ -76,10 +85,14 @@ class Service:
 
     def answer(self, request: Request) -> Any:
         """Answer one request with plain JSON values. Raises BadInput, or whatever the user's functions raise."""
+        return self.outcome(request).value
+
+    def outcome(self, request: Request) -> Answer:
+        """Answer one request, as `answer` does, for who must know how much its answer is."""
         outcome = self.answer_all([request])[0]
         if isinstance(outcome, Failure):
             raise outcome.error
-        return outcome.value
+        return outcome
 
     def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer many requests in as few runs of the model as it allows; each outcome is its request's own."""
@@ -89,7 +102,7 @@ class Service:
             asks = {i: each for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model}
             results = self._run_all(model, [ask.inputs for ask in asks.values()])
             for (index, ask), result in zip(asks.items(), results, strict=True):
-                outcomes[index] = Failure(result) if isinstance(result, Exception) else _reply(ask, result)
+                outcomes[index] = Failure(result) if isinstance(result, Exception) else self._reply(ask, result)
         return [outcomes[index] for index in range(len(requests))]
 
     def infer(self, ask: Ask) -> Any:
@@ -118,6 +131,13 @@ class Service:
     def _run_all(self, model: Model, asks: Sequence[Mapping[str, Array]]) -> Sequence[Result]:
         results = batching.run_all(model, asks, self.predict)
         return results if self._fallbacks is None else self._fallbacks.answer(model, asks, results)
+
+    def _reply(self, ask: Ask, result: Arrays | Instead) -> Outcome:
+        try:
+            is_made = isinstance(result, tuple) or self.handler.postprocess is not None
+            return Answer(_answer(ask, result), None if is_made else cast("Arrays", result))
+        except Exception as error:
+            return Failure(error)
 
     def _understand(self, request: Request) -> Ask:
         model = self._asked_model(request)
@@ -170,13 +190,6 @@ def _once(client: Callable[[str], Any], telemetry: Telemetry) -> Once | None:
 def _attempt(understand: Callable[[Request], Ask], request: Request) -> Ask | Failure:
     try:
         return understand(request)
-    except Exception as error:
-        return Failure(error)
-
-
-def _reply(ask: Ask, result: Arrays | Instead) -> Outcome:
-    try:
-        return Answer(_answer(ask, result))
     except Exception as error:
         return Failure(error)
 

@@ -40,6 +40,11 @@ class Telemetry:
         self._runs: tuple[float, float, float] | None = None
 
     @property
+    def request_id(self) -> str:
+        """Return Lambda's id of this invocation, "" outside of one."""
+        return self._metrics.request_id
+
+    @property
     def logger(self) -> Logger:
         """Return the logger, made when first needed."""
         if self._logger is None:

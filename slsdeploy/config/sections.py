@@ -230,6 +230,10 @@ class Config(_Section):
         description="environment variables whose values are read at start: the ARN of a Secrets Manager secret or of an SSM parameter, "
         "or ssm:/NAME; a key of your own (KMS) must let the function's role decrypt",
     )
+    large_answers: Literal["s3", "refuse"] = Field(
+        "s3",
+        description="an answer that is more than AWS takes: goes to a bucket of the stack, with a pointer in its place; or is an error",
+    )
     vpc: Vpc | None = Field(None, description="the network that the function joins: `[vpc]`")
     file_system: FileSystem | None = Field(None, description="an EFS access point: `[file_system]`")
     region: Annotated[str, Field(pattern=REGION)] | None = Field(
