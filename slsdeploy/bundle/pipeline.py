@@ -17,6 +17,7 @@ from slsdeploy.bundle import (
     base_image,
     bytecode,
     disk,
+    engine,
     inspection,
     layout,
     manifest,
@@ -180,13 +181,13 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
                 verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
-            packed = packing.pack(project, kept, inputs.packaging, draft, folder)
+            packed = packing.pack(project, kept, inputs.packaging, draft, tools)
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
             path=folder,
-            parts=tuple(packing.describe(item, folder, inputs.packaging) for item in kept),
+            parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
             notes=(*inputs.notes, *prepared.notes),
@@ -236,7 +237,11 @@ def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
 
 
 def _base(project: Project) -> tuple[str, ...]:
-    return (project.base.reference,) if project.base else ()
+    """Say what an image is made from beside its parts: the base, and what an engine builds upon it."""
+    base = (project.base.reference,) if project.base else ()
+    if project.config.package != targets.IMAGE or not engine.is_wanted(project):
+        return base
+    return (*base, hashlib.sha256(engine.dockerfile(project).read_bytes()).hexdigest())
 
 
 def _digest(digests: Iterable[str]) -> str:
