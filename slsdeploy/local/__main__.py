@@ -41,15 +41,19 @@ def serve(sock: socket.socket, done: threading.Event) -> None:
     # moto takes half a second to import: after the socket, so that a taken port is told at once.
     from slsdeploy.local import mends
     from slsdeploy.local.functions import Functions
+    from slsdeploy.local.images.api import Registry
+    from slsdeploy.local.images.contents import Contents
+    from slsdeploy.local.images.repositories import Repositories
     from slsdeploy.local.server import Front, listen
 
-    mends.mend()
     run = state.folder() / f"run-{os.getpid()}"
     run.mkdir(mode=0o700)
+    images = Repositories(Contents(run / "images"))
+    mends.mend(endpoint, images)
     functions = Functions(endpoint=endpoint, state=run, cache=assets.cache_dir() / "local")
     functions.start()
     try:
-        front = Front(functions, endpoint)
+        front = Front(functions, endpoint, Registry(images))
         server = listen(front, ports.HOST, sock.fileno())
         threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
         alive = state.announce(endpoint)

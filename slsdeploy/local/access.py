@@ -9,6 +9,9 @@ a form's content types, without asking first. So three things are asked for, eac
 - an AWS signature in the Authorization header, which a page can only set after a preflight, and that carries an Origin.
   Presigned S3 requests have theirs in the query: GET, HEAD, and what needs a preflight.
 
+The registry of images takes unsigned requests, as clients of registries send them: what changes an image there (PUT, PATCH,
+DELETE) needs a preflight, too, and the upload that a POST starts is never finished.
+
 https://developer.mozilla.org/en-US/docs/Web/HTTP/Guides/CORS#simple_requests
 """
 
@@ -31,9 +34,14 @@ def refusal(request: Request) -> str:
         return f"the local AWS is not {request.host}: it answers programs of this machine, on loopback"
     if is_from_browser(request.headers.keys()):
         return "the local AWS answers programs, not web browsers; Function URLs are for those"
-    if request.path.startswith("/_slsdeploy/") or _is_signed(request):
+    if request.path.startswith("/_slsdeploy/") or is_for_registry(request) or _is_signed(request):
         return ""
     return "a request to the local AWS must be signed, as on AWS; any credentials do"
+
+
+def is_for_registry(request: Request) -> bool:
+    """Return whether a request is for the registry of images: below /v2/, where some services have paths, too, but signed."""
+    return request.path.startswith("/v2/") and not _is_signed(request)
 
 
 def is_from_browser(headers: Iterable[str]) -> bool:

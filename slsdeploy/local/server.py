@@ -3,6 +3,7 @@
     /_slsdeploy/status               ourselves: that we are up, our functions
     CloudFormation                   `cloudformation/`
     Lambda: Invoke, function URLs    `functions/` (behind `invoke.py`, `function_urls.py`)
+    /v2/..., unsigned                `images/`: the registry of container images
     everything else                  moto, its services loaded when first used
 
 Loopback only, and only for this machine's programs: `access.py` keeps web pages out.
@@ -23,6 +24,7 @@ from werkzeug.wrappers import Request, Response
 from slsdeploy.local import access, function_urls, invoke, query
 from slsdeploy.local.clients import Clients
 from slsdeploy.local.cloudformation.api import CloudFormation
+from slsdeploy.local.images.api import Registry
 from slsdeploy.local.lambda_names import ACCOUNT
 from slsdeploy.local.status import PING_PATH, STATUS_PATH, Lambda, status_response
 
@@ -35,8 +37,9 @@ _PRELOADED_CLIENTS = ("lambda", "iam", "s3", "logs", "sqs")
 class Front:
     """The WSGI application: sends each request to whoever answers it."""
 
-    def __init__(self, functions: Lambda, endpoint: str) -> None:
+    def __init__(self, functions: Lambda, endpoint: str, images: Registry) -> None:
         self._functions = functions
+        self._images = images
         self._urls = function_urls.FunctionUrls(functions)
         self._clients = Clients(endpoint)
         self._formation = CloudFormation(ACCOUNT, self._clients.get)
@@ -70,6 +73,8 @@ class Front:
             return Response(status=204)
         if request.path == STATUS_PATH:
             return status_response(self._functions)
+        if access.is_for_registry(request):
+            return self._images.respond(request)
         service, region = access.service_of(request)
         try:
             if service == "cloudformation":

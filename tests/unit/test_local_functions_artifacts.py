@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from slsdeploy.local.functions.artifacts import Artifacts, remove_tree
+from slsdeploy.local.functions.artifacts import Artifacts
+from slsdeploy.local.functions.trees import remove_tree
 from slsdeploy.local.functions.values import Archive, FunctionSpec
 
 

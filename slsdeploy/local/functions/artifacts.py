@@ -1,6 +1,6 @@
-"""Turns a function's zip and its layers into the two folders that Lambda mounts: `task` (/var/task) and `opt` (/opt).
+"""Turns a function's zip and its layers, or its image, into the two folders that Lambda mounts: `task` (/var/task) and `opt` (/opt).
 
-Each archive is extracted once per sha256; each combination of archives is laid out once, by hard links, layer over layer.
+Each archive or layer is extracted once per sha256; each combination is laid out once, by hard links, layer over layer.
 Both appear in the cache whole or not at all, and hold read-only files.
 """
 
@@ -11,26 +11,26 @@ import io
 import os
 import shutil
 import stat
-import tempfile
 import threading
 import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.local.functions.values import Archive, FunctionSpec
+from slsdeploy.local.functions import image_layers
+from slsdeploy.local.functions.trees import freeze, link_tree, remove_tree, whole
+from slsdeploy.local.functions.values import Archive, ContainerImage, FunctionSpec, ImageLayer
 
 KEPT_SECONDS = 7 * 86400
 
 
 @dataclass(frozen=True, slots=True)
 class Mounts:
-    """The folders to be mounted as /var/task and /opt."""
+    """The folders to be mounted as /var/task and /opt; the Python that an image's files are for ("3.13"), "" when they do not tell."""
 
     task: Path
     opt: Path
+    python: str = ""
 
 
 class Artifacts:
@@ -38,31 +38,56 @@ class Artifacts:
 
     def __init__(self, cache: Path) -> None:
         self._archives = cache / "archives"
+        self._layers = cache / "layers"
         self._trees = cache / "trees"
         self._lock = threading.Lock()
 
     def mounts(self, spec: FunctionSpec) -> Mounts:
         """Return the folders of a function's version, extracting what is not there yet. Raises ValueError for a bad archive."""
-        parts = [spec.code.digest, *(layer.digest for layer in spec.layers)]
-        tree = self._trees / hashlib.sha256(" ".join(parts).encode()).hexdigest()
         with self._lock:
-            if not tree.is_dir():
-                code = self._extracted(spec.code)
-                layers = [self._extracted(layer) for layer in spec.layers]
-                with _whole(tree) as folder:
-                    _link_tree(code, folder / "task")
-                    (folder / "opt").mkdir()
-                    for layer in layers:
-                        _link_tree(layer, folder / "opt")
-            for used in (tree, *(self._archives / part for part in parts)):
-                if used.is_dir():
-                    os.utime(used)
+            return self._of_image(spec.code) if isinstance(spec.code, ContainerImage) else self._of_zips(spec)
+
+    def _of_zips(self, spec: FunctionSpec) -> Mounts:
+        archives = [each for each in (spec.code, *spec.layers) if isinstance(each, Archive)]
+        parts = [each.digest for each in archives]
+        tree = self._trees / hashlib.sha256(" ".join(parts).encode()).hexdigest()
+        if not tree.is_dir():
+            code, *layers = [self._extracted(each) for each in archives]
+            with whole(tree) as folder:
+                link_tree(code, folder / "task")
+                (folder / "opt").mkdir()
+                for layer in layers:
+                    link_tree(layer, folder / "opt")
+        _touch(tree, *(self._archives / part for part in parts))
         return Mounts(tree / "task", tree / "opt")
+
+    def _of_image(self, image: ContainerImage) -> Mounts:
+        """Lay the layers over each other; what is laid out is known by them, whatever else there is in the image."""
+        names = [layer.digest.removeprefix("sha256:") for layer in image.layers]
+        tree = self._trees / hashlib.sha256(" ".join(["image", *names]).encode()).hexdigest()
+        layers = [self._layers / name for name in names]
+        if not tree.is_dir():
+            for layer, folder in zip(image.layers, layers, strict=True):
+                self._extract_layer(layer, folder)
+            known = [image_layers.facts(folder) for folder in layers]
+            image_layers.check_size(known)
+            with whole(tree) as folder:
+                image_layers.lay(layers, folder)
+                (folder / "python").write_text(image_layers.python_of(known))
+        _touch(tree, *layers)
+        return Mounts(tree / "task", tree / "opt", (tree / "python").read_text())
+
+    def _extract_layer(self, layer: ImageLayer, target: Path) -> None:
+        if not target.is_dir():
+            if not layer.path.is_file():
+                raise ValueError("the image was deleted, and Lambda has no copy of it")
+            with whole(target) as folder:
+                image_layers.extract(layer.path, folder)
 
     def clean(self) -> None:
         """Remove what no function has used for a week."""
         limit = time.time() - KEPT_SECONDS
-        for folder in (self._trees, self._archives):
+        for folder in (self._trees, self._archives, self._layers):
             for entry in folder.iterdir() if folder.is_dir() else ():
                 if entry.stat().st_mtime < limit:
                     remove_tree(entry)
@@ -70,34 +95,16 @@ class Artifacts:
     def _extracted(self, archive: Archive) -> Path:
         target = self._archives / archive.digest
         if not target.is_dir():
-            with _whole(target) as folder:
+            with whole(target) as folder:
                 _extract(archive.read(), folder)
         return target
 
 
-def remove_tree(folder: Path) -> None:
-    """Remove a tree of read-only folders."""
-    for parent, _, _ in os.walk(folder):
-        Path(parent).chmod(0o700)
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-@contextmanager
-def _whole(target: Path) -> Iterator[Path]:
-    """Yield a folder to fill; it gets its name only when the block is done, so a killed process leaves no half of it."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=target.parent))
-    try:
-        yield temporary
-        temporary.chmod(0o755)
-        try:
-            temporary.rename(target)
-        except OSError:
-            if not target.is_dir():
-                raise  # else another local AWS was quicker
-    finally:
-        if temporary.exists():
-            remove_tree(temporary)
+def _touch(*folders: Path) -> None:
+    """Say that these are used: what is not, for a week, is removed."""
+    for folder in folders:
+        if folder.is_dir():
+            os.utime(folder)
 
 
 def _extract(content: bytes, folder: Path) -> None:
@@ -108,7 +115,7 @@ def _extract(content: bytes, folder: Path) -> None:
     with archive:
         for member in archive.infolist():
             _extract_member(archive, member, folder)
-    _freeze(folder)
+    freeze(folder)
 
 
 def _extract_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: Path) -> None:
@@ -135,25 +142,3 @@ def _extract_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, folder: P
         shutil.copyfileobj(source, sink, 1 << 20)
     # Lambda runs functions as a user of its own: what others may not execute is not executable there either.
     target.chmod(0o555 if mode & 0o111 else 0o444)
-
-
-def _freeze(folder: Path) -> None:
-    for parent, _, _ in os.walk(folder):
-        if parent != str(folder):
-            Path(parent).chmod(0o555)
-
-
-def _link_tree(source: Path, target: Path) -> None:
-    """Lay a tree over another: links where the file system can, copies elsewhere. Later files replace earlier ones."""
-    target.mkdir(parents=True, exist_ok=True)
-    for entry in os.scandir(source):
-        place = target / entry.name
-        if entry.is_dir(follow_symlinks=False):
-            _link_tree(Path(entry.path), place)
-            continue
-        if place.is_symlink() or place.exists():
-            place.unlink()
-        try:
-            os.link(entry.path, place, follow_symlinks=False)
-        except OSError:
-            shutil.copy2(entry.path, place, follow_symlinks=False)

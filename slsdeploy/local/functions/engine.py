@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
-from slsdeploy.local.functions import registry
-from slsdeploy.local.functions.artifacts import Artifacts
+from slsdeploy.local.functions import image_process, registry
+from slsdeploy.local.functions.artifacts import Artifacts, Mounts
 from slsdeploy.local.functions.environment import Environment
 from slsdeploy.local.functions.logs import FLUSH_SECONDS, LogWriter
 from slsdeploy.local.functions.managed import ManagedRuntimes
 from slsdeploy.local.functions.pool import Pool
 from slsdeploy.local.functions.sandbox import Sandbox, Start
-from slsdeploy.local.functions.values import FunctionSpec, Outcome, Refused, Request
+from slsdeploy.local.functions.values import ContainerImage, FunctionSpec, Outcome, Refused, Request
 from slsdeploy.tools import Shell
 
 T = TypeVar("T")
@@ -65,15 +65,29 @@ class Workshop:
 
     def prepare(self, spec: FunctionSpec) -> None:
         """Do beforehand what the first start of a function would have to wait for."""
-        self.managed.folder(self.interpreter(spec.runtime))
-        self.artifacts.mounts(spec)
+        mounts = self.artifacts.mounts(spec)
+        self.managed.folder(self.interpreter(self._spec(spec, mounts).runtime))
 
     def launch(self, spec: FunctionSpec, variables: dict[str, str]) -> Start:
-        """Return how to start a process of a function. Raises ValueError for an archive that is none."""
+        """Return how to start a process of a function. Raises ValueError for an archive that is none, an image that cannot be run."""
+        mounts = self.artifacts.mounts(spec)
+        spec = self._spec(spec, mounts)
         interpreter = self.interpreter(spec.runtime)
         runtime = self.managed.folder(interpreter)
         variables = {"AWS_ENDPOINT_URL": self.endpoint, **variables}
-        return self.sandbox.start(spec, self.artifacts.mounts(spec), runtime, interpreter, variables)
+        return self.sandbox.start(spec, mounts, runtime, interpreter, variables)
+
+    def _spec(self, spec: FunctionSpec, mounts: Mounts) -> FunctionSpec:
+        """Return what is to be run: of an image, the function that its files and its configuration make."""
+        if not isinstance(spec.code, ContainerImage):
+            return spec
+        found = image_process.of(spec, spec.code, mounts.python)
+        self.interpreter(found.runtime)
+        if found.runtime in self._fallbacks:
+            raise ValueError(
+                f"the image is for {found.runtime.replace('p', 'P', 1)}, which is not here{image_process.HINT}"
+            )
+        return found
 
     def limits(self) -> list[str]:
         """Say what this host cannot do for a function."""

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import psutil
 
-from slsdeploy.local.functions.artifacts import remove_tree
 from slsdeploy.local.functions.logs import Stream
 from slsdeploy.local.functions.sandbox import Start
+from slsdeploy.local.functions.trees import remove_tree
 
 _READ = 1 << 16
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+from dataclasses import replace
 from typing import Any
 
 from moto.awslambda.models import lambda_backends
 from moto.core.exceptions import JsonRESTError
 
 from slsdeploy.local import lambda_names
-from slsdeploy.local.functions.values import Archive, FunctionSpec, Refused
+from slsdeploy.local.functions.values import IMAGE, Archive, ContainerImage, FunctionSpec, Refused
 from slsdeploy.local.lambda_names import ACCOUNT
 
 KEPT = "slsdeploy_kept"  # what moto forgets of a function is kept under this name (see hooks.py)
@@ -39,8 +40,6 @@ def resolve(region: str, function: str, qualifier: str | None = None) -> Functio
 
 def spec_of(function: Any, region: str) -> FunctionSpec:
     """Return moto's function as a value. Raises Refused for what cannot be run here."""
-    if function.package_type != "Zip":
-        raise Refused(502, "InvalidRuntimeException", "the local AWS runs zip packages only")
     kept: dict[str, Any] = getattr(function, KEPT, {})
     version = str(function.version) if is_published(function) else "$LATEST"
     concurrency = function.reserved_concurrency
@@ -55,7 +54,7 @@ def spec_of(function: Any, region: str) -> FunctionSpec:
         timeout=int(function.timeout or 3),
         storage=int(function.ephemeral_storage or 512),
         environment={str(key): str(value) for key, value in (function.environment_vars or {}).items()},
-        code=Archive(_hex(function.code_sha_256, function.code_bytes), lambda: bytes(function.code_bytes)),
+        code=_code(function),
         layers=tuple(_layer(layer["Arn"], region) for layer in function.layers),
         log_group=(kept.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function.function_name}",
         dead_letter=(kept.get("DeadLetterConfig") or {}).get("TargetArn") or None,
@@ -72,13 +71,13 @@ def event_invoke_config(region: str, function: str) -> dict[str, Any]:
 
 
 def functions() -> list[FunctionSpec]:
-    """Return every version of every zip function of every region."""
+    """Return every version of every function of every region."""
     specs: list[FunctionSpec] = []
     used: set[str] = set()
     for region, backend in list(lambda_backends[ACCOUNT].items()):
         for group in list(backend._lambdas._functions.values()):
             found = [group["latest"], *group["versions"]]
-            specs += [spec_of(one, region) for one in found if one is not None and one.package_type == "Zip"]
+            specs += [spec_of(one, region) for one in found if one is not None]
             used |= {layer["Arn"] for one in found if one is not None for layer in one.layers}
     for arn in _in_use.keys() - used:
         _in_use.pop(arn, None)
@@ -98,6 +97,23 @@ def is_published(function: Any) -> bool:
     """
     version = str(function.version)
     return version.isdigit() and str(function.function_arn).endswith(f":{version}")
+
+
+def _code(function: Any) -> Archive | ContainerImage:
+    """Return what a function is made of; of an image, what the function's own settings change in how it is started.
+
+    https://docs.aws.amazon.com/lambda/latest/dg/images-parms.html
+    """
+    image: ContainerImage | None = getattr(function, IMAGE, None)
+    if image is None:
+        return Archive(_hex(function.code_sha_256, function.code_bytes), lambda: bytes(function.code_bytes))
+    settings = function.image_config
+    return replace(
+        image,
+        entry_point=tuple(settings.entry_point or image.entry_point),
+        command=tuple(settings.cmd or image.command),
+        directory=settings.working_directory or image.directory,
+    )
 
 
 def _layer(arn: str, region: str) -> Archive:

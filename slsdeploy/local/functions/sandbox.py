@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slsdeploy.interpreters import host_interpreter
+from slsdeploy.local.functions import image_process
 from slsdeploy.local.functions.artifacts import Mounts
 from slsdeploy.local.functions.values import FunctionSpec
 from slsdeploy.reach import LOCAL_FOLDER
@@ -75,7 +76,7 @@ class Sandbox:
             "keep": [str(_prefix(interpreter))],
             "argv": argv,
             "env": environment,
-            "cwd": str(task),
+            "cwd": image_process.directory(spec, task, opt, temporary or Path("/tmp")),
         }
         return Start(_launch(interpreter, launch), temporary)
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal
 
 InvocationType = Literal["RequestResponse", "Event", "DryRun"]
@@ -15,6 +16,7 @@ REQUEST_BYTES = 6_291_456
 RESPONSE_BYTES = 6_291_556
 EVENT_BYTES = 1_048_576
 INIT_SECONDS = 10.0
+IMAGE = "slsdeploy_image"  # moto's function keeps its ContainerImage under this name (see mends/lambda_images.py)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,27 @@ class Archive:
 
 
 @dataclass(frozen=True, slots=True)
+class ImageLayer:
+    """A layer of a container image: its blob's digest ("sha256:...") and file."""
+
+    digest: str
+    path: Path = field(compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerImage:
+    """A container image: where it is, its manifest's digest, its layers (the lowest first), and how it says that it is started."""
+
+    repository: str
+    digest: str
+    layers: tuple[ImageLayer, ...]
+    entry_point: tuple[str, ...] = ()
+    command: tuple[str, ...] = ()
+    directory: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class FunctionSpec:
     """One version of a function, as configured: memory and storage in MB, timeout in seconds; where file systems are mounted.
 
@@ -83,7 +106,7 @@ class FunctionSpec:
     timeout: int
     storage: int
     environment: Mapping[str, str]
-    code: Archive
+    code: Archive | ContainerImage
     layers: tuple[Archive, ...]
     log_group: str
     dead_letter: str | None = None
@@ -106,6 +129,8 @@ class FunctionSpec:
         facts = [self.runtime, self.handler, self.memory, self.timeout, self.storage, self.log_group, self.code.digest]
         facts += [list(self.mounts), sorted(self.environment.items()), [layer.digest for layer in self.layers]]
         facts += [self.snap_start]
+        if isinstance(self.code, ContainerImage):
+            facts += [list(self.code.entry_point), list(self.code.command), self.code.directory]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
 
 

@@ -5,7 +5,8 @@ Each `mend()` replaces methods of moto's backends, once, at start. They are writ
 
 from __future__ import annotations
 
-from slsdeploy.local.mends import lambda_, s3, sqs, stepfunctions
+from slsdeploy.local.images.repositories import Repositories
+from slsdeploy.local.mends import ecr, lambda_, lambda_images, memory, s3, sqs, stepfunctions
 
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
@@ -13,15 +14,19 @@ NOT_EMULATED = (
     "KMS keys, VPCs and X-Ray tracing are recorded only.",
     "Bucket policies, encryption and public access blocks are recorded only.",
     "AppSync APIs, their schemas, data sources and resolvers are recorded: queries are not answered.",
+    "Images are not scanned, and lifecycle policies of repositories are recorded only.",
     "Step Functions run without their roles, and StartSyncExecution is not emulated.",
     "Any credentials are good for the endpoint: other users of this machine can connect to it, and run code as you.",
     "Web browsers are kept from the endpoint, with presigned URLs too; function URLs answer them.",
 )
 
 
-def mend() -> None:
+def mend(endpoint: str, images: Repositories) -> None:
     """Mend every service."""
+    ecr.mend(endpoint, images)
     lambda_.mend()
+    lambda_images.mend(endpoint, images)
+    memory.mend()
     s3.mend()
     sqs.mend()
     stepfunctions.mend()

@@ -19,11 +19,11 @@ from typing import Any
 
 from slsdeploy import failure
 from slsdeploy.errors import BuildError
-from slsdeploy.local.functions.artifacts import remove_tree
 from slsdeploy.local.functions.logs import Stream
 from slsdeploy.local.functions.process import Process, exit_reason
 from slsdeploy.local.functions.runtime_api import RuntimeApi
 from slsdeploy.local.functions.sandbox import Start
+from slsdeploy.local.functions.trees import remove_tree
 from slsdeploy.local.functions.values import Outcome, Request
 from slsdeploy.local.functions.values import failure as ended
 from slsdeploy.local.trial.cpu import UNLIMITED, Share

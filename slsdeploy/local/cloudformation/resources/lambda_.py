@@ -22,6 +22,7 @@ _DEFAULTS: Mapping[str, Any] = {
     "Description": "",
     "Environment": {"Variables": {}},
     "EphemeralStorage": {"Size": 512},
+    "ImageConfig": {},
     "Layers": [],
     "MemorySize": 128,
     "SnapStart": {"ApplyOn": "None"},
