@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from hashlib import md5
 from pathlib import Path
 from typing import Any
 
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import DeployError, ToolError
+from slsdeploy.errors import DeployError, NoRepository, ToolError
+from slsdeploy.oci import Image, Manifest, Pushed, Reference, digest_of
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 
@@ -124,6 +126,55 @@ class FakeCloud:
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]:
         yield LogLine(since_ms, "2026/01/01/[1]abc", "START")
+
+
+class FakeRegistry:
+    """Registries of every host, in memory; `calls` are the writes. `only` are the repositories ("HOST/NAME") that there are, if not any."""
+
+    def __init__(self, only: set[str] | None = None) -> None:
+        self.only = only
+        self.calls: list[str] = []
+        self.blobs: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.manifests: dict[tuple[str, str], dict[str, Manifest]] = {}
+
+    def manifest(self, reference: Reference) -> Manifest:
+        found = self.manifests.get((reference.host, reference.repository), {}).get(reference.name)
+        if found is None:
+            raise ToolError(f"cannot read {reference}: {reference.host} does not have it", where=str(reference))
+        return found
+
+    def blob(self, reference: Reference, digest: str) -> bytes:
+        found = self.blobs.get((reference.host, reference.repository), {}).get(digest)
+        if found is None:
+            raise ToolError(f"cannot read the blob {digest}: {reference.host} does not have it", where=str(reference))
+        return found
+
+    def push(self, image: Image, to: Reference, task: Task) -> Pushed:
+        if self.only is not None and f"{to.host}/{to.repository}" not in self.only:
+            raise NoRepository(f"there is no repository {to.repository} at {to.host}", where=str(to))
+        there = self.blobs.setdefault((to.host, to.repository), {})
+        reused: set[str] = set()
+        sent = 0
+        for blob in image.blobs:
+            digest, source = blob.descriptor.digest, blob.source
+            task.advance(blob.descriptor.size)
+            if digest in there or (isinstance(source, Reference) and source.host == to.host):
+                reused.add(digest)
+            else:
+                sent += blob.descriptor.size
+            there[digest] = there.get(digest) or self._content(source, digest)
+            assert digest_of(there[digest]) == digest
+        names = self.manifests.setdefault((to.host, to.repository), {})
+        for name in filter(None, (image.digest, to.tag)):
+            sent += len(image.manifest.content) if names.get(name) != image.manifest else 0
+            names[name] = image.manifest
+        self.calls.append(f"push {to}")
+        return Pushed(replace(to, digest=image.digest), frozenset(reused), sent)
+
+    def _content(self, source: Path | bytes | Reference, digest: str) -> bytes:
+        if isinstance(source, bytes):
+            return source
+        return source.read_bytes() if isinstance(source, Path) else self.blob(source, digest)
 
 
 class FakeShell:
