@@ -132,6 +132,8 @@ class OciServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     @property
     def registry(self) -> OciServer:
@@ -301,7 +303,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = bytearray() if into is None else into
         limit = length if self.fault is None or self.fault.cut is None else min(length, self.fault.cut)
         while limit:
-            piece = self.rfile.read1(min(limit, 65536))  # type: ignore[attr-defined]
+            piece = self.rfile.read1(min(limit, 65536))
             if not piece:
                 raise ConnectionResetError
             body += piece

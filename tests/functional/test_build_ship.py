@@ -52,8 +52,8 @@ def test_an_image_is_pushed_and_what_was_there_is_said(project: House) -> None:
     said = shown(build(project, push=f"{TO}:1.0"))
     assert said["reference"] == f"{TO}:1.0@{said['digest']}"
     assert [layer["name"] for layer in said["layers"]] == ["base", "base", *OURS]
-    assert [layer["reused"] for layer in said["layers"]] == [True, True, False, False, False, False]
-    assert said["uploaded_bytes"] >= sum(layer["bytes"] for layer in said["layers"] if not layer["reused"]) > 0
+    assert [layer["reused"] for layer in said["layers"]] == [False] * 6
+    assert said["uploaded_bytes"] > sum(layer["bytes"] for layer in said["layers"])
     there = project.registry.manifest(oci.reference(f"{TO}:1.0"))
     assert there.digest == said["digest"]
     assert [layer["digest"] for layer in there.document["layers"]] == [layer["digest"] for layer in said["layers"]]
@@ -198,7 +198,9 @@ def test_the_base_is_fetched_once(project: House, tmp_path: Path) -> None:
 def test_a_base_that_cannot_be_had_is_said(project: House) -> None:
     build(project)
     project.registry.blobs.clear()
-    with pytest.raises(ToolError, match="are not on this machine, and cannot be fetched: cannot reach") as raised:
+    with pytest.raises(
+        ToolError, match="are not on this machine, and cannot be fetched: cannot read the blob"
+    ) as raised:
         build(project, "oci")
     assert bases.NAME in raised.value.message
     assert not (project.root / ".slsdeploy/dev/image-oci").exists()
