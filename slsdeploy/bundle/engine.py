@@ -49,7 +49,9 @@ def dockerfile(project: Project) -> Path:
         return assets.templates() / TEMPLATE
     path = inside(project.root, named)
     if not path.is_file():
-        raise ProjectError(f"there is no {named}", "mend `dockerfile` in [image]", FILE)
+        raise ProjectError(
+            f"there is no {named}, which the image is to be built from", "mend `dockerfile` in [image]", FILE
+        )
     return path
 
 

@@ -72,7 +72,7 @@ def _assembled(project: Project, kept: Sequence[Kept], draft: Path, folder: Path
 
 def _built(project: Project, kept: Sequence[Kept], draft: Path, folder: Path, tools: Tools) -> Packed:
     """Let an engine build it, of a context with a folder for each part."""
-    with tempfile.TemporaryDirectory(prefix=".engine-", dir=project.work) as scratch:
+    with tempfile.TemporaryDirectory(prefix=".draft-engine-", dir=project.work) as scratch:
         context, archive_of = Path(scratch, "context"), Path(scratch, "image.tar")
         for part in kept:
             _lay_out(part, context / part.name)
