@@ -132,6 +132,8 @@ class OciServer:
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     @property
     def registry(self) -> OciServer:
