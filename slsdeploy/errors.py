@@ -4,7 +4,8 @@
     ├── ConfigError    2  slsdeploy.toml says something that cannot be (carries every problem)
     ├── ProjectError   2  the project's files are missing or do not fit
     ├── BuildError     3  a bundle cannot be made from them
-    ├── ToolError      4  a program we call is missing or failed; the local AWS is down
+    ├── ToolError      4  a program we call is missing or failed; the local AWS, or a registry, is down or refuses
+    │   └── NoRepository  a registry has no such repository
     ├── AwsError       5  AWS refused a call
     ├── DeployError    6  the deployment failed and was rolled back
     └── GateError      7  a quality gate said no
@@ -68,6 +69,10 @@ class ToolError(SlsdeployError):
     """A program we call is missing or failed."""
 
     exit_code = 4
+
+
+class NoRepository(ToolError):
+    """A registry has no such repository (or does not show it to us)."""
 
 
 @dataclass(eq=False)

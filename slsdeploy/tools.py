@@ -31,8 +31,11 @@ class Shell(Protocol):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
-        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`). A non-zero exit code is returned, not raised.
+        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`); `given` is its standard input.
+
+        A non-zero exit code is returned, not raised.
 
         Raises ToolError when there is no such program.
         """
@@ -143,15 +146,22 @@ class Cloud(Protocol):
 
 
 class Registry(Protocol):
-    """Registries of container images, each by the host of a reference. Every method raises ToolError when one fails."""
+    """Container registries, of any host.
 
-    def manifest(self, reference: Reference) -> Manifest: ...
+    Every method raises ToolError when a registry does not answer or refuses (NoRepository where there is none), AwsError when ECR refuses.
+    """
+
+    def manifest(self, reference: Reference) -> Manifest:
+        """Return the manifest or the index that a reference names; its digest is checked."""
 
     def blob(self, reference: Reference, digest: str) -> bytes:
-        """Return a small blob: a configuration."""
+        """Return a small blob (a configuration) of a repository; its digest is checked."""
 
     def push(self, image: Image, to: Reference, task: Task) -> Pushed:
-        """Send what is not there yet; the manifest last, then the tag if there is one."""
+        """Send what the registry lacks; the manifest after it, the tag (if `to` has one) last.
+
+        The task advances by the sizes of all the image's blobs, of those that are there already, too.
+        """
 
 
 @dataclass(frozen=True, slots=True)

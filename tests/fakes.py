@@ -199,6 +199,7 @@ class FakeShell:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
         self.calls.append(argv)
         program = self.programs.get(Path(argv[0]).name)
@@ -222,8 +223,9 @@ class MeddlingShell(SystemShell):
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
-        done = super().run(argv, cwd=cwd, env=env, inherit=inherit)
+        done = super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given)
         names = [Path(word).name for word in argv if word.endswith(".py")]
         self.ran += names
         return self.meddle(argv, done) if self.meddle and self.script in names else done

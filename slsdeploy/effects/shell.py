@@ -12,7 +12,7 @@ from slsdeploy.tools import Completed
 
 
 class SystemShell:
-    """Runs programs of this machine, with no standard input, and keeps what they write."""
+    """Runs programs of this machine and keeps what they write; none waits for the terminal."""
 
     def run(
         self,
@@ -21,8 +21,11 @@ class SystemShell:
         cwd: Path | None = None,
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
+        given: str = "",
     ) -> Completed:
-        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`). A non-zero exit code is returned, not raised.
+        """Run a program to its end; `env` is added to ours, or is all there is (`inherit`); `given` is its standard input.
+
+        A non-zero exit code is returned, not raised.
 
         Raises ToolError when there is no such program, or it may not be run.
         """
@@ -31,7 +34,7 @@ class SystemShell:
                 list(argv),
                 cwd=cwd,
                 env={**(os.environ if inherit else {}), **(env or {})},
-                stdin=subprocess.DEVNULL,
+                input=given,
                 capture_output=True,
                 encoding="utf-8",
                 errors="replace",

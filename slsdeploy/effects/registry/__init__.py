@@ -1,0 +1,59 @@
+"""Container registries over the OCI distribution API: manifests and small blobs out of them, images into them. No engine is needed.
+
+    http.py         one request: TLS, proxies, plain HTTP on loopback only
+    credentials.py  whose they are: Docker's configuration and its helpers, ECR
+    auth.py         a registry's challenge -> an Authorization header, kept until it expires
+    calls.py        a request with authentication, redirects and retries
+    refusal.py      what a registry refused -> our errors, with what to do next
+    pull.py         manifests, small blobs
+    upload.py       one blob: in chunks that are resumed, or whole
+    push.py         an image: blobs in parallel, the manifest by its digest, the tag last
+
+https://github.com/opencontainers/distribution-spec/blob/main/spec.md
+
+Our own over urllib3, 2026-11: `oras` (0.2.43), the one OCI client on PyPI that is kept, neither mounts blobs, resumes uploads,
+streams from registry to registry nor retries by Retry-After; with requests and jsonschema it would bring more than it saves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from slsdeploy import oci
+from slsdeploy.effects.registry import pull, push
+from slsdeploy.effects.registry.auth import Auth
+from slsdeploy.effects.registry.calls import Calls
+from slsdeploy.effects.registry.credentials import Credentials
+from slsdeploy.effects.registry.http import Http
+from slsdeploy.effects.registry.settings import Settings
+from slsdeploy.tools import Shell, Task
+
+
+class OciRegistry:
+    """Implements `tools.Registry` for every registry that there is.
+
+    `ecr` gives user and password for a host of ECR. `on_call` is told every request ("HEAD ghcr.io/v2/...").
+    """
+
+    def __init__(
+        self,
+        shell: Shell,
+        ecr: Callable[[str], tuple[str, str]] | None = None,
+        on_call: Callable[[str], None] | None = None,
+        settings: Settings | None = None,
+    ) -> None:
+        self._settings = settings or Settings()
+        http = Http(self._settings, on_call)
+        self._calls = Calls(http, Auth(http, Credentials(shell, ecr)), self._settings)
+
+    def manifest(self, reference: oci.Reference) -> oci.Manifest:
+        """Return the manifest or the index that a reference names; its digest is checked."""
+        return pull.manifest(self._calls, reference)
+
+    def blob(self, reference: oci.Reference, digest: str) -> bytes:
+        """Return a small blob of a repository; its digest is checked."""
+        return pull.blob(self._calls, reference, digest)
+
+    def push(self, image: oci.Image, to: oci.Reference, task: Task) -> oci.Pushed:
+        """Send what the registry lacks; the manifest after it, the tag last."""
+        return push.push(self._calls, image, to, task, self._settings)
