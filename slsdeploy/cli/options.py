@@ -81,6 +81,7 @@ def make_ui(as_json: bool, verbose: bool = False) -> Ui:
 
 def make_tools(ui: Ui, start_local: bool = True) -> Tools:
     """Put the real effects behind the seams; the local AWS is started only by commands that put something there."""
+    from slsdeploy.effects.registry import OciRegistry
     from slsdeploy.effects.shell import SystemShell
     from slsdeploy.tools import Tools
 
@@ -93,4 +94,5 @@ def make_tools(ui: Ui, start_local: bool = True) -> Tools:
             endpoint = (daemon.ensure(ui) if start_local else daemon.find()).endpoint
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
-    return Tools(shell=SystemShell(), reporter=ui, connect=connect, images=Registry())
+    shell = SystemShell()
+    return Tools(shell=shell, reporter=ui, connect=connect, images=OciRegistry(shell, on_call=ui.call))
