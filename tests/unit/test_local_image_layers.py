@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import tarfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -48,10 +50,10 @@ class Layers:
         self.root = root
         self._count = 0
 
-    def blob(self, *members: tuple[Member, bytes], packed: str = "gz") -> Path:
+    def blob(self, *members: tuple[Member, bytes], packed: Literal["w:gz", "w"] = "w:gz") -> Path:
         self._count += 1
         content = io.BytesIO()
-        with tarfile.open(fileobj=content, mode=f"w:{packed}") as archive:
+        with tarfile.open(fileobj=content, mode=packed) as archive:
             for member, data in members:
                 archive.addfile(member, io.BytesIO(data))
         path = self.root / f"blob-{self._count}"
@@ -219,7 +221,7 @@ def test_a_layer_is_no_larger_than_allowed_whatever_is_skipped(layers: Layers) -
 
 
 def test_together_they_are_no_larger_than_lambda_takes(layers: Layers) -> None:
-    half = image_layers.Facts(6 * 1024**3, *(image_layers.Counter(),) * 2)
+    half = image_layers.Facts(6 * 1024**3, Counter(), Counter())
     image_layers.check_size([half])
     with pytest.raises(ValueError, match="exceeds 10 GiB limit"):
         image_layers.check_size([half, half])
@@ -234,7 +236,7 @@ def test_what_is_no_tar_is_refused(tmp_path: Path, content: bytes) -> None:
 
 
 def test_a_layer_that_is_cut_off_is_refused(layers: Layers, tmp_path: Path) -> None:
-    blob = layers.blob(file("var/task/a", "x" * 100_000), packed="")
+    blob = layers.blob(file("var/task/a", "x" * 100_000), packed="w")
     blob.write_bytes(blob.read_bytes()[:50_000])
     (tmp_path / "cut").mkdir()
     with pytest.raises(ValueError, match="is no tar"):
