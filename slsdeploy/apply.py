@@ -82,8 +82,9 @@ def _publish(step: CreateBucket | Upload | CreateRepository | PushImage, cloud: 
             with reporter.step(f"create repository {repository}"):
                 cloud.create_repository(repository)
         case PushImage(item):
-            with reporter.step("push image", total=item.bytes) as task:
-                return tools.images.push(item.image.read(), item.reference, task).uploaded_bytes
+            image = item.image.read()
+            with reporter.step("push image", total=sum(blob.descriptor.size for blob in image.blobs)) as task:
+                return tools.images.push(image, item.reference, task).uploaded_bytes
         case _:
             assert_never(step)
     return 0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from slsdeploy.oci import Image, Manifest, Pushed, Reference
+from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
 
@@ -156,6 +156,9 @@ class Registry(Protocol):
 
     def blob(self, reference: Reference, digest: str) -> bytes:
         """Return a small blob (a configuration) of a repository; its digest is checked."""
+
+    def blob_to(self, reference: Reference, descriptor: Descriptor, path: Path, task: Task) -> None:
+        """Write a blob of any size to a path, as it comes; its digest is checked. When it fails, part of it may be there."""
 
     def push(self, image: Image, to: Reference, task: Task) -> Pushed:
         """Send what the registry lacks; the manifest after it, the tag (if `to` has one) last.

@@ -13,7 +13,7 @@ from typing import Any
 from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError, ToolError
-from slsdeploy.oci import Image, Manifest, Pushed, Reference
+from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
 
@@ -46,6 +46,13 @@ class FakeRegistry:
     def blob(self, reference: Reference, digest: str) -> bytes:
         self.asked.append(digest)
         return self.blobs[digest]
+
+    def blob_to(self, reference: Reference, descriptor: Descriptor, path: Path, task: Task) -> None:
+        self.asked.append(descriptor.digest)
+        if descriptor.digest not in self.blobs:
+            raise ToolError(f"cannot reach {reference.host}", "is it there?", reference.host)
+        path.write_bytes(self.blobs[descriptor.digest])
+        task.advance(descriptor.size)
 
     def push(self, image: Image, to: Reference, task: Task) -> Pushed:
         sent, reused = 0, set()

@@ -301,7 +301,7 @@ class _Handler(BaseHTTPRequestHandler):
         body = bytearray() if into is None else into
         limit = length if self.fault is None or self.fault.cut is None else min(length, self.fault.cut)
         while limit:
-            piece = self.rfile.read1(min(limit, 65536))  # type: ignore[attr-defined]
+            piece = self.rfile.read1(min(limit, 65536))
             if not piece:
                 raise ConnectionResetError
             body += piece

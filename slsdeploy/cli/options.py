@@ -85,6 +85,8 @@ def make_tools(ui: Ui, start_local: bool = True) -> Tools:
     from slsdeploy.effects.shell import SystemShell
     from slsdeploy.tools import Tools
 
+    shell = SystemShell()
+
     def connect(project: Project) -> Any:
         from slsdeploy.effects.aws import Aws
         from slsdeploy.local import daemon
@@ -94,5 +96,9 @@ def make_tools(ui: Ui, start_local: bool = True) -> Tools:
             endpoint = (daemon.ensure(ui) if start_local else daemon.find()).endpoint
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
-    shell = SystemShell()
-    return Tools(shell=shell, reporter=ui, connect=connect, images=OciRegistry(shell, on_call=ui.call))
+    def ecr(host: str) -> tuple[str, str]:
+        from slsdeploy.effects.aws import Aws
+
+        return Aws(host.split(".")[3], on_call=ui.call).registry_credentials()
+
+    return Tools(shell=shell, reporter=ui, connect=connect, images=OciRegistry(shell, ecr, on_call=ui.call))

@@ -112,6 +112,10 @@ class Aws:
         """Create a repository of images, which Lambda may pull from."""
         repositories.create(self.client("ecr"), repository)
 
+    def registry_credentials(self) -> tuple[str, str]:
+        """Return user and password for the registries of the region."""
+        return repositories.credentials(self.client("ecr"))
+
     def delete_repository(self, repository: str) -> None:
         """Delete a repository of images with all that is in it."""
         repositories.delete(self.client("ecr"), repository)

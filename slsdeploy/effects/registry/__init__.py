@@ -18,6 +18,7 @@ streams from registry to registry nor retries by Retry-After; with requests and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from slsdeploy import oci
 from slsdeploy.effects.registry import pull, push
@@ -53,6 +54,10 @@ class OciRegistry:
     def blob(self, reference: oci.Reference, digest: str) -> bytes:
         """Return a small blob of a repository; its digest is checked."""
         return pull.blob(self._calls, reference, digest)
+
+    def blob_to(self, reference: oci.Reference, descriptor: oci.Descriptor, path: Path, task: Task) -> None:
+        """Write a blob of any size to a path, as it comes; its digest is checked."""
+        pull.blob_to(self._calls, oci.Blob(descriptor, "base", reference), path, task)
 
     def push(self, image: oci.Image, to: oci.Reference, task: Task) -> oci.Pushed:
         """Send what the registry lacks; the manifest after it, the tag last."""

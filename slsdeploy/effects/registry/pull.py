@@ -1,15 +1,20 @@
-"""Manifests and small blobs of a registry, checked: what arrives is what was asked for, and something that we know."""
+"""Manifests and blobs of a registry, checked: what arrives is what was asked for, and something that we know."""
 
 from __future__ import annotations
 
 import json
+import threading
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 from slsdeploy import oci
 from slsdeploy.effects.registry.calls import Calls, Request, pull_scope
 from slsdeploy.effects.registry.http import base
 from slsdeploy.effects.registry.refusal import refusal
+from slsdeploy.effects.registry.source import Source
 from slsdeploy.errors import ToolError
+from slsdeploy.tools import Task
 
 ACCEPT = ", ".join([*oci.MANIFESTS, *oci.INDEXES])
 _KNOWN = (*oci.MANIFESTS, *oci.INDEXES)
@@ -17,6 +22,7 @@ _KNOWN = (*oci.MANIFESTS, *oci.INDEXES)
 _LARGEST_MANIFEST = 4 * 1024 * 1024
 _LARGEST_BLOB = 16 * 1024 * 1024
 _SECONDS = 120
+_BLOCK = 1024 * 1024
 _AGAIN = "run the command again; when it stays so, the registry (or a proxy before it) is broken"
 
 
@@ -51,6 +57,17 @@ def blob(calls: Calls, reference: oci.Reference, digest: str) -> bytes:
     content = calls.patiently(get)
     _check_digest(content, digest, reference)
     return content
+
+
+def blob_to(calls: Calls, blob: oci.Blob, path: Path, task: Task) -> None:
+    """Write a blob to a path; asked for again where it was cut."""
+    with path.open("wb") as stream, closing(Source(blob, 0, calls, threading.Event())) as source:
+        rest = blob.descriptor.size
+        while rest:
+            piece = source.read(min(_BLOCK, rest))
+            stream.write(piece)
+            task.advance(len(piece))
+            rest -= len(piece)
 
 
 def _check_digest(content: bytes, digest: str, reference: oci.Reference) -> None:
