@@ -61,6 +61,16 @@ def test_wine_through_its_own_application(up: Callable[[str], dict[str, Any]], t
     assert set(direct["output_probability"][0]) == {"cultivar 1", "cultivar 2", "cultivar 3"}
 
 
+def test_forest_from_a_container_image(up: Callable[[str], dict[str, Any]], local_aws: Any) -> None:
+    rows = held_out("forest/held-out.csv")
+    tumours = [[float(value) for name, value in row.items() if name != "diagnosis"] for row in rows]
+    upped = up("forest")
+    assert upped["package"] == "image"
+    answers = Url(upped["url"], local_aws).post("/predict", {"inputs": {"measurements": tumours}})
+    right = sum(answer["diagnosis"] == row["diagnosis"] for answer, row in zip(answers, rows, strict=True))
+    assert {"rows": len(rows), "accuracy": right / len(rows)} == expected("forest")
+
+
 def test_digits_from_s3_to_s3(
     up: Callable[[str], dict[str, Any]], local_aws: Any, eventually: Callable[..., Any]
 ) -> None:
