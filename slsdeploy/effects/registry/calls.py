@@ -9,7 +9,7 @@ from http import HTTPStatus
 from typing import TypeVar
 from urllib.parse import urljoin, urlsplit
 
-from slsdeploy.effects.registry.auth import Auth, Scope, no_login
+from slsdeploy.effects.registry.auth import Auth, Scope
 from slsdeploy.effects.registry.http import Answer, Http, base
 from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.effects.registry.trouble import Patience, Trouble, retry_after
@@ -86,7 +86,7 @@ class Calls:
             answer = self._with(header, request)
         if answer.status == 401:
             answer.drain()
-            raise no_login(request.host, header.startswith("Basic "))
+            raise self.auth.refused(request.host)
         return answer
 
     def _with(self, header: str, request: Request) -> Answer:

@@ -255,7 +255,7 @@ class Upload:
 
     def _completed(self, answer: Answer) -> None:
         """Look at what the registry says of the blob."""
-        if answer.status in (201, 204):
+        if answer.status in (200, 201, 204):
             answer.drain()
             return
         if answer.status in (404, 410):
