@@ -30,7 +30,7 @@ class Fault:
     """What happens to requests of a method whose path matches, the first `skip` of them left alone, `times` times.
 
     `status` answers that, and reads the request's body first if `reads`; `cut` closes after that many bytes of the request's body,
-    `cut_answer` after that many of the answer's; `sleep` is in seconds before the answer.
+    `cut_answer` after that many of the answer's; `lost` does what was asked and closes instead of an answer; `sleep` is in seconds.
     """
 
     method: str
@@ -43,6 +43,7 @@ class Fault:
     reads: bool = True
     cut: int | None = None
     cut_answer: int | None = None
+    lost: bool = False
     sleep: float = 0
 
 
@@ -335,6 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers)
 
     def answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        if self.fault and self.fault.lost:
+            raise ConnectionResetError
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)

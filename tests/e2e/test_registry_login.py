@@ -157,7 +157,7 @@ def test_a_mount_asks_for_the_right_to_read_the_neighbour(server: OciServer) -> 
     [
         ('Bearer realm="http://evil.example/token"', "is not asked by plain HTTP"),
         ('Bearer realm="ftp://evil.example/token"', "is not asked by plain HTTP"),
-        ("Bearer", "is not asked by plain HTTP"),
+        ('Bearer realm="http://["', "is no URL"),
         ('Negotiate realm="x"', "wants a login"),
         ("", "wants a login"),
     ],
@@ -175,13 +175,14 @@ def test_a_challenge_that_leads_astray(server: OciServer, challenge: str, told: 
         (Fault("GET", "^/token", times=99, status=200, body=b"<html>"), "gave no token for 127"),
         (Fault("GET", "^/token", times=99, status=200, body=b'{"expires_in": 3}'), "gave no token for 127"),
         (Fault("GET", "^/token", times=99, status=200, body=b"[]"), "gave no token for 127"),
+        (Fault("GET", "^/token", times=99, status=200, body=b'{"token": "a\\nb"}'), "gave no token for 127"),
         (
             Fault("GET", "^/token", times=99, status=302, headers={"Location": "https://evil.example"}),
             "does not take the",
         ),
         (Fault("GET", "^/token", times=99, sleep=0.7), "fell silent"),
     ],
-    ids=["503", "html", "no token", "a list", "redirect", "slow"],
+    ids=["503", "html", "no token", "a list", "no header", "redirect", "slow"],
 )
 def test_a_token_server_out_of_order(server: OciServer, fault: Fault, told: str) -> None:
     server.faults = [fault]

@@ -15,12 +15,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from slsdeploy.effects.registry.credentials import ECR, Credentials, Login
-from slsdeploy.effects.registry.http import Answer, Http, check, is_loopback
+from slsdeploy.effects.registry.http import Answer, Http, check, is_loopback, joined
 from slsdeploy.effects.registry.trouble import Trouble, retry_after
 from slsdeploy.errors import AwsError, SlsdeployError, ToolError
 
 Scope = tuple[str, ...]  # ("repository:a:pull,push", "repository:b:pull")
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]+))')
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _LIFE = 60  # seconds, of a token that does not say
 _EARLY = 10  # seconds before its end that a token is not used any more
 
@@ -93,7 +94,7 @@ class Auth:
         return login.basic
 
     def _token(self, host: str, scope: Scope, challenge: dict[str, str], login: Login | None) -> _Kept:
-        realm = challenge.get("realm", "")
+        realm = joined(f"https://{host}", challenge.get("realm", ""))
         if is_loopback(urlsplit(realm).netloc) and not is_loopback(host):
             raise ToolError(f"{host} sends us to this machine for its token", "is it a registry?", host)
         where = check(realm)
@@ -105,6 +106,8 @@ class Auth:
             said: Any = json.loads(answer.read(1_000_000, self._http.settings.read))
             token = str(said.get("token") or said["access_token"])
             life = float(said.get("expires_in") or _LIFE)
+            if not _TOKEN.fullmatch(token):
+                raise ValueError
         except (ValueError, LookupError, TypeError, AttributeError):
             raise ToolError(f"{where} gave no token for {host}", "is it a registry?", where) from None
         self._hide(token)

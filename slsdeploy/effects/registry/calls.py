@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
 
 from slsdeploy.effects.registry.auth import Auth, Scope
-from slsdeploy.effects.registry.http import Answer, Http, base
+from slsdeploy.effects.registry.http import Answer, Http, base, joined, origin
 from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.effects.registry.trouble import Patience, Trouble, retry_after
 from slsdeploy.errors import SlsdeployError, ToolError
@@ -50,7 +49,7 @@ class Calls:
         for _ in range(_REDIRECTS):
             if answer.status not in (301, 302, 303, 307, 308) or request.method not in ("GET", "HEAD"):
                 break
-            request = replace(request, url=urljoin(request.url, answer.header("Location")))
+            request = replace(request, url=joined(request.url, answer.header("Location")))
             answer.drain()
             answer = self._authenticated(request)
         if answer.status in _NOT_NOW or (answer.status >= 500 and answer.status != 501):
@@ -73,7 +72,7 @@ class Calls:
 
     def _authenticated(self, request: Request) -> Answer:
         """Send it with what we have for the registry; never to another host, wherever the registry sends us."""
-        if urlsplit(request.url).netloc != urlsplit(base(request.host)).netloc:
+        if origin(request.url) != origin(base(request.host)):
             return self._http.send(request.method, request.url, request.headers, request.body, request.silence)
         header = self.auth.header(request.host, request.scope)
         answer = self._with(header, request)

@@ -12,13 +12,13 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
-from urllib.parse import urlencode, urljoin
+from urllib.parse import urlencode
 
 from slsdeploy import oci
 from slsdeploy.effects.registry import unfinished
 from slsdeploy.effects.registry.calls import Calls, Request, pull_scope, push_scope
 from slsdeploy.effects.registry.credentials import ECR
-from slsdeploy.effects.registry.http import Answer, base
+from slsdeploy.effects.registry.http import Answer, base, joined
 from slsdeploy.effects.registry.progress import Meter
 from slsdeploy.effects.registry.refusal import refusal
 from slsdeploy.effects.registry.settings import Settings
@@ -143,7 +143,7 @@ class Upload:
             raise self._refused(answer)
         answer.drain()
         smallest = answer.header("OCI-Chunk-Min-Length")
-        url = urljoin(uploads, answer.header("Location"))
+        url = joined(uploads, answer.header("Location"))
         return _Session(url, smallest=int(smallest) if smallest.isdecimal() else 0)
 
     def _mount(self, uploads: str) -> Answer | None:
@@ -210,7 +210,7 @@ class Upload:
         if answer.status not in (200, 201, 202, 204):
             raise self._refused(answer)
         answer.drain()
-        session.url = urljoin(session.url, answer.header("Location"))
+        session.url = joined(session.url, answer.header("Location"))
         found = _RANGE.fullmatch(answer.header("Range"))
         return int(found[1]) + 1 if found else end
 
@@ -222,7 +222,7 @@ class Upload:
         # "0-0" is one byte, or none: https://github.com/opencontainers/distribution-spec/issues/366
         if answer.status not in (200, 202, 204) or not found or found[1] == "0":
             raise _Gone
-        session.url = urljoin(session.url, answer.header("Location"))
+        session.url = joined(session.url, answer.header("Location"))
         return int(found[1]) + 1
 
     def _finish(self, session: _Session) -> None:
