@@ -38,6 +38,7 @@ class Answer:
     def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
         self._response = response
         self._host = host
+        self._told: tuple[str, str] | None = None
         self.status = response.status
 
     def header(self, name: str) -> str:
@@ -80,6 +81,11 @@ class Answer:
 
     def told(self) -> tuple[str, str]:
         """Return the code and the message of a refusal: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes."""
+        if self._told is None:
+            self._told = self._read_told()
+        return self._told
+
+    def _read_told(self) -> tuple[str, str]:
         try:
             body = self.read(100_000, 10)
         except (Trouble, ToolError):
