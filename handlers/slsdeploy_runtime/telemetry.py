@@ -138,6 +138,12 @@ class Telemetry:
         else:
             self.logger.error("failed", where=where, exc_info=error)
 
+    def rows_failed(self, count: int, mistakes: int) -> None:
+        """Note rows of a table without a prediction, the caller's mistakes among them; the log has the first ones."""
+        self._metrics.add("Errors", count)
+        if mistakes:
+            self._metrics.add("BadInputs", mistakes)
+
     def fallback(self, model: str, reason: str, error: BaseException) -> None:
         """Note why a model does not answer though its fallback will."""
         told = {"problem": str(error)} if isinstance(error, Unavailable) else {"exc_info": error}
