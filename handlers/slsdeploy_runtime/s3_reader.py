@@ -5,6 +5,7 @@ A range whose connection is cut is asked for again; an object that is replaced m
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import time
@@ -67,7 +68,7 @@ class ObjectReader(io.RawIOBase):
     def seek(self, offset: int, whence: int = os.SEEK_SET, /) -> int:
         base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._found.bytes}[whence]
         if base + offset < 0:
-            raise ValueError("a place before the beginning")
+            raise OSError(errno.EINVAL, "a place before the beginning")
         self._at = base + offset
         return self._at
 
@@ -114,8 +115,11 @@ class ObjectReader(io.RawIOBase):
             if error.response["ResponseMetadata"]["HTTPStatusCode"] in (404, 412, 416):
                 raise ObjectChanged(f"{found.uri} was replaced or deleted while it was read") from error
             raise
-        with answer["Body"] as body:
+        body = answer["Body"]
+        try:  # not `with`: that is the stream inside, whose errors are urllib3's
             content: bytes = body.read()
+        finally:
+            body.close()
         if len(content) != end - start:
             raise ConnectionError(f"{len(content)} bytes came of {end - start}")
         return content

@@ -59,15 +59,21 @@ def named(names: Sequence[str], model: Model) -> Columns | None:
 
 
 def in_order(count: int, names: Sequence[str], model: Model) -> Columns:
-    """Give a single input all columns. Raises BadInput when there are several inputs, or it takes another number."""
+    """Give a single input all columns. Raises BadInput when there are several inputs, or columns with names are not as many as it takes."""
     if len(model.inputs) > 1:
         wanted = one_of([name for tensor in model.inputs for name in _wanted(tensor, {})]).replace(" or ", " and ")
         found = f"columns {one_of(names).replace(' or ', ', ')}" if names else "no header"
         raise mismatch("header", found, f"columns {wanted}: a model with several inputs finds them by name")
     (tensor,) = model.inputs
-    if width(tensor) not in (count, -1):
-        raise mismatch("header" if names else "row", f"{count} columns", f"{width(tensor)} ({signature_text(tensor)})")
-    return Columns({tensor.name: range(count)}, count, names)
+    wanted_count = count if width(tensor) < 0 else width(tensor)
+    if names and wanted_count != count:
+        raise mismatch("header", f"{count} columns{separated(names)}", f"{wanted_count} ({signature_text(tensor)})")
+    return Columns({tensor.name: range(wanted_count)}, wanted_count, names)
+
+
+def separated(cells: Sequence[str]) -> str:
+    """Say what may be wrong with a record of one cell."""
+    return " (the separator is a comma)" if len(cells) == 1 and (";" in cells[0] or "\t" in cells[0]) else ""
 
 
 def check_rows(model: Model) -> None:

@@ -108,8 +108,7 @@ class CommaSeparated:
 
     def _wrong_width(self, row: Row) -> BadInput:
         assert self._columns is not None
-        hint = " (the separator is a comma)" if len(row) == 1 and (";" in row[0] or "\t" in row[0]) else ""
-        return mismatch("row", f"{len(row)} columns{hint}", f"{self._columns.width}")
+        return mismatch("row", f"{len(row)} columns{columns.separated(row)}", f"{self._columns.width}")
 
 
 def _takes_numbers(model: Model) -> bool:

@@ -38,9 +38,12 @@ def blocks(stream: BinaryIO) -> Iterator[Block]:
         else:
             rest += data
         if len(rest) > MAX_LINE:
-            size, rest = _skip(stream, rest)
+            size, data = _skip(stream, rest)
+            rest = b""
             yield Block(line, b"", mismatch("line", f"{size:,} bytes", f"at most {MAX_LINE:,} in one line"))
             line += 1
+            if data:
+                continue
         data = stream.read(PORTION_BYTES)
     if rest:
         yield Block(line, rest)

@@ -87,7 +87,9 @@ class Parquet:
             for batch in self._file.iter_batches(self._rows(), columns=used, use_threads=False):
                 yield Portion(range(first, first + batch.num_rows), Batch(batch))
                 first += batch.num_rows
-        except pyarrow.ArrowException as error:
+        except (pyarrow.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and (type(error) is not OSError or error.errno is not None):
+                raise  # the network's; pyarrow's own, of data that does not unpack, is a plain one
             raise broken(error) from error
 
     def _rows(self) -> int:
