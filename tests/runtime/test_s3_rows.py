@@ -44,7 +44,7 @@ class Tables:
     def __init__(self, function: Function, s3: Any) -> None:
         self.function, self.s3 = function, s3
 
-    def __call__(self, key: str, body: bytes, **more: str) -> tuple[list[Row], list[Row]]:
+    def __call__(self, key: str, body: bytes, **more: Any) -> tuple[list[Row], list[Row]]:
         """Put an object, send its event; return the results and the errors."""
         self.s3.put_object(Bucket=BUCKET, Key=f"input/{key}", Body=body, **more)
         (table,) = self.function(arrived(f"input/{key}"))["tables"]
