@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -23,9 +24,16 @@ UNITS = {
     "Errors": "Count",
     "BadInputs": "Count",
     "Fallbacks": "Count",
+    "Duplicates": "Count",
 }  # the others are in milliseconds
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _write(line: str) -> None:
+    """Write a line for CloudWatch. A module that closed the standard output has none; its requests are answered all the same."""
+    with suppress(ValueError, AttributeError, OSError):
+        sys.stdout.write(line)
 
 
 class Metrics:
@@ -57,7 +65,7 @@ class Metrics:
                 "function_request_id": self.request_id,
                 **values,
             }
-            sys.stdout.write(_encode(said) + "\n")
+            _write(_encode(said) + "\n")
         if "aws_lambda_powertools.metrics" in sys.modules:
             self._flush_users()
 

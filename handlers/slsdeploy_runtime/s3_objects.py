@@ -11,7 +11,7 @@ from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.outlet import Failures, Outgoing, Outlet
 from slsdeploy_runtime.request import Request
-from slsdeploy_runtime.s3_event import Place
+from slsdeploy_runtime.s3_event import Arrivals, Place
 from slsdeploy_runtime.service import Service
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def work(service: Service, trigger: Trigger, output_bucket: str, outlet: Outlet,
     return Work(trigger, results, outlet if outlet.prefix else Outlet(results, service), time_left)
 
 
-def predict_objects(objects: Sequence[Place], service: Service, work: Work) -> dict[str, Any]:
+def predict_objects(objects: Arrivals, service: Service, work: Work) -> dict[str, Any]:
     """Write the prediction of every object; return the keys written and skipped. Raises ObjectsFailed after the last."""
     attempted = predict(objects, service, work)
     for (bucket, key), first in attempted.failures.items():
@@ -91,27 +91,30 @@ def predict_objects(objects: Sequence[Place], service: Service, work: Work) -> d
 
 def predict_messages(messages: Mapping[str, Any], service: Service, work: Work) -> dict[str, Any]:
     """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
-    objects: dict[str, list[Place]] = {}
+    objects: dict[str, Arrivals] = {}
     failed: list[str] = []
     for message_id, body in messages.items():
         try:
-            objects[message_id] = s3_event.places_in(body)
+            objects[message_id] = s3_event.arrivals_in(body)
         except s3_event.NoNotification as error:
             service.telemetry.failure(error, f"message {message_id}")
             failed.append(message_id)
-    asked = list(dict.fromkeys(place for each in objects.values() for place in each))
+    asked: Arrivals = {}
+    for each in objects.values():
+        for place, arrivals in each.items():
+            asked.setdefault(place, []).extend(arrivals)
     attempted = predict(asked, service, work)
     failed += [key for key, each in objects.items() if any(place in attempted.failures for place in each)]
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed], **attempted.answer}
 
 
-def predict(objects: Sequence[Place], service: Service, work: Work) -> Attempted:
+def predict(objects: Arrivals, service: Service, work: Work) -> Attempted:
     """Write the prediction of every object that is the trigger's, and no result of its own."""
     places = {"/".join(each): each for each in objects if work.trigger.has(each) and not _is_result(each, work.results)}
     read = {name: _attempt(place, service, work) for name, place in places.items()}
-    found = {name: each for name, each in read.items() if not isinstance(each, Request | Exception)}
+    tables = {name: each for name, each in read.items() if not isinstance(each, Request | Exception)}
     items = [
-        Item(name, name, each, dict(zip(("bucket", "key"), places[name], strict=True)) if work.outlet.prefix else {})
+        Item(name, name, each, _about(places[name], work), _keys(name, objects[places[name]]))
         for name, each in read.items()
         if isinstance(each, Request | Exception)
     ]
@@ -122,15 +125,18 @@ def predict(objects: Sequence[Place], service: Service, work: Work) -> Attempted
         [f"s3://{bucket}/{key}" for bucket, key in objects if f"{bucket}/{key}" not in places],
         {places[each]: error for each, error in answered.failures.items()},
     )
+    found = {name: (table, _keys(name, objects[places[name]])) for name, table in tables.items()}
     return _with_tables(attempted, found, service, work) if found else attempted
 
 
-def _with_tables(attempted: Attempted, found: Mapping[str, Table], service: Service, work: Work) -> Attempted:
+def _with_tables(
+    attempted: Attempted, found: Mapping[str, tuple[Table, Sequence[str]]], service: Service, work: Work
+) -> Attempted:
     from slsdeploy_runtime import s3_tables
 
     target = s3_tables.Target(work.results.bucket, work.results.prefix, work.time_left)
     done, failed = s3_tables.predict_all(found, service, target, work.outlet)
-    failures = {(found[name].found.bucket, found[name].found.key): error for name, error in failed.items()}
+    failures = {found[name][0].place: error for name, error in failed.items()}
     return attempted._replace(
         written=[*attempted.written, *(uri for each in done for uri in (each.results, each.errors) if uri)],
         failures={**attempted.failures, **failures},
@@ -149,6 +155,16 @@ def _attempt(place: Place, service: Service, work: Work) -> Request | Table | Ex
         return _read(place, service, work)
     except Exception as error:
         return error
+
+
+def _about(place: Place, work: Work) -> dict[str, str]:
+    """Return what the answer to an object says of it."""
+    return {"bucket": place[0], "key": place[1]} if work.outlet.prefix else {}
+
+
+def _keys(name: str, arrivals: Sequence[str]) -> list[str]:
+    """Return what tells an object's arrival from all others, nothing when one cannot be told."""
+    return [f"s3 {name} {arrival}" for arrival in arrivals] if all(arrivals) else []
 
 
 def _model(place: Place, service: Service, trigger: Trigger) -> str:

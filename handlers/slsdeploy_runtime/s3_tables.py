@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import s3_rows, tables
@@ -19,6 +19,10 @@ class Table(NamedTuple):
     found: Found
     format: str
     model: str
+
+    @property
+    def place(self) -> Place:
+        return self.found.bucket, self.found.key
 
 
 class Target(NamedTuple):
@@ -46,24 +50,42 @@ def by_kind(client: Any, place: Place, model: str, answer: Mapping[str, Any], ki
 
 
 def predict_all(
-    found: Mapping[str, Table], service: Service, target: Target, outlet: Outlet
+    found: Mapping[str, tuple[Table, Sequence[str]]], service: Service, target: Target, outlet: Outlet
 ) -> tuple[list[Done], Failures]:
-    """Predict tables, by their names, one after the other; the outlet gets word of each. Returns those done, and why others are not."""
+    """Predict tables, by their names, one after the other; the outlet gets word of each. Returns those done, and why others are not.
+
+    Beside each table stand the keys that tell it from all others, for who is to answer once.
+    """
     done: list[Done] = []
-    failures: Failures = {}
-    for name, table in found.items():
-        try:
-            job = Job(table.found, table.format, table.model, target.bucket or table.found.bucket, *target[1:])
-            made = s3_rows.predict(job, service)
-            about = {"bucket": table.found.bucket, "key": table.found.key}
-            unsent = outlet.send([outlet.outgoing(name, name, made.answer, about)]) if outlet.prefix else {}
-            for error in unsent.values():
-                raise error
-            done.append(made)
-        except Exception as error:
-            service.telemetry.failure(error, table.found.uri)
-            failures[name] = error
+
+    def predict(names: Sequence[str]) -> Failures:
+        failures: Failures = {}
+        for name in names:
+            try:
+                done.append(_predict(name, found[name][0], service, target, outlet))
+            except Exception as error:
+                failures[name] = error
+        return failures
+
+    if service.once is None:
+        failures = predict(list(found))
+    else:
+        from slsdeploy_runtime.once import Unit
+
+        failures = service.once.run([Unit(name, name, keys) for name, (_, keys) in found.items()], predict)
+    for name, error in failures.items():
+        service.telemetry.failure(error, found[name][0].found.uri)
     return done, failures
+
+
+def _predict(name: str, table: Table, service: Service, target: Target, outlet: Outlet) -> Done:
+    bucket = target.bucket or table.found.bucket
+    made = s3_rows.predict(Job(table.found, table.format, table.model, bucket, *target[1:]), service)
+    if outlet.prefix:
+        about = {"bucket": table.found.bucket, "key": table.found.key}
+        for error in outlet.send([outlet.outgoing(name, name, made.answer, about)]).values():
+            raise error
+    return made
 
 
 def _found(client: Any, place: Place, answer: Mapping[str, Any]) -> Found:

@@ -15,10 +15,12 @@ from slsdeploy_runtime.s3_objects import ObjectsFailed
 from slsdeploy_runtime.s3_reader import Found, ObjectChanged, ObjectReader
 from tests.runtime import bundles, s3_server
 from tests.runtime.conftest import REGION, Serve, logs, metrics, recorded
+from tests.runtime.test_once import ONCE, table
+from tests.runtime.test_outputs import messages, output, queue
 from tests.runtime.test_s3 import arrived
 from tests.runtime.test_s3_rows import BUCKET, Tables, keys, lines, npy, predicted, s3
 
-__all__ = ["s3"]
+__all__ = ["s3", "table"]
 
 
 @pytest.fixture
@@ -282,3 +284,30 @@ def test_only_the_first_failures_are_logged(serve: Serve, s3: Any, capsys: pytes
     assert len([line for line in logs(output) if line["message"] == "bad input"]) == 10
     for name in ("Errors", "BadInputs"):
         assert sum(sum(metric.get(name, [])) for metric in metrics(output)) == 5000
+
+
+def test_word_of_a_table_goes_where_the_projects_answers_go(serve: Serve, s3: Any) -> None:
+    url = queue("answers")
+    environment = {"SLSDEPLOY_OUTPUT_QUEUE_URL": url}
+    function = serve(events=[bundles.event("s3")], output=output("sqs"), environment=environment)
+    s3.put_object(Bucket=BUCKET, Key="input/a.csv", Body=b"1,2\n1\n")
+    function(arrived("input/a.csv"))
+    (said,) = messages(url)
+    assert (said["results"], said["rows"], said["failed"]) == (f"s3://{BUCKET}/output/input/a.csv.jsonl", 2, 1)
+    assert len(lines(s3, "output/input/a.csv.jsonl")) == 1
+
+
+def test_a_table_that_is_told_of_twice_is_predicted_once(serve: Serve, s3: Any, table: Any) -> None:
+    function = serve(events=[bundles.event("s3")], environment=ONCE)
+    s3.put_object(Bucket=BUCKET, Key="input/a.csv", Body=b"1,2\n")
+    assert function(arrived("input/a.csv"))["tables"][0]["rows"] == 1
+    assert function(arrived("input/a.csv")) == {"written": [], "skipped": []}
+
+
+def test_a_table_that_failed_is_predicted_when_it_comes_again(serve: Serve, s3: Any, table: Any) -> None:
+    function = serve(events=[bundles.event("s3")], environment=ONCE)
+    s3.put_object(Bucket=BUCKET, Key="input/a.npy", Body=b"junk")
+    with pytest.raises(ObjectsFailed):
+        function(arrived("input/a.npy"))
+    s3.put_object(Bucket=BUCKET, Key="input/a.npy", Body=npy(np.ones((3, 2), np.float32)))
+    assert function(arrived("input/a.npy"))["tables"][0]["rows"] == 3

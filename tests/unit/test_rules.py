@@ -146,6 +146,16 @@ def late_model(root: Path) -> Subject:
     return rules.subject(replace(project, models=(replace(project.models[0], timeout=5.0),)))
 
 
+def once_without_need(root: Path) -> Subject:
+    project = make_project(root, idempotent=True)
+    called = plugins.event_sources()["http"]
+    return rules.subject(replace(project, triggers=(Trigger(called.__name__, called.Trigger(), "HttpTrigger"),)))
+
+
+def once_without_triggers(root: Path) -> Subject:
+    return rules.subject(make_project(root, idempotent={"expires_after_seconds": 900}))
+
+
 def unused_output(root: Path) -> Subject:
     project = make_project(root)
     options = [plugins.event_sources()[name].Trigger() for name in ("http", "stepfunctions")]
@@ -185,6 +195,8 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
         "slsdeploy.toml",
     ),
     ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
+    ("idempotent", "warning", once_without_need, "idempotent does nothing here", "slsdeploy.toml"),
+    ("idempotent", "warning", once_without_triggers, "this project has no trigger", "slsdeploy.toml"),
     ("output-unused", "warning", unused_output, "no trigger sends answers to the [output]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
