@@ -25,7 +25,7 @@ class Progress:
         self._telemetry = telemetry
         self._time_left = time_left
         self._began = self._told = self._last = perf_counter()
-        self._longest = 0.0
+        self._longest: float | None = None  # of all steps but the first, which may have waited for the model
 
     @property
     def seconds(self) -> float:
@@ -34,7 +34,8 @@ class Progress:
     def step(self, good: int, failed: int) -> None:
         """Note that a portion is done. Raises OutOfTime when the next might not be."""
         now = perf_counter()
-        self._longest, self._last = max(self._longest, now - self._last), now
+        self._longest = 0.0 if self._longest is None else max(self._longest, now - self._last)
+        self._last = now
         if now - self._told >= SECONDS:
             self._told = now
             self.tell("rows are predicted", good, failed)

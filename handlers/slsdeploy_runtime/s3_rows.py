@@ -29,7 +29,7 @@ from slsdeploy_runtime.tables import Portion, Table
 
 _, RESULTS, ERRORS = s3.RESULTS
 KIND = "application/x-ndjson"
-FIRST_ROWS, MOST_ROWS = 64, 8192
+MOST_ROWS = 8192
 ANSWER_BYTES = 4 * MB  # of the rows that are predicted together, about
 SECONDS = 1.0  # that they take, about
 
@@ -109,7 +109,7 @@ class Work:
         self._model = service.models[job.model] if job.model else next(iter(service.models.values()))
         self._output = output
         self._progress = progress
-        self._most = FIRST_ROWS
+        self._most = 1  # how long a row takes is not known yet
         self._is_raw = service.handler.preprocess is not None
         self._table: Table
 

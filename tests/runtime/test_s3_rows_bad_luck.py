@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 
 from slsdeploy_runtime import s3_upload
+from slsdeploy_runtime.events import Site
+from slsdeploy_runtime.events import s3 as s3_event_source
 from slsdeploy_runtime.s3_objects import ObjectsFailed
 from slsdeploy_runtime.s3_reader import Found, ObjectChanged, ObjectReader
 from tests.runtime import bundles, s3_server
@@ -311,3 +313,54 @@ def test_a_table_that_failed_is_predicted_when_it_comes_again(serve: Serve, s3: 
         function(arrived("input/a.npy"))
     s3.put_object(Bucket=BUCKET, Key="input/a.npy", Body=npy(np.ones((3, 2), np.float32)))
     assert function(arrived("input/a.npy"))["tables"][0]["rows"] == 3
+
+
+def test_a_model_that_takes_long_to_load_is_waited_for(serve: Serve, s3: Any) -> None:
+    function = serve(events=[bundles.event("s3")], handler=LATE)
+    s3.put_object(Bucket=BUCKET, Key="input/a.csv", Body=b"1,2\n" * 10_000)
+    assert function(arrived("input/a.csv"), 5)["tables"][0]["rows"] == 10_000
+
+
+LATE = """
+import time
+first = [2]
+
+def predict(model, inputs):
+    time.sleep(first.pop() if first else 0)
+    return model.run(inputs)
+"""
+
+
+def test_a_model_with_a_time_limit_gets_as_many_rows_as_a_request(serve: Serve, s3: Any) -> None:
+    handler = "def predict(model, inputs):\n    assert len(inputs['x']) <= 3\n    return model.run(inputs)\n"
+    settings = {"double": {"timeout": 5, "max_batch": 3}}
+    tables = Tables(serve(events=[bundles.event("s3")], handler=handler, settings=settings), s3)
+    results, errors = tables("a.csv", b"1,2\n" * 100)
+    assert (len(results), errors) == (100, [])
+
+
+@pytest.mark.parametrize(
+    ("options", "is_refused"),
+    [
+        ({"suffix": ".jsonl", "prefix": "", "output_prefix": ""}, True),
+        ({"suffix": ".jsonl", "prefix": "", "output_prefix": "out/"}, True),
+        ({"suffix": ".jsonl", "prefix": "", "output_prefix": "out/", "split": "none"}, False),
+        ({"suffix": ".csv", "prefix": "", "output_prefix": "out/"}, False),
+        ({"suffix": ".jsonl", "output_bucket": "another"}, False),
+    ],
+)
+def test_results_of_tables_never_trigger_again(options: Any, is_refused: bool) -> None:
+    if not is_refused:
+        assert s3_event_source.Trigger(**options).suffix
+        return
+    with pytest.raises(ValueError, match=r"output_prefix: results under .* would trigger the function again"):
+        s3_event_source.Trigger(**options)
+
+
+@pytest.mark.parametrize(("split", "splits"), [("auto", False), ("rows", True), ("none", False)])
+def test_who_splits_nothing_may_remove_nothing(split: Any, splits: bool) -> None:
+    site = Site("Function", 30, "S3Trigger", functions=("preprocess",))
+    wiring = s3_event_source.wire(s3_event_source.Trigger(split=split), site)
+    actions = {action for statement in wiring.late_statements for action in statement["Action"]}
+    assert ("s3:DeleteObject" in actions, "s3:AbortMultipartUpload" in actions) == (splits, splits)
+    assert ("LifecycleConfiguration" in wiring.resources["S3TriggerBucket"]["Properties"]) == splits

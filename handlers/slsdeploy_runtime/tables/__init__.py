@@ -84,7 +84,8 @@ def is_by_key(key: str) -> bool:
 
 def is_gzip(key: str, coding: str) -> bool:
     """Say whether an object is compressed."""
-    return coding.strip().lower() in ("gzip", "x-gzip") or key.lower().endswith(GZIP)
+    codings = {each.strip() for each in coding.lower().split(",")}
+    return not codings.isdisjoint({"gzip", "x-gzip"}) or key.lower().endswith(GZIP)
 
 
 def open_table(name: str, stream: BinaryIO, model: Model | None) -> Table:
