@@ -75,6 +75,8 @@ class Application:
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
         self._is_asked = True
         scope["state"] = self._state.copy()
+        if stage := _stage(scope["aws.event"]["requestContext"]):
+            scope["root_path"] = stage  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -115,6 +117,12 @@ def start(service: Service) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
 
 
+def _stage(context: Mapping[str, Any]) -> str:
+    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
+    path: str = context["http"]["path"] if "http" in context else ""
+    return path[: len(path) - len(http_event.without_stage(path, context))]
+
+
 def _end(application: Application, number: int, frame: FrameType | None) -> None:
     application.stop()
     signal.signal(number, signal.SIG_DFL)
@@ -142,6 +150,8 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
     try:
         telemetry.asked(read_event("HTTP", _request_id, event))
         answer = _Running.application(event, context)
+        if answer["statusCode"] >= 500:
+            telemetry.unanswered()
         most = http_event.most(event)
         if len(answer["body"]) > most // _TEXT_BYTES:
             from slsdeploy_runtime import large_http

@@ -53,6 +53,10 @@ class Metrics:
         if len(values) == MAX_VALUES:
             self.flush()
 
+    def has(self, name: str) -> bool:
+        """Say whether a value of this name waits to be written."""
+        return name in self._values
+
     def flush(self) -> None:
         """Write what was noted, if anything was."""
         values, self._values = self._values, {}
