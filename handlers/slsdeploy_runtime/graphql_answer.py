@@ -119,7 +119,7 @@ def _request(event: Any, service: Service) -> tuple[Model, Request]:
 
 def _model(field: Any, service: Service) -> Model:
     by_field = {graphql.field_name(name): model for name, model in service.models.items()}
-    if field in by_field:
+    if isinstance(field, str) and field in by_field:
         return by_field[field]
     if len(by_field) == 1:  # a field of another name in a schema of the user's own
         return next(iter(by_field.values()))

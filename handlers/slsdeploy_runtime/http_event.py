@@ -54,7 +54,7 @@ def read(event: Mapping[str, Any]) -> Call:
         context = event["requestContext"]
         if "http" in context:
             http = context["http"]
-            method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
+            method, path, query = http["method"], without_stage(http["path"], context), event.get("rawQueryString", "")
         else:
             method, path, query = event["httpMethod"], event["path"], _query(event)
         is_signed = "authorizer" in context
@@ -120,7 +120,7 @@ def _query(event: Mapping[str, Any]) -> str:
     return urlencode(query, doseq=True)
 
 
-def _without_stage(path: str, context: Mapping[str, Any]) -> str:
+def without_stage(path: str, context: Mapping[str, Any]) -> str:
     """Return the path without API Gateway's stage: an HTTP API leaves it in unless the stage is `$default`.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

@@ -52,7 +52,7 @@ def of_application(service: Service, answer: Mapping[str, Any], most: int, where
     size = len(json.dumps(answer, ensure_ascii=False).encode())
     if size <= most or not 200 <= answer["statusCode"] < 300:
         return dict(answer)
-    lists = "multiValueHeaders" in answer
+    lists = "headers" not in answer  # a load balancer that wants every header as a list
     given: Mapping[str, Any] = answer["multiValueHeaders" if lists else "headers"]
     headers = {name.lower(): texts[-1] if lists else texts for name, texts in given.items()}
     body = b64decode(answer["body"]) if answer["isBase64Encoded"] else answer["body"].encode()

@@ -84,8 +84,7 @@ def _attempt(service: Service, call: Call) -> Reply:
         service.telemetry.failure(error, f"{call.method} {call.path}")
         return Reply(503, to_json({"error": error.public}), headers=(("retry-after", str(ceil(error.retry_after))),))
     except Exception as error:
-        service.telemetry.failure(error, f"{call.method} {call.path}")
-        return _json(500, {"error": "the function failed; its log says why"})
+        return failed(service, error, f"{call.method} {call.path}")
 
 
 def bad_input(service: Service, error: BadInput, where: str, path: str = "") -> Reply:
@@ -94,6 +93,12 @@ def bad_input(service: Service, error: BadInput, where: str, path: str = "") -> 
     status = 415 if isinstance(error, http_body.NotJson) else 400
     details = {} if path.startswith("/v2/") else error.details
     return _json(status, {"error": error.message, **details})
+
+
+def failed(service: Service, error: Exception, where: str) -> Reply:
+    """Answer our own mistake, or the user's: the log says what it was."""
+    service.telemetry.failure(error, where)
+    return _json(500, {"error": "the function failed; its log says why"})
 
 
 def _json(status: int, value: Any) -> Reply:

@@ -144,6 +144,11 @@ class Telemetry:
         else:
             self.logger.error("failed", where=where, exc_info=error)
 
+    def unanswered(self) -> None:
+        """Note that a request got no answer, unless a failure in this invocation was noted: who answered it has logged why."""
+        if not self._metrics.has("Errors"):
+            self._metrics.add("Errors", 1)
+
     def fallback(self, model: str, reason: str, error: BaseException) -> None:
         """Note why a model does not answer though its fallback will."""
         told = {"problem": str(error)} if isinstance(error, Unavailable) else {"exc_info": error}

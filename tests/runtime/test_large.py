@@ -320,6 +320,14 @@ def test_a_load_balancer_that_wants_lists_gets_them(application: Function, store
     assert answer["multiValueHeaders"]["location"] == [json.loads(answer["body"])["url"]]
 
 
+def test_a_rest_api_gets_them_in_its_form(application: Function, stored: Any) -> None:
+    event = {**recorded("api_gateway_rest"), "httpMethod": "GET", "path": "/text", "body": ""}
+    answer = application({**event, "multiValueQueryStringParameters": {"count": ["1600000"]}})
+    assert (answer["statusCode"], answer["headers"]["location"]) == (303, json.loads(answer["body"])["url"])
+    assert answer["headers"]["content-type"] == "application/json" and not answer["multiValueHeaders"]
+    assert only(stored)["ContentType"].startswith("text/plain")
+
+
 def test_without_a_bucket_an_application_gets_a_413(application: Function, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLSDEPLOY_LARGE_ANSWERS")
     status, told, _ = answered(application, query("/text", "count=1600000"))

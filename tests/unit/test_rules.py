@@ -166,6 +166,16 @@ def unused_output(root: Path) -> Subject:
     return rules.subject(replace(project, config=config))
 
 
+def empty_schedule(root: Path) -> Subject:
+    trigger = Trigger("slsdeploy_runtime.events.schedule", plugins.event_sources()["schedule"].Trigger(), "Schedule")
+    return rules.subject(replace(make_project(root), handler=None, triggers=(trigger,)))
+
+
+def empty_schedule_with_a_handler(root: Path) -> Subject:
+    subject = empty_schedule(root)
+    return replace(subject, project=replace(subject.project, handler=Handler("handler", root / "handler.py")))
+
+
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
     ("model-missing", "note", not_fetched, "s3://b/i.onnx has not been fetched yet", "s3://b/i.onnx"),
@@ -197,6 +207,8 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
     ("idempotent", "warning", once_without_need, "idempotent does nothing here", "slsdeploy.toml"),
     ("idempotent", "warning", once_without_triggers, "this project has no trigger", "slsdeploy.toml"),
+    ("schedule-input", "error", empty_schedule, "sends an empty request, and there is no", "slsdeploy.toml"),
+    ("schedule-input", "warning", empty_schedule_with_a_handler, "sends an empty request", "slsdeploy.toml"),
     ("output-unused", "warning", unused_output, "no trigger sends answers to the [output]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
@@ -311,6 +323,17 @@ def test_newer_grammar_than_this_python_knows_is_only_a_warning(tmp_path: Path) 
     (finding,) = rules.run(rules.subject(project))
     assert (finding.rule, finding.severity) == ("handler-syntax", "warning")
     assert "the function runs on 3.99" in finding.hint
+
+
+def test_a_schedule_needs_an_input_or_a_preprocess(tmp_path: Path) -> None:
+    bad = empty_schedule(tmp_path).project
+    (trigger,) = bad.triggers
+    input = replace(trigger, options=replace(trigger.options, input={"instances": [[1, 2, 3, 4]]}))
+    preprocess = Handler("handler", tmp_path / "handler.py", frozenset({"preprocess"}))
+    for good in (replace(bad, triggers=(input,)), replace(bad, handler=preprocess)):
+        assert rules.run(rules.subject(good)) == []
+    application = replace(bad, handler=Handler("app", tmp_path / "handler.py", app="app"))
+    assert [each.severity for each in rules.run(rules.subject(application))] == ["error"]
 
 
 def test_no_handler_at_all_is_fine(tmp_path: Path) -> None:

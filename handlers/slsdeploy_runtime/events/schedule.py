@@ -17,6 +17,12 @@ from slsdeploy_runtime.resources import caller_role
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _EXPRESSION = r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)"
 SCHEDULED = "Scheduled Event"
+NOTHING: tuple[object, ...] = (
+    None,
+    {},
+    "{}",
+    "",
+)  # the detail of a schedule that has no input of its own: a rule's, the Scheduler's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +126,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import Request
 
     detail = event.get("detail")
-    data = detail if isinstance(detail, dict) and detail else dict(source.options.input)
+    data = dict(source.options.input) if detail in NOTHING else detail
     said = meta(event)
     request, event_id = Request(data, source="schedule", meta=said), str(said["id"])
     item = Item(event_id, event_id, request, {"id": event_id, "time": said["time"]}, _keys(event))
