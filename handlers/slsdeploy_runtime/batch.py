@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slsdeploy_runtime.http_body import JSON
 from slsdeploy_runtime.json_text import from_json, to_json
-from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, waits
+from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, Sent, waits
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
 
@@ -55,8 +55,8 @@ def answer_items(
     With `keeps`, what is to be answered once has its answer kept for when it comes again: where it is sent nowhere.
     """
 
-    def answer(some: Sequence[Item]) -> Answered:
-        return _answer(some, service, outlet, model)
+    def answer(some: Sequence[Item], sent: Sent | None = None) -> Answered:
+        return _answer(some, service, outlet, model, sent)
 
     answered = answer(items) if service.once is None else _answer_once(service.once, items, answer, keeps)
     failures = answered.failures
@@ -72,7 +72,7 @@ def answer_items(
 
 
 def _answer_once(
-    once: Once, items: Sequence[Item], answer: Callable[[Sequence[Item]], Answered], keeps: bool
+    once: Once, items: Sequence[Item], answer: Callable[[Sequence[Item], Sent | None], Answered], keeps: bool
 ) -> Answered:
     """Answer those that were not answered before."""
     from slsdeploy_runtime.once import Unit
@@ -81,8 +81,8 @@ def _answer_once(
     answers: dict[str, Any] = {}
     kept: dict[str, str | None] = {}
 
-    def work(ids: Sequence[str]) -> Failures:
-        answered = answer([by_id[each] for each in ids])
+    def work(ids: Sequence[str], done: Sent) -> Failures:
+        answered = answer([by_id[each] for each in ids], done)
         answers.update(answered.answers)
         if keeps:
             kept.update({each: to_json(value).decode() for each, value in answered.answers.items()})
@@ -93,7 +93,7 @@ def _answer_once(
     return Answered(answers, failures, former)
 
 
-def _answer(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None) -> Answered:
+def _answer(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None, sent: Sent | None) -> Answered:
     good = [item.request for item in items if isinstance(item.request, Request)]
     good = [request._replace(model=model) if model else request for request in good]
     outcomes = iter(service.answer_all(good))
@@ -111,7 +111,7 @@ def _answer(items: Sequence[Item], service: Service, outlet: Outlet, model: str 
         else:
             values[item.id] = outcome.value
             answers.append(outlet.outgoing(item.id, item.group, outcome.value, item.about))
-    failures |= outlet.send(answers)
+    failures |= outlet.send(answers, sent)
     return Answered({key: value for key, value in values.items() if key not in failures}, failures)
 
 

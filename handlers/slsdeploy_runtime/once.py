@@ -8,7 +8,7 @@ One window remains: an invocation that is killed after it sent an answer and bef
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Hashable, Iterable, MutableMapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, MutableMapping, Sequence
 from time import monotonic, sleep, time
 from typing import Any, NamedTuple
 
@@ -41,7 +41,8 @@ class Unit(NamedTuple):
 
 
 Failures = dict[Any, Exception]
-Work = Callable[[list[Any]], Failures]
+Done = Callable[[Iterable[Any]], None]
+Work = Callable[[list[Any], Done], Failures]
 Kept = MutableMapping[Any, str | None]
 
 
@@ -61,7 +62,8 @@ class Once:
     def run(self, units: Sequence[Unit], work: Work, kept: Kept | None = None) -> Failures:
         """Let `work` answer those units (by their ids, in order) that nobody has answered; return those that failed, and why.
 
-        `work` says which failed. What it puts into `kept` is kept with the mark, and is there when the unit comes again.
+        `work` returns those that failed, and may tell of others as soon as they are done. What it puts into `kept` is kept with the mark,
+        and is there when the unit comes again.
         """
         seconds = self._seconds_left()
         until, patience, pause = time() + seconds, monotonic() + seconds * PATIENCE, FIRST_PAUSE
@@ -77,27 +79,37 @@ class Once:
                 pause = min(2 * pause, LONGEST_PAUSE)
                 continue
             run.give_up()
-            self._settle(run, [])
+            self._release(run)
             self._telemetry.duplicates(run.duplicates)
             return run.failures
 
     def _answer(self, run: _Run, ready: Sequence[Unit], work: Work) -> None:
-        try:
-            run.fail(work([unit.id for unit in ready]))
-        except BaseException:
-            self._marks.release([*run.ours(ready), *run.ours(run.held)])
-            raise
-        self._settle(run, [unit for unit in ready if unit.id not in run.failures])
+        finishing = self._marks.finishing()
 
-    def _settle(self, run: _Run, done: Sequence[Unit]) -> None:
-        """Mark what was answered as done, and release what failed."""
+        def done(ids: Iterable[Any]) -> None:
+            kept = {key: run.kept.get(each) for each in ids for key in run.ours([run.units[each]])}
+            finishing.add(kept)
+            run.settled(kept)
+
+        try:
+            failures = work([unit.id for unit in ready], done)
+            done(unit.id for unit in ready if unit.id not in failures)
+        except BaseException:
+            self._marks.release(run.ours([*ready, *run.held]))
+            raise
+        finally:
+            self._warn("answered, but not marked as done", finishing.end())
+        run.failures |= failures
+        self._release(run)
+
+    def _release(self, run: _Run) -> None:
+        """Take the marks of what failed away."""
         failed = run.ours(unit for unit in run.units.values() if unit.id in run.failures)
-        kept = {key: run.kept.get(unit.id) for unit in done for key in run.ours([unit])}
-        problems = {**self._marks.finish(kept), **self._marks.release(failed)}
-        for key in (*kept, *failed):
-            del run.marks[key]
+        self._warn("failed, and still marked as in progress", self._marks.release(failed))
+        run.settled(failed)
+
+    def _warn(self, what: str, problems: Mapping[str, BaseException]) -> None:
         for key, error in problems.items():
-            what = "answered, but not marked as done" if key in kept else "failed, and still marked as in progress"
             self._telemetry.warning(what, where=key, problem=f"{type(error).__name__}: {error}")
 
     def _seconds_left(self) -> float:
@@ -149,9 +161,10 @@ class _Run:
         self.held = held
         return ready
 
-    def fail(self, failures: Failures) -> None:
-        """Note which failed."""
-        self.failures |= failures
+    def settled(self, keys: Iterable[str]) -> None:
+        """Note that keys are no more ours."""
+        for key in keys:
+            del self.marks[key]
 
     def give_up(self) -> None:
         """Let those fail that are held up."""

@@ -5,12 +5,13 @@ Where they go is an output's `Way` (outputs/).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from slsdeploy_runtime.json_text import to_json
 
 Failures = dict[str, Exception]  # by the record's id
+Sent = Callable[[Iterable[str]], None]  # is told of records whose answers were sent
 
 
 class AfterFailure(Exception):
@@ -71,7 +72,7 @@ class Outlet(NamedTuple):
             answer = {**(answer if isinstance(answer, dict) else {"result": answer}), **about}
         return Outgoing(id, group, to_json(answer), about, self.source)
 
-    def send(self, answers: Sequence[Outgoing]) -> Failures:
+    def send(self, answers: Sequence[Outgoing], sent: Sent | None = None) -> Failures:
         """Send answers until one of a group fails; return those that could not be sent, and those that wait for them."""
         way = self.way
         if way is None:
@@ -82,6 +83,8 @@ class Outlet(NamedTuple):
             failures |= {each.id: waits(each.group) for each in portion if each.group in stopped}
             failures |= self._post(way, [each for each in portion if each.group not in stopped])
             stopped |= {each.group for each in portion if each.id in failures}
+            if sent is not None:
+                sent(each.id for each in portion if each.id not in failures)
         return failures
 
     def _post(self, way: Way, answers: Sequence[Outgoing]) -> Failures:

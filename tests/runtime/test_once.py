@@ -363,6 +363,34 @@ def test_a_handler_that_ends_the_process_leaves_no_mark(start: Callable[..., Fun
     assert marks(table) == []
 
 
+def test_what_was_sent_before_the_end_is_marked_already(
+    serve: Serve, table: Any, s3: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    keys: list[str] = []
+
+    class Ending:
+        """S3, but for the third object: the process ends instead."""
+
+        def put_object(self, **given: Any) -> Any:
+            keys.append(given["Key"])
+            if len(keys) == 3:
+                raise KeyboardInterrupt
+            return s3.put_object(**given)
+
+    def client(service: str) -> Any:
+        return Ending() if service == "s3" else boto3.client(service, region_name=REGION)
+
+    function = serve(events=SQS, environment={**ONCE, OUTPUT: ANSWERS}, client=client)
+    with pytest.raises(KeyboardInterrupt):
+        function(rows(1, 2, 3, 4))
+    assert [mark["status"] for mark in marks(table)] == ["COMPLETED"] * 2
+    capsys.readouterr()
+    assert failed(function(rows(1, 2, 3, 4))) == []
+    assert keys == ["m0.json", "m1.json", "m2.json", "m2.json", "m3.json"]
+    (line,) = metrics(capsys.readouterr().out)
+    assert (line["Duplicates"], line["BatchSize"]) == ([2], [2])
+
+
 # objects
 
 
