@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import s3_rows, tables
@@ -58,17 +58,18 @@ def predict_all(
     """
     done: list[Done] = []
 
-    def predict(names: Sequence[str]) -> Failures:
+    def predict(names: Iterable[str], is_done: Callable[[Iterable[str]], None]) -> Failures:
         failures: Failures = {}
         for name in names:
             try:
                 done.append(_predict(name, found[name][0], service, target, outlet))
+                is_done([name])
             except Exception as error:
                 failures[name] = error
         return failures
 
     if service.once is None:
-        failures = predict(list(found))
+        failures = predict(found, lambda names: None)
     else:
         from slsdeploy_runtime.once import Unit
 
