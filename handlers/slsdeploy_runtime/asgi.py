@@ -19,7 +19,7 @@ from typing import Any
 
 from mangum import Mangum
 
-from slsdeploy_runtime import http_body
+from slsdeploy_runtime import http_body, http_event
 from slsdeploy_runtime.request import BadEvent, BadInput, read_event
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.user import HandlerError
@@ -29,6 +29,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+_TEXT_BYTES = 6  # what a character is at most in an answer: \u0000
 SHUTDOWN_SECONDS = 1.0  # Lambda waits for less: 300 ms, or 500 for an internal extension
 _VERSIONS = {"version": "3.0", "spec_version": "2.0"}
 
@@ -39,7 +40,7 @@ class Application:
     def __init__(self, app: App) -> None:
         self._app = app
         self._state: dict[str, Any] = {}
-        self._failed = ""
+        self._failed = self._root = ""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._started, self._ending = asyncio.Event(), asyncio.Event()
@@ -55,6 +56,7 @@ class Application:
         """Answer one HTTP event. Raises BadEvent for one that did not get as far as to the application."""
         self._is_asked = False
         try:
+            self._root = _stage(event["requestContext"])
             answer: dict[str, Any] = self._mangum(event, context)
         except Exception as error:
             if self._is_asked:
@@ -74,6 +76,10 @@ class Application:
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
         self._is_asked = True
         scope["state"] = self._state.copy()
+        if self._root:
+            scope["root_path"] = (
+                self._root
+            )  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -114,6 +120,12 @@ def start(service: Service) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
 
 
+def _stage(context: Mapping[str, Any]) -> str:
+    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
+    path: str = context["http"]["path"] if "http" in context else ""
+    return path[: len(path) - len(http_event.without_stage(path, context))]
+
+
 def _end(application: Application, number: int, frame: FrameType | None) -> None:
     application.stop()
     signal.signal(number, signal.SIG_DFL)
@@ -141,6 +153,13 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
     try:
         telemetry.asked(read_event("HTTP", _request_id, event))
         answer = _Running.application(event, context)
+        if answer["statusCode"] >= 500:
+            telemetry.unanswered()
+        most = http_event.most(event)
+        if len(answer["body"]) > most // _TEXT_BYTES:
+            from slsdeploy_runtime import large_http
+
+            answer = large_http.of_application(service, answer, most, "the application")
     except Exception as error:
         return _failed(error, event, service)
     told = {"x-request-id": telemetry.caller_id}
@@ -161,7 +180,7 @@ def _request_id(event: Mapping[str, Any]) -> str:
 
 def _failed(error: Exception, event: Mapping[str, Any], service: Service) -> dict[str, Any]:
     """Answer what the application did not: an event that is none, or an answer of its that cannot be one."""
-    from slsdeploy_runtime import http_event, routes
+    from slsdeploy_runtime import routes
 
     if isinstance(error, BadEvent):
         return http_event.write(event, routes.bad_input(service, BadInput(str(error)), "the event"))

@@ -24,6 +24,7 @@ UNITS = {
     "Errors": "Count",
     "BadInputs": "Count",
     "Fallbacks": "Count",
+    "Duplicates": "Count",
 }  # the others are in milliseconds
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
@@ -51,6 +52,10 @@ class Metrics:
         values.append(value)
         if len(values) == MAX_VALUES:
             self.flush()
+
+    def has(self, name: str) -> bool:
+        """Say whether a value of this name waits to be written."""
+        return name in self._values
 
     def flush(self) -> None:
         """Write what was noted, if anything was."""

@@ -11,7 +11,7 @@ from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.outlet import Failures, Outgoing, Outlet
 from slsdeploy_runtime.request import Request
-from slsdeploy_runtime.s3_event import Place
+from slsdeploy_runtime.s3_event import Arrivals, Place
 from slsdeploy_runtime.service import Service
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def work(service: Service, trigger: Trigger, output_bucket: str, outlet: Outlet)
     return Work(trigger, results, outlet if outlet.prefix else Outlet(results, service))
 
 
-def predict_objects(objects: Sequence[Place], service: Service, work: Work) -> dict[str, Any]:
+def predict_objects(objects: Arrivals, service: Service, work: Work) -> dict[str, Any]:
     """Write the prediction of every object; return the keys written and skipped. Raises ObjectsFailed after the last."""
     attempted = predict(objects, service, work)
     for (bucket, key), first in attempted.failures.items():
@@ -83,24 +83,27 @@ def predict_objects(objects: Sequence[Place], service: Service, work: Work) -> d
 
 def predict_messages(messages: Mapping[str, Any], service: Service, work: Work) -> dict[str, Any]:
     """Write the predictions of the objects that a queue's messages (bodies by id) speak of; return the messages of those that failed."""
-    objects: dict[str, list[Place]] = {}
+    objects: dict[str, Arrivals] = {}
     failed: list[str] = []
     for message_id, body in messages.items():
         try:
-            objects[message_id] = s3_event.places_in(body)
+            objects[message_id] = s3_event.arrivals_in(body)
         except s3_event.NoNotification as error:
             service.telemetry.failure(error, f"message {message_id}")
             failed.append(message_id)
-    asked = list(dict.fromkeys(place for each in objects.values() for place in each))
+    asked: Arrivals = {}
+    for each in objects.values():
+        for place, arrivals in each.items():
+            asked.setdefault(place, []).extend(arrivals)
     attempted = predict(asked, service, work)
     failed += [key for key, each in objects.items() if any(place in attempted.failures for place in each)]
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed], **attempted.answer}
 
 
-def predict(objects: Sequence[Place], service: Service, work: Work) -> Attempted:
+def predict(objects: Arrivals, service: Service, work: Work) -> Attempted:
     """Write the prediction of every object that is the trigger's, and no result of its own."""
     places = {"/".join(each): each for each in objects if work.trigger.has(each) and not _is_result(each, work.results)}
-    items = [_item(place, service, work) for place in places.values()]
+    items = [_item(place, objects[place], service, work) for place in places.values()]
     answered = answer_items(items, service, work.outlet, "s3://")
     written = [] if work.outlet.prefix else [work.results.place(each) for each in answered.answers]
     return Attempted(
@@ -116,11 +119,12 @@ def _is_result(place: Place, results: Results) -> bool:
     return results.bucket in ("", bucket) and bool(results.prefix) and key.startswith(results.prefix)
 
 
-def _item(place: Place, service: Service, work: Work) -> Item:
+def _item(place: Place, arrivals: Sequence[str], service: Service, work: Work) -> Item:
     bucket, key = place
     name = f"{bucket}/{key}"
     request = attempt(lambda: _read(work.results.client, place, _model(place, service, work.trigger)))
-    return Item(name, name, request, {"bucket": bucket, "key": key} if work.outlet.prefix else {})
+    keys = [f"s3 {name} {arrival}" for arrival in arrivals] if all(arrivals) else []
+    return Item(name, name, request, {"bucket": bucket, "key": key} if work.outlet.prefix else {}, keys)
 
 
 def _model(place: Place, service: Service, trigger: Trigger) -> str:

@@ -25,7 +25,8 @@ def answer_batch(
         message_id = text(record["messageId"])
         # on a queue that keeps no order, each message is a group of its own (the others' groups are for fairness only)
         group = str(record["attributes"]["MessageGroupId"] if is_fifo else message_id)
-        return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id})
+        keys = [f"sqs {record.get('eventSourceARN', '')} {message_id}"]
+        return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id}, keys)
 
     failures = answer_items(read_all(records, read), service, outlet, "message", model).failures
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
 
@@ -162,7 +162,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
         return _request(record, change, about)
 
     # a batch is of one shard, which its records do not name
-    return Item(sequence, "the shard", attempt(request), about)
+    keys = [f"dynamodb {record.get('eventSourceARN', '')} {sequence}"]
+    return Item(sequence, "the shard", attempt(request), about, keys)
 
 
 def _request(record: Mapping[str, Any], change: Mapping[str, Any], about: Mapping[str, Any]) -> Request:
@@ -191,7 +192,7 @@ def sample(body: Any, placed: Placed) -> Any:
         "ApproximateCreationDateTime": 0,
         "Keys": key,
         "NewImage": {**key, **typed(body)},
-        "SequenceNumber": "13021600000000001596893679",
+        "SequenceNumber": f"1302160{sample_number()}",
         "SizeBytes": 1,
         "StreamViewType": "NEW_IMAGE",
     }

@@ -183,7 +183,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     work = s3_objects.work(service, source.options, source.setting(OUTPUT_BUCKET), outlet)
     if s3_event.is_queue(event):
         return s3_objects.predict_messages(read_event("SQS", s3_event.messages, event), service, work)
-    return s3_objects.predict_objects(s3_event.places(event), service, work)
+    return s3_objects.predict_objects(s3_event.arrivals(event), service, work)
 
 
 def sample_object(body: Any, placed: Placed) -> tuple[str, str, bytes]:
