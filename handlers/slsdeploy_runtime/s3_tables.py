@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import s3_rows, tables
@@ -58,13 +58,15 @@ def predict_all(
     """
     done: list[Done] = []
 
-    def predict(names: Sequence[str]) -> Failures:
+    def predict(names: Sequence[str], tell: Callable[[Iterable[str]], None] = lambda _: None) -> Failures:
         failures: Failures = {}
         for name in names:
             try:
                 done.append(_predict(name, found[name][0], service, target, outlet))
             except Exception as error:
                 failures[name] = error
+            else:
+                tell([name])
         return failures
 
     if service.once is None:
