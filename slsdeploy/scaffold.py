@@ -6,7 +6,9 @@ import json
 import re
 import shlex
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from slsdeploy import plugins
 from slsdeploy.bundle import model as models
@@ -16,6 +18,7 @@ from slsdeploy.errors import ConfigError, ProjectError
 from slsdeploy.results import Initialised
 
 EVENT = "event.json"
+MOST_OF_INPUT = 2000  # characters
 IGNORED = ".slsdeploy/\n__pycache__/\n"
 
 
@@ -42,14 +45,15 @@ def init(folder: Path, model: Path, triggers: list[str], name: str | None) -> In
     folder.mkdir(parents=True, exist_ok=True)
     written = [FILE]
     inside = _place(model, folder, written)
-    target.write_text(toml(chosen, inside, triggers), encoding="utf-8")
+    request = {"inputs": sample.sample_inputs(info)}
+    target.write_text(toml(chosen, inside, triggers, request), encoding="utf-8")
     ignore = folder / ".gitignore"
     if not ignore.exists():
         ignore.write_text(IGNORED, encoding="utf-8")
         written.append(ignore.name)
     event = folder / EVENT
     if not event.exists():
-        event.write_text(json.dumps({"inputs": sample.sample_inputs(info)}) + "\n", encoding="utf-8")
+        event.write_text(json.dumps(request) + "\n", encoding="utf-8")
         written.append(event.name)
     return Initialised(path=str(folder), files=written, next=_next(folder, triggers))
 
@@ -64,11 +68,20 @@ def _next(folder: Path, triggers: list[str]) -> list[str]:
     return [f"slsdeploy up {place} --local", asked, *samples]
 
 
-def toml(name: str, model: str, triggers: list[str]) -> str:
-    """Return the text of a project file."""
+def toml(name: str, model: str, triggers: list[str], request: Mapping[str, Any]) -> str:
+    """Return the text of a project file; `request` is what a schedule sends, unless it is much to read."""
     # JSON's strings are TOML's
     head = f"name = {json.dumps(name)}\nmodel = {json.dumps(model, ensure_ascii=False)}\n"
-    return head + "".join(f'\n[[trigger]]\ntype = "{trigger}"\n' for trigger in triggers)
+    sent = f"input = {_inline(request)}\n"
+    more = {"schedule": sent} if len(sent) <= MOST_OF_INPUT else {}
+    return head + "".join(f'\n[[trigger]]\ntype = "{trigger}"\n{more.get(trigger, "")}' for trigger in triggers)
+
+
+def _inline(value: Any) -> str:
+    """Write a value of JSON, without null, as TOML has it in a line."""
+    if isinstance(value, Mapping):
+        return "{ " + ", ".join(f"{json.dumps(name)} = {_inline(item)}" for name, item in value.items()) + " }"
+    return f"[{', '.join(map(_inline, value))}]" if isinstance(value, list) else json.dumps(value)
 
 
 def project_name(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from slsdeploy import assets, reach
+from slsdeploy import assets, idempotency, large_answers, reach
 from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
@@ -137,7 +137,9 @@ def _settings(project: Project) -> dict[str, Any]:
 
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
-    return [_secrets(project.config.secrets), reach.wire(project), *_output(project.config.output)]
+    config = project.config
+    wirings = [_secrets(config.secrets), reach.wire(project), *_output(config.output)]
+    return [*wirings, idempotency.wire(project), large_answers.wire(project)]
 
 
 def _add(sam: dict[str, Any], wiring: Wiring, trigger: str = "") -> None:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from contextlib import suppress
 from threading import current_thread, main_thread
 from types import FrameType
@@ -19,7 +19,8 @@ from typing import Any
 
 from mangum import Mangum
 
-from slsdeploy_runtime import http_body
+from slsdeploy_runtime import http_body, http_event
+from slsdeploy_runtime.request import BadEvent, BadInput, read_event
 from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.user import HandlerError
 
@@ -28,6 +29,7 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 App = Callable[[Message, Receive, Send], Awaitable[None]]
 
+_TEXT_BYTES = 6  # what a character is at most in an answer: \u0000
 SHUTDOWN_SECONDS = 1.0  # Lambda waits for less: 300 ms, or 500 for an internal extension
 _VERSIONS = {"version": "3.0", "spec_version": "2.0"}
 
@@ -38,11 +40,11 @@ class Application:
     def __init__(self, app: App) -> None:
         self._app = app
         self._state: dict[str, Any] = {}
-        self._failed = ""
+        self._failed = self._root = ""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._started, self._ending = asyncio.Event(), asyncio.Event()
-        self._asked_to_start = False
+        self._asked_to_start = self._is_asked = False
         self._lifespan = self._loop.create_task(self._live())
         self._loop.run_until_complete(self._started.wait())
         if self._failed:
@@ -51,8 +53,15 @@ class Application:
         self._mangum = Mangum(self._with_state, lifespan="off")
 
     def __call__(self, event: Any, context: Any) -> dict[str, Any]:
-        """Answer one HTTP event."""
-        answer: dict[str, Any] = self._mangum(event, context)
+        """Answer one HTTP event. Raises BadEvent for one that did not get as far as to the application."""
+        self._is_asked = False
+        try:
+            self._root = _stage(event["requestContext"])
+            answer: dict[str, Any] = self._mangum(event, context)
+        except Exception as error:
+            if self._is_asked:
+                raise
+            raise BadEvent(f"this is no event of HTTP as AWS sends them: {type(error).__name__}: {error}") from error
         return answer
 
     def stop(self) -> None:
@@ -65,7 +74,12 @@ class Application:
         self._loop.close()
 
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
+        self._is_asked = True
         scope["state"] = self._state.copy()
+        if self._root:
+            scope["root_path"] = (
+                self._root
+            )  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -74,6 +88,8 @@ class Application:
             await self._app({"type": "lifespan", "asgi": _VERSIONS, "state": self._state}, self._receive, self._send)
         except Exception:  # an application that does not know of it may raise, and is served all the same
             return
+        except SystemExit as error:
+            self._failed = f"it called sys.exit({error.code!r})"
         finally:
             self._started.set()
 
@@ -104,6 +120,12 @@ def start(service: Service) -> None:
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
 
 
+def _stage(context: Mapping[str, Any]) -> str:
+    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
+    path: str = context["http"]["path"] if "http" in context else ""
+    return path[: len(path) - len(http_event.without_stage(path, context))]
+
+
 def _end(application: Application, number: int, frame: FrameType | None) -> None:
     application.stop()
     signal.signal(number, signal.SIG_DFL)
@@ -128,9 +150,18 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
     """Answer one event with the application's answer; a request id and, on a cold start, its length go beside its headers."""
     assert _Running.application is not None, "started by events/http.py"
     telemetry = service.telemetry
-    given = event.get("headers") or {}
-    telemetry.asked(http_body.request_id(next((given[name] for name in given if name.lower() == "x-request-id"), "")))
-    answer = _Running.application(event, context)
+    try:
+        telemetry.asked(read_event("HTTP", _request_id, event))
+        answer = _Running.application(event, context)
+        if answer["statusCode"] >= 500:
+            telemetry.unanswered()
+        most = http_event.most(event)
+        if len(answer["body"]) > most // _TEXT_BYTES:
+            from slsdeploy_runtime import large_http
+
+            answer = large_http.of_application(service, answer, most, "the application")
+    except Exception as error:
+        return _failed(error, event, service)
     told = {"x-request-id": telemetry.caller_id}
     if telemetry.cold_start_ms is not None:
         told["server-timing"] = f"init;dur={telemetry.cold_start_ms:.1f}"
@@ -140,3 +171,17 @@ def handle(event: Any, context: Any, service: Service) -> dict[str, Any]:
         many = answer["multiValueHeaders"]
         answer["multiValueHeaders"] = {**{name: [value] for name, value in told.items()}, **many}
     return answer
+
+
+def _request_id(event: Mapping[str, Any]) -> str:
+    given = event.get("headers") or {}
+    return http_body.request_id(next((given[name] for name in given if name.lower() == "x-request-id"), ""))
+
+
+def _failed(error: Exception, event: Mapping[str, Any], service: Service) -> dict[str, Any]:
+    """Answer what the application did not: an event that is none, or an answer of its that cannot be one."""
+    from slsdeploy_runtime import routes
+
+    if isinstance(error, BadEvent):
+        return http_event.write(event, routes.bad_input(service, BadInput(str(error)), "the event"))
+    return http_event.write(event, routes.failed(service, error, "the application's answer"))

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slsdeploy_runtime.http_body import JSON
-from slsdeploy_runtime.json_text import from_json
-from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, waits
+from slsdeploy_runtime.json_text import from_json, to_json
+from slsdeploy_runtime.outlet import AfterFailure, Failures, Outgoing, Outlet, Sent, waits
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Failure, Service
+
+if TYPE_CHECKING:
+    from slsdeploy_runtime.once import Once
 
 
 class Unreadable(Exception):
@@ -21,25 +24,76 @@ class Unreadable(Exception):
 
 
 class Item(NamedTuple):
-    """A record: its id, the group that keeps its order, what is asked (or why it cannot be read), what its answer says beside."""
+    """A record: its id, the group that keeps its order, what is asked (or why it cannot be read), what its answer says beside.
+
+    `keys` tell it from all others of whatever queue, stream or bucket when it comes again (none: nothing does).
+    """
 
     id: str
     group: str
     request: Request | Exception
     about: Mapping[str, Any]
+    keys: Sequence[str] = ()
 
 
 class Answered(NamedTuple):
-    """What became of records, by their ids and in their order: the answers that were sent on, and why others were not."""
+    """What became of records, by their ids and in their order: the answers that were sent on, and why others were not.
+
+    `former` has those that were answered before: with their answers, if those were kept, or None.
+    """
 
     answers: Mapping[str, Any]
     failures: Failures
+    former: Mapping[str, Any] = {}
 
 
 def answer_items(
-    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None
+    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None, keeps: bool = False
 ) -> Answered:
-    """Answer every record it can, by that model if one is named, and send the answers on; `source` says in the log what a record is."""
+    """Answer every record it can, by that model if one is named, and send the answers on; `source` says in the log what a record is.
+
+    With `keeps`, what is to be answered once has its answer kept for when it comes again: where it is sent nowhere.
+    """
+
+    def answer(some: Sequence[Item], sent: Sent | None = None) -> Answered:
+        return _answer(some, service, outlet, model, sent)
+
+    answered = answer(items) if service.once is None else _answer_once(service.once, items, answer, keeps)
+    failures = answered.failures
+    for record_id, error in failures.items():
+        if not isinstance(error, AfterFailure):
+            service.telemetry.failure(
+                error, f"{source}{record_id}" if source.endswith("/") else f"{source} {record_id}"
+            )
+    waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
+    if waiting:
+        service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
+    return answered._replace(failures={item.id: failures[item.id] for item in items if item.id in failures})
+
+
+def _answer_once(
+    once: Once, items: Sequence[Item], answer: Callable[[Sequence[Item], Sent | None], Answered], keeps: bool
+) -> Answered:
+    """Answer those that were not answered before."""
+    from slsdeploy_runtime.once import Unit
+
+    by_id = {item.id: item for item in items}
+    answers: dict[str, Any] = {}
+    kept: dict[str, str | None] = {}
+
+    def work(ids: Sequence[str], done: Sent) -> Failures:
+        answered = answer([by_id[each] for each in ids], done)
+        answers.update(answered.answers)
+        if keeps:
+            kept.update({each: to_json(value).decode() for each, value in answered.answers.items()})
+        return answered.failures
+
+    failures = once.run([Unit(item.id, item.group, item.keys) for item in items], work, kept)
+    former = {each: from_json(text) if text else None for each, text in kept.items() if each not in answers}
+    return Answered(answers, failures, former)
+
+
+def _answer(items: Sequence[Item], service: Service, outlet: Outlet, model: str | None, sent: Sent | None) -> Answered:
     good = [item.request for item in items if isinstance(item.request, Request)]
     good = [request._replace(model=model) if model else request for request in good]
     outcomes = iter(service.answer_all(good))
@@ -57,19 +111,8 @@ def answer_items(
         else:
             values[item.id] = outcome.value
             answers.append(outlet.outgoing(item.id, item.group, outcome.value, item.about))
-    failures |= outlet.send(answers)
-    for record_id, error in failures.items():
-        if not isinstance(error, AfterFailure):
-            service.telemetry.failure(
-                error, f"{source}{record_id}" if source.endswith("/") else f"{source} {record_id}"
-            )
-    waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
-    if waiting:
-        service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
-    return Answered(
-        {key: value for key, value in values.items() if key not in failures},
-        {item.id: failures[item.id] for item in items if item.id in failures},
-    )
+    failures |= outlet.send(answers, sent)
+    return Answered({key: value for key, value in values.items() if key not in failures}, failures)
 
 
 def read_all(records: Any, read: Callable[[Any], Item]) -> list[Item]:

@@ -37,6 +37,8 @@ class Dispatch:
         """Answer one event; its metrics are written whatever comes of it."""
         telemetry = self._service.telemetry
         telemetry.begin(context)
+        if self._service.once is not None:
+            self._service.once.context = context
         try:
             for module, source in self._sources:
                 if module.matches(event, source):

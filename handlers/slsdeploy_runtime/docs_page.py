@@ -5,6 +5,7 @@ One document with nothing from elsewhere, read when somebody asks for it.
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,15 @@ POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'; img-src blob: data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
+
+
+def policy() -> str:
+    """Return the page's policy: where large answers go to a bucket, the browser is sent there for them."""
+    if not os.environ.get("SLSDEPLOY_LARGE_ANSWERS"):
+        return POLICY
+    from slsdeploy_runtime import large
+
+    return POLICY.replace("connect-src 'self'", f"connect-src 'self' {large.origin()}")
 
 
 def render(service: Service, *, is_signed: bool) -> bytes:

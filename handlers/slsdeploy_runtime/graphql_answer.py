@@ -14,14 +14,17 @@ from slsdeploy_runtime.decode import describe, one_of
 from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request, mismatch
-from slsdeploy_runtime.service import Failure, Outcome, Service
+from slsdeploy_runtime.service import Answer, AnswerTooLarge, Failure, Outcome, Service
 
 Field = Mapping[str, Any]
+
+# What a resolver may evaluate to: https://docs.aws.amazon.com/general/latest/gr/appsync.html (5 MB)
+ANSWER_BYTES = 5_000_000
 
 
 def answer(event: Field, service: Service) -> Any:
     """Return the value of one field. Raises BadInput, or whatever the user's functions raise."""
-    (outcome,) = _answer_all([event], service)
+    (outcome,) = _within(_answer_all([event], service), service)
     if isinstance(outcome, Failure):
         raise outcome.error
     return outcome.value
@@ -33,7 +36,7 @@ def answer_batch(events: Sequence[Any], service: Service) -> list[dict[str, Any]
         {"data": None, "errorMessage": _message(outcome.error), "errorType": type(outcome.error).__name__}
         if isinstance(outcome, Failure)
         else {"data": outcome.value, "errorMessage": None, "errorType": None}
-        for outcome in _answer_all(events, service)
+        for outcome in _within(_answer_all(events, service), service)
     ]
 
 
@@ -51,8 +54,36 @@ def _answer_all(events: Sequence[Any], service: Service) -> list[Outcome]:
     return found
 
 
+def _within(outcomes: list[Outcome], service: Service) -> list[Outcome]:
+    """Return answers of which AppSync takes all together: what is too large is put into the bucket.
+
+    Only AWSJSON can be a pointer; a field with a type of the schema's fails, and its error says where its value is.
+    """
+    answers = [each for each in outcomes if not isinstance(each, Failure)]
+    if all(each.fits(ANSWER_BYTES // len(answers)) for each in answers):
+        return outcomes
+    from slsdeploy_runtime import large
+
+    made = iter(large.of_batch(service, [each.value for each in answers], ANSWER_BYTES, "appsync"))
+    return [each if isinstance(each, Failure) else _pointed(each, next(made), service) for each in outcomes]
+
+
+def _pointed(outcome: Answer, made: Any, service: Service) -> Outcome:
+    if made is outcome.value:
+        return outcome
+    if not isinstance(made, Exception):
+        if isinstance(outcome.value, str):
+            return Answer(json.dumps(made))
+        where = f"GET it from {made['url']}, or as s3://{made['s3']['bucket']}/{made['s3']['key']}"
+        made = AnswerTooLarge(f"the answer has {made['bytes']} bytes, more than AppSync takes: {where}")
+    service.telemetry.failure(made, "GraphQL")
+    return Failure(made)
+
+
 def _message(error: Exception) -> str:
     """Tell the caller of its own mistake; ours is for the log."""
+    if isinstance(error, AnswerTooLarge):
+        return str(error)
     return error.message if isinstance(error, BadInput) else "the function failed; its log says why"
 
 
@@ -88,7 +119,7 @@ def _request(event: Any, service: Service) -> tuple[Model, Request]:
 
 def _model(field: Any, service: Service) -> Model:
     by_field = {graphql.field_name(name): model for name, model in service.models.items()}
-    if field in by_field:
+    if isinstance(field, str) and field in by_field:
         return by_field[field]
     if len(by_field) == 1:  # a field of another name in a schema of the user's own
         return next(iter(by_field.values()))

@@ -9,14 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+from slsdeploy_runtime.answer_size import ANSWER_BYTES
 from slsdeploy_runtime.request import mismatch
 
 JSON = "application/json"
 HTML = "text/html; charset=utf-8"
+# https://docs.aws.amazon.com/elasticloadbalancing/latest/application/lambda-functions.html
+BALANCER_BYTES = 1024 * 1024
 
 
 class Call(NamedTuple):
-    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body; whether AWS checked its signature."""
+    """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body; whether AWS checked its signature.
+
+    `most` bytes can be answered, as Lambda wraps them.
+    """
 
     method: str
     path: str
@@ -24,6 +30,7 @@ class Call(NamedTuple):
     query: str
     body: bytes
     is_signed: bool = False
+    most: int = ANSWER_BYTES
 
 
 class Reply(NamedTuple):
@@ -47,10 +54,11 @@ def read(event: Mapping[str, Any]) -> Call:
         context = event["requestContext"]
         if "http" in context:
             http = context["http"]
-            method, path, query = http["method"], _without_stage(http["path"], context), event.get("rawQueryString", "")
+            method, path, query = http["method"], without_stage(http["path"], context), event.get("rawQueryString", "")
         else:
             method, path, query = event["httpMethod"], event["path"], _query(event)
-        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), "authorizer" in context)
+        is_signed = "authorizer" in context
+        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), is_signed, most(event))
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"
         raise mismatch("event", found, "an event of a Function URL, API Gateway or a load balancer") from error
@@ -67,6 +75,11 @@ def write(event: Mapping[str, Any], reply: Reply) -> dict[str, Any]:
     if "elb" in event["requestContext"] and "multiValueHeaders" in event:
         return {**answer, "multiValueHeaders": {name: [value] for name, value in headers.items()}}
     return {**answer, "headers": headers}
+
+
+def most(event: Mapping[str, Any]) -> int:
+    """Return how many bytes can be answered, as Lambda wraps them."""
+    return BALANCER_BYTES if "elb" in event["requestContext"] else ANSWER_BYTES
 
 
 def takes_bytes(event: Mapping[str, Any]) -> bool:
@@ -107,7 +120,7 @@ def _query(event: Mapping[str, Any]) -> str:
     return urlencode(query, doseq=True)
 
 
-def _without_stage(path: str, context: Mapping[str, Any]) -> str:
+def without_stage(path: str, context: Mapping[str, Any]) -> str:
     """Return the path without API Gateway's stage: an HTTP API leaves it in unless the stage is `$default`.
 
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html

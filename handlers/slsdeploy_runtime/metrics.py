@@ -12,6 +12,7 @@ import json
 import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from time import time
 from typing import Any
 
@@ -23,9 +24,16 @@ UNITS = {
     "Errors": "Count",
     "BadInputs": "Count",
     "Fallbacks": "Count",
+    "Duplicates": "Count",
 }  # the others are in milliseconds
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
+def _write(line: str) -> None:
+    """Write a line for CloudWatch. A module that closed the standard output has none; its requests are answered all the same."""
+    with suppress(ValueError, AttributeError, OSError):
+        sys.stdout.write(line)
 
 
 class Metrics:
@@ -45,6 +53,10 @@ class Metrics:
         if len(values) == MAX_VALUES:
             self.flush()
 
+    def has(self, name: str) -> bool:
+        """Say whether a value of this name waits to be written."""
+        return name in self._values
+
     def flush(self) -> None:
         """Write what was noted, if anything was."""
         values, self._values = self._values, {}
@@ -57,7 +69,7 @@ class Metrics:
                 "function_request_id": self.request_id,
                 **values,
             }
-            sys.stdout.write(_encode(said) + "\n")
+            _write(_encode(said) + "\n")
         if "aws_lambda_powertools.metrics" in sys.modules:
             self._flush_users()
 

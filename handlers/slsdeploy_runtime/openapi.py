@@ -7,6 +7,7 @@ The schemas of tensors are openapi_tensors.py's.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from slsdeploy_runtime import oip_binary
@@ -63,6 +64,20 @@ _SERVER: Schema = {
     "required": ["name", "version", "extensions"],
     "properties": {"name": _TEXT, "version": _TEXT, "extensions": {"type": "array", "items": _TEXT}},
 }
+_URL: Schema = {"type": "string", "format": "uri"}
+_POINTER: Schema = {
+    "type": "object",
+    "required": ["s3", "bytes", "url", "expires_in", "content_type"],
+    "properties": {
+        "s3": {"type": "object", "required": ["bucket", "key"], "properties": {"bucket": _TEXT, "key": _TEXT}},
+        "bytes": {"type": "integer"},
+        "url": _URL,
+        "expires_in": {"type": "integer", "description": "seconds that the URL works, at most"},
+        "content_type": _TEXT,
+        "content_encoding": _TEXT,
+        "error": _TEXT,
+    },
+}
 _SCHEMAS: Schema = {
     "Error": {
         "type": "object",
@@ -117,13 +132,25 @@ def _get(summary: str, answer: Schema, other: str = "") -> Schema:
     return {"summary": summary, "parameters": [{"$ref": "#/components/parameters/RequestId"}], "responses": responses}
 
 
+def _elsewhere() -> Schema:
+    """Describe what an answer gets that is too large, where there is a bucket for it."""
+    if not os.environ.get("SLSDEPLOY_LARGE_ANSWERS"):
+        return {}
+    found = _content("The answer is more than Lambda takes: GET it at the URL, without further headers", _POINTER)
+    return {"303": {**found, "headers": {**found["headers"], "location": {"schema": _URL}}}}
+
+
 def _post(summary: str, request: Schema, answer: Schema, error: str) -> Schema:
     """Describe a POST; `request` and `answer` are contents by media type."""
     return {
         "summary": summary,
         "parameters": [{"$ref": "#/components/parameters/RequestId"}],
         "requestBody": {"required": True, "content": request},
-        "responses": {"200": {**_content("The answer", {}), "content": answer}, **_failures(error, *_WRONG)},
+        "responses": {
+            "200": {**_content("The answer", {}), "content": answer},
+            **_elsewhere(),
+            **_failures(error, *_WRONG),
+        },
     }
 
 

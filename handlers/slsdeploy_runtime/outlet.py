@@ -5,12 +5,13 @@ Where they go is an output's `Way` (outputs/).
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
 from slsdeploy_runtime.json_text import to_json
 
 Failures = dict[str, Exception]  # by the record's id
+Sent = Callable[[Iterable[str]], None]  # is told of records whose answers were sent
 
 
 class AfterFailure(Exception):
@@ -71,33 +72,47 @@ class Outlet(NamedTuple):
             answer = {**(answer if isinstance(answer, dict) else {"result": answer}), **about}
         return Outgoing(id, group, to_json(answer), about, self.source)
 
-    def send(self, answers: Sequence[Outgoing]) -> Failures:
+    def send(self, answers: Sequence[Outgoing], sent: Sent | None = None) -> Failures:
         """Send answers until one of a group fails; return those that could not be sent, and those that wait for them."""
         way = self.way
         if way is None:
             return {}
         failures: Failures = {}
         stopped: set[str] = set()
-        for portion in _portions([self._fitting(way, each) for each in answers], way):
+        for portion in _portions(answers, way):
             failures |= {each.id: waits(each.group) for each in portion if each.group in stopped}
             failures |= self._post(way, [each for each in portion if each.group not in stopped])
             stopped |= {each.group for each in portion if each.id in failures}
+            if sent is not None:
+                sent(each.id for each in portion if each.id not in failures)
         return failures
 
     def _post(self, way: Way, answers: Sequence[Outgoing]) -> Failures:
-        large = [each for each in answers if len(each.body) > way.largest]
-        failures: Failures = {each.id: _too_large(each, way) for each in large}
         ids = {self.prefix + each.id: each.id for each in answers}
-        ready = [each._replace(id=self.prefix + each.id) for each in answers if each.id not in failures]
+        failures: Failures = {}
+        ready: list[Outgoing] = []
+        for each in answers:
+            try:
+                ready.append(self._fitting(way, each)._replace(id=self.prefix + each.id))
+            except Exception as error:
+                failures[each.id] = error
         if not ready:
             return failures
         try:
             return failures | {ids[sent]: error for sent, error in way.post(ready).items()}
         except Exception as error:
-            return failures | {each.id: error for each in answers if each.id not in failures}
+            return failures | {ids[each.id]: error for each in ready}
 
     def _fitting(self, way: Way, answer: Outgoing) -> Outgoing:
-        return answer
+        """Return an answer as the output takes it: one that is too large as a pointer to where it is. Raises TooLarge, NotKept."""
+        if len(answer.body) <= way.largest:
+            return answer
+        from slsdeploy_runtime import large
+
+        pointer = large.pointer(self.service, answer.body, {**answer.about, "id": self.prefix + answer.id})
+        if pointer is None:
+            raise TooLarge(f"the answer has {len(answer.body)} bytes, the output takes {way.largest}: {large.REFUSED}")
+        return answer._replace(body=pointer)
 
 
 def waits(group: str) -> AfterFailure:
@@ -105,21 +120,17 @@ def waits(group: str) -> AfterFailure:
     return AfterFailure(f"{group!r} waits for an earlier record")
 
 
-def _too_large(answer: Outgoing, way: Way) -> TooLarge:
-    found = f"the answer has {len(answer.body)} bytes, the output takes {way.largest}"
-    return TooLarge(f'{found}; set large_answers = "s3", and a pointer to it is sent')
-
-
 def _portions(answers: Sequence[Outgoing], way: Way) -> Iterator[list[Outgoing]]:
     """Divide answers into what one call takes; where order counts one of each group: of two, the later might be taken alone."""
     portion: list[Outgoing] = []
     size = 0
     for each in answers:
-        is_full = len(portion) == way.entries or size + len(each.body) > way.bytes
+        bytes = min(len(each.body), way.largest)  # what is larger goes as a pointer
+        is_full = len(portion) == way.entries or size + bytes > way.bytes
         if portion and (is_full or (way.is_ordered and any(each.group == other.group for other in portion))):
             yield portion
             portion, size = [], 0
         portion.append(each)
-        size += len(each.body)
+        size += bytes
     if portion:
         yield portion

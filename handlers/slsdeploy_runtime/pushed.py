@@ -31,11 +31,16 @@ def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: boo
 def answer_pushed(
     items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None
 ) -> list[Any]:
-    """Return the answer to each request, and send it on. Raises the error of a single one, or EventsFailed."""
-    answered = answer_items(items, service, outlet, source, model)
+    """Return the answer to each request, and send it on. Raises the error of a single one, or EventsFailed.
+
+    What was answered before is not again: its former answer is returned, or None where that was sent on.
+    """
+    # what is only returned would be lost if we were killed between the mark and the return
+    answered = answer_items(items, service, outlet, source, model, keeps=outlet.way is None)
     failures = list(answered.failures.values())
     if failures and len(items) == 1:
         raise failures[0]
     if failures:
         raise EventsFailed(f"{len(failures)} of {len(items)} failed; the first: {failures[0]}") from failures[0]
-    return list(answered.answers.values())
+    answers = {**answered.former, **answered.answers}
+    return [answers[item.id] for item in items]

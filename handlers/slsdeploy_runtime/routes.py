@@ -12,6 +12,7 @@ from time import perf_counter
 from typing import Any, NamedTuple
 
 from slsdeploy_runtime import http_body
+from slsdeploy_runtime.answer_size import ANSWER_BYTES
 from slsdeploy_runtime.http_event import HTML, JSON, Call, Reply
 from slsdeploy_runtime.json_text import to_json
 from slsdeploy_runtime.model import Model
@@ -20,7 +21,7 @@ from slsdeploy_runtime.service import Service
 from slsdeploy_runtime.unavailable import Unavailable
 
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html (6 MB, request and response)
-MAX_BYTES = 6 * 1024 * 1024
+MAX_BYTES = ANSWER_BYTES
 ENVELOPE_BYTES = 1024  # status and headers around a body
 COMPRESS_BYTES = 4096  # an answer of fewer is as soon there as it is
 
@@ -59,12 +60,10 @@ def answer(service: Service, call: Call) -> Reply:
     reply = _attempt(service, call)
     if len(reply.body) > COMPRESS_BYTES:
         reply = _compressed(reply, call.headers)
-    if len(reply.body) > MAX_BYTES // 2:
-        size = wrapped_size(reply)
-        if size > MAX_BYTES:
-            reply = _too_large(f"the answer has {size} bytes as Lambda wraps it", "ask for fewer rows, or for gzip")
     if call.method == "HEAD":
         reply = reply._replace(body=b"", is_text=True)
+    if len(reply.body) > call.most // 2 and wrapped_size(reply) > call.most:
+        reply = _elsewhere(service, call, reply)
     told = (("x-request-id", telemetry.caller_id), ("server-timing", telemetry.server_timing(began)))
     return reply._replace(headers=(*reply.headers, *told))
 
@@ -85,8 +84,7 @@ def _attempt(service: Service, call: Call) -> Reply:
         service.telemetry.failure(error, f"{call.method} {call.path}")
         return Reply(503, to_json({"error": error.public}), headers=(("retry-after", str(ceil(error.retry_after))),))
     except Exception as error:
-        service.telemetry.failure(error, f"{call.method} {call.path}")
-        return _json(500, {"error": "the function failed; its log says why"})
+        return failed(service, error, f"{call.method} {call.path}")
 
 
 def bad_input(service: Service, error: BadInput, where: str, path: str = "") -> Reply:
@@ -95,6 +93,12 @@ def bad_input(service: Service, error: BadInput, where: str, path: str = "") -> 
     status = 415 if isinstance(error, http_body.NotJson) else 400
     details = {} if path.startswith("/v2/") else error.details
     return _json(status, {"error": error.message, **details})
+
+
+def failed(service: Service, error: Exception, where: str) -> Reply:
+    """Answer our own mistake, or the user's: the log says what it was."""
+    service.telemetry.failure(error, where)
+    return _json(500, {"error": "the function failed; its log says why"})
 
 
 def _json(status: int, value: Any) -> Reply:
@@ -164,7 +168,7 @@ def _docs(service: Service, asked: Asked) -> Reply:
     from slsdeploy_runtime import docs_page
 
     page = docs_page.render(service, is_signed=asked.call.is_signed)
-    headers = (("content-security-policy", docs_page.POLICY), ("cache-control", "no-cache"))
+    headers = (("content-security-policy", docs_page.policy()), ("cache-control", "no-cache"))
     return Reply(200, page, HTML, headers)
 
 
@@ -251,6 +255,12 @@ def _compressed(reply: Reply, headers: Mapping[str, str]) -> Reply:
     if wrapped_size(packed) > wrapped_size(reply):
         return varies
     return packed._replace(headers=(*varies.headers, ("content-encoding", encoding)))
+
+
+def _elsewhere(service: Service, call: Call, reply: Reply) -> Reply:
+    from slsdeploy_runtime import large_http
+
+    return large_http.elsewhere(service, reply, wrapped_size(reply), call.most, f"{call.method} {call.path}")
 
 
 def _too_large(what: str, advice: str) -> Reply:

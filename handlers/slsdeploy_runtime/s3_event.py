@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import unquote_plus
 
 Place = tuple[str, str]  # a bucket and a key in it
+Arrivals = dict[Place, list[str]]  # objects, and what tells each arrival of one from its others ("": nothing does)
 _UNREADABLE = (TypeError, KeyError, AttributeError, ValueError, RecursionError)
 TEST_EVENT = "s3:TestEvent"  # sent once to a queue or topic, when a bucket is told to notify it
 
@@ -36,21 +37,24 @@ def is_queue(event: Any) -> bool:
         return False
 
 
-def places(event: Any) -> list[Place]:
+def arrivals(event: Any) -> Arrivals:
     """Return the objects that an event speaks of, none for S3's test event. Raises NoNotification."""
     try:
-        return list(_places(event, depth=0))
+        found: Arrivals = {}
+        for place, arrival in _places(event, depth=0):
+            found.setdefault(place, []).append(arrival)
+        return found
     except _UNREADABLE as error:
         raise NoNotification(f"this is no notification of S3: {type(error).__name__}: {error}") from None
 
 
-def places_in(text: Any) -> list[Place]:
+def arrivals_in(text: Any) -> Arrivals:
     """Return the objects that a message's text speaks of. Raises NoNotification."""
     try:
         event = json.loads(text)
     except (TypeError, ValueError) as error:
         raise NoNotification(f"this is no notification of S3: {error}") from None
-    return places(event)
+    return arrivals(event)
 
 
 def messages(event: Any) -> dict[str, Any]:
@@ -61,17 +65,18 @@ def messages(event: Any) -> dict[str, Any]:
 def first_place(event: Any) -> Place | None:
     """Return the first object that an event speaks of, None when there is none, or something else stands before it."""
     try:
-        return next(_places(event, depth=0), None)
+        return next((place for place, _ in _places(event, depth=0)), None)
     except _UNREADABLE:
         return None
 
 
-def _places(event: Any, depth: int) -> Iterator[Place]:
+def _places(event: Any, depth: int) -> Iterator[tuple[Place, str]]:
     if depth > 4 or not isinstance(event, dict):  # a topic into a queue is two deep
         raise ValueError("envelopes in envelopes" if depth > 4 else f"a {type(event).__name__}")
     if event.get("source") == "aws.s3":
         detail = event["detail"]
-        yield _place(detail["bucket"]["name"], detail["object"]["key"])  # not encoded, unlike in notifications
+        # not encoded, unlike in notifications
+        yield _place(detail["bucket"]["name"], detail["object"]["key"]), _arrival(detail["object"])
     elif event.get("Event") == TEST_EVENT:
         return
     elif "Message" in event:
@@ -80,7 +85,7 @@ def _places(event: Any, depth: int) -> Iterator[Place]:
         for record in event["Records"]:
             if _source(record) == "aws:s3":
                 where = record["s3"]
-                yield _place(where["bucket"]["name"], unquote_plus(where["object"]["key"]))
+                yield _place(where["bucket"]["name"], unquote_plus(where["object"]["key"])), _arrival(where["object"])
             else:
                 yield from _places(_inside(record), depth + 1)
 
@@ -89,6 +94,12 @@ def _place(bucket: Any, key: Any) -> Place:
     if not isinstance(bucket, str) or not isinstance(key, str):
         raise TypeError("a bucket and a key are texts")
     return bucket, key
+
+
+def _arrival(item: Mapping[str, Any]) -> str:
+    """Return what an object has otherwise when it is written again: its sequencer, which all ways carry; else its version, or content."""
+    found = (item.get(name) for name in ("sequencer", "versionId", "version-id", "eTag", "etag"))
+    return str(next(filter(None, found), ""))
 
 
 def _inside(record: Mapping[str, Any]) -> Any:

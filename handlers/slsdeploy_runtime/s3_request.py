@@ -29,11 +29,12 @@ class NoCredentials(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """An access key, its secret, and the session's token ("" when there is none)."""
+    """An access key, its secret, the session's token and when it ends, as in 2026-11-21T15:00:00Z ("" for what is not known)."""
 
     key: str
     secret: str
     token: str
+    ends: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +99,9 @@ def _from_container(url: str) -> Credentials:
         headers = {"Authorization": os.environ.get("AWS_CONTAINER_AUTHORIZATION_TOKEN", "")}
         connection.request("GET", f"{found.path}?{found.query}" if found.query else found.path, headers=headers)
         said = json.loads(connection.getresponse().read())
-        return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said.get("Token", ""))
+        return Credentials(
+            said["AccessKeyId"], said["SecretAccessKey"], said.get("Token", ""), said.get("Expiration", "")
+        )
     except (OSError, ValueError, KeyError) as error:
         raise NoCredentials(f"the function's credentials cannot be read: {type(error).__name__}: {error}") from error
     finally:
@@ -118,12 +121,16 @@ def signed(address: Address, region: str, by: Credentials, now: float | None = N
     canonical = "\n".join(["GET", address.path, address.query, *_lines(headers), "", names, _NOTHING])
     scope = f"{stamp[:8]}/{region}/s3/aws4_request"
     to_sign = f"AWS4-HMAC-SHA256\n{stamp}\n{scope}\n{hashlib.sha256(canonical.encode()).hexdigest()}"
+    words = f"Credential={by.key}/{scope}, SignedHeaders={names}, Signature={signature(to_sign, scope, by)}"
+    return {**headers, "authorization": f"AWS4-HMAC-SHA256 {words}"}
+
+
+def signature(to_sign: str, scope: str, by: Credentials) -> str:
+    """Return the signature (hex) of a text for a scope: DAY/REGION/SERVICE/aws4_request."""
     key = f"AWS4{by.secret}".encode()
     for part in scope.split("/"):
         key = hmac.new(key, part.encode(), hashlib.sha256).digest()
-    signature = hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
-    words = f"Credential={by.key}/{scope}, SignedHeaders={names}, Signature={signature}"
-    return {**headers, "authorization": f"AWS4-HMAC-SHA256 {words}"}
+    return hmac.new(key, to_sign.encode(), hashlib.sha256).hexdigest()
 
 
 def _lines(headers: Mapping[str, str]) -> list[str]:

@@ -6,31 +6,43 @@ Each request gets its own rows, and fails alone.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 
-from slsdeploy_runtime import batching, forms
+from slsdeploy_runtime import answer_size, batching, forms
 from slsdeploy_runtime.decode import DTYPES, Array, check_shape, describe, name_inputs, one_of, signature_text
 from slsdeploy_runtime.encode import plain
 from slsdeploy_runtime.forms import Ask
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request, mismatch
 from slsdeploy_runtime.telemetry import Telemetry
+from slsdeploy_runtime.unavailable import Unavailable
 from slsdeploy_runtime.user import Handler, HandlerError
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.batching import Arrays
     from slsdeploy_runtime.fallback import Fallbacks, Instead, Result
     from slsdeploy_runtime.manifest import Output
+    from slsdeploy_runtime.once import Once
 
 
 class Answer(NamedTuple):
-    """What a request gets: plain JSON values."""
+    """What a request gets: plain JSON values, and the model's arrays if nothing else made them."""
 
     value: Any
+    outputs: Arrays | None = None
+
+    def fits(self, most: int = answer_size.ANSWER_BYTES) -> bool:
+        """Say whether it surely has at most so many bytes as JSON (Lambda's 6 MB); if not, measure it (`large.py`)."""
+        return answer_size.fits(self.value, self.outputs, most)
+
+
+class AnswerTooLarge(Exception):
+    """An answer is more than its way back takes. Its name is what a state machine's `Catch` goes by."""
 
 
 class Failure(NamedTuple):
@@ -62,6 +74,7 @@ class Service:
         self.handler = handler
         self.telemetry = telemetry
         self.client = client
+        self.once = _once(client, telemetry)
         self._fallbacks = _fallbacks(models, self.predict, telemetry)
 
     def ready(self) -> dict[str, Any]:
@@ -73,21 +86,51 @@ class Service:
 
     def answer(self, request: Request) -> Any:
         """Answer one request with plain JSON values. Raises BadInput, or whatever the user's functions raise."""
+        return self.outcome(request).value
+
+    def outcome(self, request: Request) -> Answer:
+        """Answer one request, as `answer` does, for who must know how much its answer is."""
         outcome = self.answer_all([request])[0]
         if isinstance(outcome, Failure):
             raise outcome.error
-        return outcome.value
+        return outcome
 
     def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer many requests in as few runs of the model as it allows; each outcome is its request's own."""
-        understood = [_attempt(self._understand, request) for request in requests]
+        return self.answer_asks([_attempt(self._understand, request) for request in requests])
+
+    def answer_asks(self, understood: Sequence[Ask | Failure]) -> list[Outcome]:
+        """Answer what is understood already, as `answer_all` does."""
         outcomes: dict[int, Outcome] = {i: each for i, each in enumerate(understood) if isinstance(each, Failure)}
         for model in self.models.values():
             asks = {i: each for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model}
             results = self._run_all(model, [ask.inputs for ask in asks.values()])
             for (index, ask), result in zip(asks.items(), results, strict=True):
-                outcomes[index] = Failure(result) if isinstance(result, Exception) else _reply(ask, result)
-        return [outcomes[index] for index in range(len(requests))]
+                outcomes[index] = Failure(result) if isinstance(result, Exception) else self._reply(ask, result)
+        return [outcomes[index] for index in range(len(understood))]
+
+    def answer_rows(self, model: Model, inputs: Mapping[str, Array]) -> list[Any] | None:
+        """Return the prediction of each row of a stack, as `{"instances": [row]}` gets it; None when each must be asked for by itself.
+
+        That is so when something else may answer, or the answer is the user's to make, and when the stack fails. Raises Unavailable.
+        """
+        if self._fallbacks is not None or self.handler.postprocess is not None or model.timed is not None:
+            return None
+        try:
+            found = forms.predictions(batching.run_one(model, inputs, self.predict))["predictions"]
+        except Unavailable:
+            raise
+        except Exception:
+            return None
+        return found if len(found) == len(next(iter(inputs.values()))) else None
+
+    def ask_rows(self, model: Model, inputs: Mapping[str, Array]) -> list[Ask]:
+        """Return each row of a stack as an ask of its own."""
+        reply = self._postprocessed or forms.predictions
+        rows = len(next(iter(inputs.values())))
+        return [
+            Ask(model, {name: array[row : row + 1] for name, array in inputs.items()}, reply) for row in range(rows)
+        ]
 
     def infer(self, ask: Ask) -> Any:
         """Answer an ask that is understood already (the Open Inference Protocol's): no pre- and postprocess."""
@@ -115,6 +158,13 @@ class Service:
     def _run_all(self, model: Model, asks: Sequence[Mapping[str, Array]]) -> Sequence[Result]:
         results = batching.run_all(model, asks, self.predict)
         return results if self._fallbacks is None else self._fallbacks.answer(model, asks, results)
+
+    def _reply(self, ask: Ask, result: Arrays | Instead) -> Outcome:
+        try:
+            is_made = isinstance(result, tuple) or self.handler.postprocess is not None
+            return Answer(_answer(ask, result), None if is_made else cast("Arrays", result))
+        except Exception as error:
+            return Failure(error)
 
     def _understand(self, request: Request) -> Ask:
         model = self._asked_model(request)
@@ -156,16 +206,17 @@ def _fallbacks(models: Mapping[str, Model], predict: batching.Predict, telemetry
     return Fallbacks(models, predict, telemetry)
 
 
+def _once(client: Callable[[str], Any], telemetry: Telemetry) -> Once | None:
+    if "SLSDEPLOY_IDEMPOTENCY_TABLE" not in os.environ:
+        return None
+    from slsdeploy_runtime.once import from_environment  # only for who is to answer once
+
+    return from_environment(client, telemetry)
+
+
 def _attempt(understand: Callable[[Request], Ask], request: Request) -> Ask | Failure:
     try:
         return understand(request)
-    except Exception as error:
-        return Failure(error)
-
-
-def _reply(ask: Ask, result: Arrays | Instead) -> Outcome:
-    try:
-        return Answer(_answer(ask, result))
     except Exception as error:
         return Failure(error)
 

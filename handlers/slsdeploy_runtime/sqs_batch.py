@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from slsdeploy_runtime.batch import Item, answer_items, attempt, decoded, read_all
+from slsdeploy_runtime.batch import Item, answer_items, attempt, decoded, read_all, text
 from slsdeploy_runtime.outlet import Outlet
 from slsdeploy_runtime.request import BadInput, Request
 from slsdeploy_runtime.service import Service
@@ -22,10 +22,11 @@ def answer_batch(
     """Answer every message it can; return `{"batchItemFailures": [...]}` with the others. They are for `model`, if it is one."""
 
     def read(record: Record) -> Item:
-        message_id = record["messageId"]
+        message_id = text(record["messageId"])
         # on a queue that keeps no order, each message is a group of its own (the others' groups are for fairness only)
         group = str(record["attributes"]["MessageGroupId"] if is_fifo else message_id)
-        return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id})
+        keys = [f"sqs {record.get('eventSourceARN', '')} {message_id}"]
+        return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id}, keys)
 
     failures = answer_items(read_all(records, read), service, outlet, "message", model).failures
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}

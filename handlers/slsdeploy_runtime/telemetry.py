@@ -3,7 +3,8 @@
 Metrics, by service: ColdStart, ModelLoadTime (ms, per model and load; in an environment that was restored from a snapshot instead
 RestoreTime, what renewing took), ModelDownloadTime (ms, for each model that is fetched from S3; it is a part of the time to load),
 InferenceTime (ms, per run of the model), BatchSize (rows, per run), Errors (requests or records that got no prediction), BadInputs (those
-of them that are the caller's mistake) and Fallbacks (requests or records that another model, or a constant, answered).
+of them that are the caller's mistake), Fallbacks (requests or records that another model, or a constant, answered) and Duplicates
+(records and events that were answered before, and were not again).
 There is no Tracer: its X-Ray SDK alone costs more to import than numpy and onnxruntime together. Powertools' Logger is imported
 with the first line that is logged (15 ms); an invocation that goes well logs none.
 """
@@ -37,6 +38,11 @@ class Telemetry:
         self.caller_id = ""
         # when the first run began, when the last ended, how long they took together
         self._runs: tuple[float, float, float] | None = None
+
+    @property
+    def request_id(self) -> str:
+        """Return Lambda's id of this invocation, "" outside of one."""
+        return self._metrics.request_id
 
     @property
     def logger(self) -> Logger:
@@ -138,6 +144,17 @@ class Telemetry:
         else:
             self.logger.error("failed", where=where, exc_info=error)
 
+    def rows_failed(self, count: int, mistakes: int) -> None:
+        """Note rows of a table without a prediction, the caller's mistakes among them; the log has the first ones."""
+        self._metrics.add("Errors", count)
+        if mistakes:
+            self._metrics.add("BadInputs", mistakes)
+
+    def unanswered(self) -> None:
+        """Note that a request got no answer, unless a failure in this invocation was noted: who answered it has logged why."""
+        if not self._metrics.has("Errors"):
+            self._metrics.add("Errors", 1)
+
     def fallback(self, model: str, reason: str, error: BaseException) -> None:
         """Note why a model does not answer though its fallback will."""
         told = {"problem": str(error)} if isinstance(error, Unavailable) else {"exc_info": error}
@@ -146,3 +163,8 @@ class Telemetry:
     def fell_back(self, count: int) -> None:
         """Note how many requests a fallback answered."""
         self._metrics.add("Fallbacks", count)
+
+    def duplicates(self, count: int) -> None:
+        """Note how many records or events were answered before."""
+        if count:
+            self._metrics.add("Duplicates", count)

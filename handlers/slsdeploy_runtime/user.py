@@ -9,6 +9,7 @@ postprocess(outputs) -> anything JSON can hold       default: {"outputs": ...}
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from types import ModuleType
@@ -40,7 +41,7 @@ def load(name: str | None) -> Handler:
     name, _, attribute = name.partition(":")
     try:
         module = import_module(name)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         said = f"{type(error).__name__}: {error}{_place(error)}{_advice(error)}"
         raise HandlerError(f"{name}.py does not import: {said}") from error
     if attribute:
@@ -58,10 +59,42 @@ def _functions(module: ModuleType, dotted: str) -> dict[str, Any]:
             raise HandlerError(f"{name} in {dotted}.py is a {type(function).__name__}, not a function")
     if not found:
         raise HandlerError(f"{dotted}.py has none of {', '.join(ARGUMENTS)}{_similar(module)}")
-    return found
+    return {name: _contained(function, name) for name, function in found.items()}
 
 
-def _place(error: Exception) -> str:
+def _contained(function: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """Return the function with an end to it: what would end the environment fails this request alone, a forked copy of it ends here."""
+    home = os.getpid()
+
+    def call(*given: Any) -> Any:
+        try:
+            return function(*given)
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:
+            said = _unusual(error)
+            if said:
+                raise HandlerError(f"{name} {said}") from error
+            raise
+        finally:
+            if os.getpid() != home:  # two processes must not answer one event
+                os._exit(0)
+
+    return call
+
+
+def _unusual(error: BaseException) -> str:
+    """Say what was raised that would end the environment, and with it a batch's other records time and again; "" for what would not."""
+    if isinstance(error, SystemExit):
+        return f"called sys.exit({error.code!r})"
+    try:
+        words = str(error)
+    except Exception:  # who logs or reports it would stumble
+        return f"raised a {type(error).__name__} whose __str__ fails"
+    return "" if isinstance(error, Exception) else f"raised {type(error).__name__}: {words}"
+
+
+def _place(error: BaseException) -> str:
     """Say which line of the user's raised it: Lambda reports our traceback, not the one of its cause."""
     from traceback import extract_tb  # only needed to fail well
 
@@ -69,7 +102,7 @@ def _place(error: Exception) -> str:
     return f" ({frames[-1].filename}, line {frames[-1].lineno})" if len(frames) > 1 else ""
 
 
-def _advice(error: Exception) -> str:
+def _advice(error: BaseException) -> str:
     if isinstance(error, ModuleNotFoundError):
         return " (a module of a package must be in the requirements, one of your own in the project folder)"
     return ""

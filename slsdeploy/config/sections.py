@@ -41,6 +41,9 @@ Retention = Literal[
 ]  # fmt: skip
 
 
+DAY = 24 * 3600
+
+
 def _is_inside(path: PurePosixPath) -> PurePosixPath:
     if "\\" in str(path):
         raise ValueError("expected a path with / between its parts, also on Windows")
@@ -156,6 +159,15 @@ class FileSystem(_Section):
     )
 
 
+class Idempotency(_Section):
+    """`idempotent = { ... }`: how long what was answered is remembered."""
+
+    # a mark must outlast the longest invocation
+    expires_after_seconds: Annotated[int, Field(ge=900, le=31_536_000)] = Field(
+        DAY, description="seconds for which what was answered is remembered"
+    )
+
+
 class Config(_Section):
     """`slsdeploy.toml` for one stage."""
 
@@ -191,6 +203,11 @@ class Config(_Section):
     snap_start: bool = Field(
         False, description="start from a snapshot of the initialised function: Lambda SnapStart (docs/snapstart.md)"
     )
+    idempotent: bool | Idempotency = Field(
+        False,
+        description="answer once what a queue, stream or event delivers twice; true, or "
+        "`{ expires_after_seconds = N }`; default of those: a day (docs/idempotency.md)",
+    )
     python: Literal["3.12", "3.13", "3.14"] = Field("3.13", description="the Lambda runtime's Python")
     architecture: Literal["arm64", "x86_64"] = Field("arm64", description="the processor architecture")
     # Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -213,6 +230,10 @@ class Config(_Section):
         description="environment variables whose values are read at start: the ARN of a Secrets Manager secret or of an SSM parameter, "
         "or ssm:/NAME; a key of your own (KMS) must let the function's role decrypt",
     )
+    large_answers: Literal["s3", "refuse"] = Field(
+        "s3",
+        description="an answer that is more than AWS takes: goes to a bucket of the stack, with a pointer in its place; or is an error",
+    )
     vpc: Vpc | None = Field(None, description="the network that the function joins: `[vpc]`")
     file_system: FileSystem | None = Field(None, description="an EFS access point: `[file_system]`")
     region: Annotated[str, Field(pattern=REGION)] | None = Field(
@@ -231,3 +252,10 @@ class Config(_Section):
     trigger: tuple[Any, ...] = Field(
         (), description="what calls the function: `[[trigger]]`, each with a type and that type's options"
     )
+
+    @property
+    def idempotency_seconds(self) -> int | None:
+        """Return for how long what was answered is remembered; None when it is not."""
+        if isinstance(self.idempotent, Idempotency):
+            return self.idempotent.expires_after_seconds
+        return DAY if self.idempotent else None

@@ -87,6 +87,8 @@ def expectation(schema: Schema) -> str:
     if "anyOf" in schema:
         options = [expectation(option) for option in schema["anyOf"] if option.get("type") != "null"]
         return " or ".join(options)
+    if "$ref" in schema:  # a section
+        return "a table"
     if "enum" in schema or "const" in schema:
         options = [shown(option) for option in schema.get("enum", [schema.get("const")])]
         return options[0] if len(options) == 1 else f"one of {', '.join(options)}"
@@ -126,7 +128,7 @@ def _complaint(error: Mapping[str, Any], values: Any, schema: Schema) -> Complai
     path, found = _locate(error["loc"], values)
     kind = error["type"]
     if kind == "extra_forbidden":
-        return unknown(str(path[-1]), _part(schema, path[:-1], schema).get("properties", {}), path=path[:-1])
+        return unknown(str(path[-1]), _keys(_part(schema, path[:-1], schema), schema), path=path[:-1])
     if kind == "missing":
         missing = (*path, error["loc"][-1])
         return Complaint(missing, f"is missing; expected {expectation(_part(schema, missing, schema))}")
@@ -142,6 +144,12 @@ def _complaint(error: Mapping[str, Any], values: Any, schema: Schema) -> Complai
         return Complaint(path, f"found {what}; expected {_names(_part(schema, path[:-1], schema))}")
     part = _part(schema, path, schema)
     return Complaint(path, f"found {shown(found)}; expected {expectation(part)}", _hint(found, part))
+
+
+def _keys(schema: Schema, root: Schema) -> list[str]:
+    """Return the keys of a table, which may be one of several things that a value can be."""
+    options = [_part(option, (), root) for option in schema.get("anyOf", [schema])]
+    return [key for option in options for key in option.get("properties", {})]
 
 
 def _names(schema: Schema) -> str:

@@ -22,7 +22,7 @@ from tests.e2e.test_streams import BAD, FLOWER, Desk
 
 MESSAGES = int(os.environ.get("SLSDEPLOY_SOAK_MESSAGES", "300"))
 EVERY = 50  # one message of so many is poison
-SECONDS = 120 + MESSAGES / 20
+SECONDS = 120 + MESSAGES / 10
 TOML = """timeout = 1
 [[trigger]]
 type = "sqs"
@@ -125,3 +125,53 @@ def test_no_message_is_lost_while_processes_are_killed(
     assert killed > 0
     poison = {str(n) for n in range(0, MESSAGES, EVERY)}
     assert poison <= set(dead.counts) and not poison & numbers
+
+
+def test_with_idempotent_each_message_has_one_answer(
+    local_aws: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = Desk(tmp_path / "iris", local_aws.endpoint, local_aws.name("once"))
+    # the table is asked twice for each message: a second is not enough where much else is going on
+    slower = TOML.replace("timeout = 1", "timeout = 2").replace("max_receive_count = 4", "max_receive_count = 6")
+    upped = desk.up(f'idempotent = true\n{slower}output = "bucket"\n')
+    outputs, sqs, s3 = upped.outputs, local_aws.client("sqs"), local_aws.client("s3")
+    bucket = outputs["OutputBucket"]
+    # each time that an answer is written is a version: one that is written again shows
+    s3.put_bucket_versioning(Bucket=bucket, VersioningConfiguration={"Status": "Enabled"})
+    chance, killed, begun = random.Random(5), 0, time.monotonic()
+    with reading(local_aws.client("sqs"), outputs["DeadLetterQueueUrl"], "number") as dead:
+        sent = send(sqs, outputs["QueueUrl"])
+        while time.monotonic() - begun < SECONDS:
+            written = versions(s3, bucket)
+            numbers = {sent[key.removesuffix(".json")] for key in written}
+            if len(numbers | set(list(dead.counts))) == MESSAGES:
+                break
+            for _ in range(1 + MESSAGES // 1000):  # to count 20,000 objects takes seconds
+                killed += kill_one(local_aws.endpoint, upped.function_name, chance)
+                time.sleep(1)
+    told = {
+        "messages": MESSAGES,
+        "answered": len(numbers),
+        "answered, killed and answered again, which nobody sees": sum(count > 1 for count in written.values()),
+        "dead letters": len(dead.counts),
+        "both": len(numbers & set(dead.counts)),
+        "lost": MESSAGES - len(numbers | set(dead.counts)),
+        "processes killed": killed,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    with capsys.disabled():
+        print(f"\nsoak, idempotent: {told}")
+    assert told["lost"] == 0
+    assert killed > 0
+    poison = {str(n) for n in range(0, MESSAGES, EVERY)}
+    assert poison <= set(dead.counts) and not poison & numbers
+    assert sum(written.values()) - len(written) <= 10 * killed  # no more than the batches that were killed
+
+
+def versions(client: Any, bucket: str) -> dict[str, int]:
+    """Return how often each object of a bucket was written."""
+    counts: dict[str, int] = {}
+    for page in client.get_paginator("list_object_versions").paginate(Bucket=bucket):
+        for each in page.get("Versions", []):
+            counts[each["Key"]] = counts.get(each["Key"], 0) + 1
+    return counts

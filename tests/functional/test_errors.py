@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -299,6 +300,17 @@ def test_what_init_writes_is_accepted(run: Run, root: Path, tmp_path: Path) -> N
     assert list(json.loads((folder / "event.json").read_text())["inputs"]) == ["x"]
     assert run("check", folder).code == 0
     assert run("init", folder, "--model", root / "iris.onnx").code == 2  # what is there is not overwritten
+
+
+def test_a_schedule_that_init_writes_has_something_to_send(run: Run, root: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "hourly"
+    assert run("init", folder, "--model", root / "iris.onnx", "--trigger", "schedule").code == 0
+    (trigger,) = tomllib.loads((folder / "slsdeploy.toml").read_text())["trigger"]
+    assert trigger["input"] == json.loads((folder / "event.json").read_text())
+    assert run("check", folder).code == 0
+    (folder / "slsdeploy.toml").write_text('name = "hourly"\nmodel = "iris.onnx"\n[[trigger]]\ntype = "schedule"\n')
+    said = run("build", "--local", folder)
+    assert said.code == 2 and "a schedule without input sends an empty request" in said.err
 
 
 def test_a_cache_that_cannot_be_written_is_not_needed_to_check(

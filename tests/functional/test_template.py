@@ -67,6 +67,8 @@ PROJECTS = {
     "existing": HEAD
     + '[[trigger]]\ntype = "sqs"\nqueue = "arn:aws:sqs:us-east-1:123456789012:rows"\n'
     + '[[trigger]]\ntype = "kinesis"\nstream = "arn:aws:kinesis:us-east-1:123456789012:stream/rows"\non_failure = "arn:aws:s3:::lost"\n',
+    "idempotent": HEAD
+    + 'idempotent = { expires_after_seconds = 3600 }\n[[trigger]]\ntype = "http"\n[[trigger]]\ntype = "sqs"\n',
     "snap-start": HEAD + "snap_start = true\n",
     "s3-models": 'name = "two"\n[models.big]\npath = "s3://weights/a b/$1*.onnx"\n[models.old]\npath = "s3://weights/old.onnx"\n',
     "file-system": 'name = "iris"\nmodel = "efs:/mnt/models/iris/1.onnx"\n'
@@ -233,6 +235,26 @@ def test_a_function_reads_just_its_models_objects(tmp_path: Path) -> None:
         "weights/a b/weights.bin",
     ]
     assert found["ReadModels"]["Action"] == ["s3:GetObject"]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "has_table"),
+    [((), False), (("http",), False), (("http", "stepfunctions", "appsync"), False), (("http", "sns"), True)],
+)
+def test_a_function_that_callers_wait_for_marks_nothing(
+    kinds: tuple[str, ...], has_table: bool, tmp_path: Path
+) -> None:
+    text = HEAD + "idempotent = true\n" + "".join(f'[[trigger]]\ntype = "{kind}"\n' for kind in kinds)
+    made = make_sam(project(text, tmp_path), ARTIFACT, [SERVED])
+    assert ("IdempotencyTable" in made["Resources"]) == has_table
+    variables = made["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert ("SLSDEPLOY_IDEMPOTENCY_TABLE" in variables) == has_table
+
+
+def test_marks_are_written_to_that_table_only(tmp_path: Path) -> None:
+    (found,) = [each for each in statements("idempotent", tmp_path) if each.get("Sid") == "MarksWhatIsDone"]
+    assert found["Action"] == [f"dynamodb:{action}Item" for action in ("Get", "Put", "Update", "Delete")]
+    assert found["Resource"] == {"Fn::GetAtt": ["IdempotencyTable", "Arn"]}
 
 
 def test_only_the_local_aws_is_told_of_the_folder(tmp_path: Path) -> None:

@@ -77,6 +77,14 @@ def heavy(name: str, width: int = 1000, layers: int = 10) -> tuple[onnx.ModelPro
     return _model(name, nodes, {"x": ("FP32", (-1, width))}, {"y": ("FP32", (-1, width))}, weights)
 
 
+def wide(width: int = 1000) -> tuple[onnx.ModelProto, Tensors, Tensors]:
+    """y = x times so many random numbers: an answer far larger than its request."""
+    weights = np.random.default_rng(0).standard_normal((1, width)).astype(np.float32)
+    nodes = [helper.make_node("MatMul", ["x", "w"], ["y"])]
+    tensors: tuple[Tensors, Tensors] = {"x": ("FP32", (-1, 1))}, {"y": ("FP32", (-1, width))}
+    return _model("wide", nodes, *tensors, [numpy_helper.from_array(weights, "w")])
+
+
 def same(datatype: str, shape: Shape = (-1,)) -> tuple[onnx.ModelProto, Tensors, Tensors]:
     """out = in, of any datatype."""
     nodes = [helper.make_node("Identity", ["in"], ["out"])]

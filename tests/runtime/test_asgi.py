@@ -15,7 +15,7 @@ import pytest
 from slsdeploy_runtime import asgi
 from slsdeploy_runtime.user import HandlerError
 from tests.runtime import bundles
-from tests.runtime.conftest import Function, Serve, recorded
+from tests.runtime.conftest import Function, Serve, metrics, recorded
 from tests.runtime.test_http import HTTP, request
 from tests.runtime.test_start import run
 
@@ -43,6 +43,10 @@ def predict(rows: list[list[float]], request: Request):
 @app.get("/raw")
 def raw():
     return Response(b"\\xff\\x00", media_type="image/png")
+
+@app.get("/where")
+def where(request: Request):
+    return {"root_path": request.scope["root_path"], "url": str(request.url_for("where"))}
 
 @app.get("/fail")
 def fail():
@@ -86,10 +90,21 @@ def test_every_front_door_reaches_it(function: Function, name: str) -> None:
     answer = function(event)
     headers = answer.get("headers") or {key: value[0] for key, value in answer["multiValueHeaders"].items()}
     assert headers["x-request-id"]
-    if answer["statusCode"] == 200:
-        assert json.loads(answer["body"])["doubled"] == [[2.0, 4.0]]
-    else:  # an HTTP API's stage is a part of the path
-        assert (name, answer["statusCode"]) == ("api_gateway_http", 404)
+    assert body_of(answer)["doubled"] == [[2.0, 4.0]]
+
+
+def test_an_http_apis_stage_is_the_root_path(function: Function) -> None:
+    event = recorded("api_gateway_http")
+    event["requestContext"]["http"] |= {"path": "/prod/where", "method": "GET"}
+    assert body_of(function(event)) == {
+        "root_path": "/prod",
+        "url": "https://r3pmxmplak.execute-api.eu-west-1.amazonaws.com/prod/where",
+    }
+    event["requestContext"]["http"] |= {"path": "/prod/model/v2", "method": "GET"}
+    assert body_of(function(event))["name"] == "test"
+    event["requestContext"] |= {"stage": "$default"}
+    event["requestContext"]["http"] |= {"path": "/where"}
+    assert body_of(function(event))["root_path"] == ""
 
 
 def test_bytes_go_out_in_base64(function: Function) -> None:
@@ -104,8 +119,9 @@ def test_request_ids_and_cold_starts_are_told_as_ever(function: Function) -> Non
     assert [each.get("server-timing") for each in headers] == ["init;dur=250.0", None]
 
 
-def test_a_failure_is_a_500_and_the_next_request_works(function: Function) -> None:
+def test_a_failure_is_a_500_and_the_next_request_works(function: Function, capsys: pytest.CaptureFixture[str]) -> None:
     assert function(request("/fail"))["statusCode"] == 500
+    assert [line["Errors"] for line in metrics(capsys.readouterr().out)] == [[1]]
     assert body_of(function(request("/predict", [[1, 2]])))["starts"] == 1
 
 

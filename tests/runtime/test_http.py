@@ -220,7 +220,8 @@ def test_a_body_above_lambdas_limit_is_a_413(serve: Serve) -> None:
 def test_an_answer_above_lambdas_limit_is_a_413_too(serve: Serve) -> None:
     handler = 'def postprocess(outputs):\n    return "x" * 7_000_000\n'
     status, answer = send(serve(events=HTTP, handler=handler), "/predict", {"instances": [[1, 2]]})
-    message = "the answer has 7001028 bytes as Lambda wraps it, Lambda takes 6291456: ask for fewer rows, or for gzip"
+    message = "the answer has 7001028 bytes as Lambda wraps it, 6291456 can be answered: "
+    message += 'ask for fewer rows, or for gzip, or deploy with large_answers = "s3"'
     assert (status, answer["error"]) == (413, message)
 
 

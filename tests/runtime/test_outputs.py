@@ -311,3 +311,39 @@ def test_several_notifications_fail_together(asked: Callable[..., Function]) -> 
     assert [*items()] == ["sns/95df01b4-ee98-5cb9-9903-4c221d41eb5e"]
     with pytest.raises(BadInput):
         function({"Records": [bad]})
+
+
+@pytest.mark.parametrize(
+    ("place", "largest"), [(in_queue, 262_144), (in_topic, 260_000), (on_bus, 250_000), (in_table, 200_000)]
+)
+def test_what_is_too_large_goes_to_the_bucket_and_its_pointer_goes_there(
+    aws: None, serve: Serve, place: Callable[[], Any], largest: int
+) -> None:
+    chosen, environment, read = place()
+    client("s3").create_bucket(Bucket="large", CreateBucketConfiguration={"LocationConstraint": REGION})
+    handler = "def postprocess(outputs):\n    return {'text': 'x' * int(outputs['y'][0, 0])}\n"
+    function = serve(
+        events=[bundles.event("sqs")],
+        output=chosen,
+        environment={**environment, "SLSDEPLOY_LARGE_ANSWERS": "large"},
+        handler=handler,
+    )
+    assert failed(function(batch({"instances": [[5, 0]]}, {"instances": [[largest, 0]]}))) == []
+    found = read()
+    assert found["sqs/m0"] == {"source": "sqs", "message_id": "m0", "text": "x" * 10}
+    pointer = found["sqs/m1"]
+    assert pointer.pop("id", "sqs/m1") == "sqs/m1"
+    kept = client("s3").get_object(
+        **{{"bucket": "Bucket", "key": "Key"}[name]: value for name, value in pointer.pop("s3").items()}
+    )
+    body = kept["Body"].read()
+    assert pointer == {"source": "sqs", "message_id": "m1", "bytes": len(body)}
+    assert json.loads(body)["text"] == "x" * (2 * largest)
+
+
+def test_what_is_too_large_fails_where_there_is_no_bucket(
+    asked: Callable[..., Function], capsys: pytest.CaptureFixture[str]
+) -> None:
+    function = asked(bundles.event("sqs"), handler="def postprocess(outputs):\n    return 'x' * 300_000\n")
+    assert failed(function(batch({"instances": [[1, 2]]}))) == ["m0"]
+    assert 'the output takes 200000: deploy with large_answers = \\"s3\\"' in capsys.readouterr().out

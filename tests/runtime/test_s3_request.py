@@ -75,7 +75,7 @@ def test_a_function_with_snap_start_asks_for_its_credentials(monkeypatch: pytest
     thread.start()
     monkeypatch.setenv("AWS_CONTAINER_CREDENTIALS_FULL_URI", f"http://127.0.0.1:{server.server_port}/2021/x?a=b")
     monkeypatch.setenv("AWS_CONTAINER_AUTHORIZATION_TOKEN", "secret")
-    assert s3_request.credentials() == s3_request.Credentials("a", "b", "c")
+    assert s3_request.credentials() == s3_request.Credentials("a", "b", "c", "later")
     thread.join(5)
     server.server_close()
     assert asked == [("/2021/x?a=b", "secret")]

@@ -36,7 +36,10 @@ NEVER = {
 AWS = {"boto3", "botocore", "urllib3", "http.client", "socket"}
 ROUTES = {"slsdeploy_runtime.routes", "slsdeploy_runtime.http_event"}
 # What only a caller that asks for it brings.
-SELDOM = {f"slsdeploy_runtime.{name}" for name in ("oip", "oip_binary", "oip_http", "openapi")}
+SELDOM = {
+    f"slsdeploy_runtime.{name}"
+    for name in ("oip", "oip_binary", "oip_http", "openapi", "large", "large_http", "s3_request")
+}
 EVENTS = {
     "direct": [],
     "http": [bundles.event("http")],

@@ -242,6 +242,20 @@ architecture = "arm"
         ('environment = { SLSDEPLOY_STAGE = "x" }', "environment.SLSDEPLOY_STAGE", "reserved", ""),
         ('environment = { "A B" = "x" }', "environment.A B", 'found the name "A B"; expected letters', ""),
         ('models = { a = { path = "a.onnx" } }', "models", "there is `model` too", ""),
+        ('idempotent = "yes"', "idempotent", 'found "yes"; expected true or false or a table', ""),
+        ("idempotent = 86400", "idempotent", "found 86400; expected true or false or a table", ""),
+        (
+            "idempotent = { expires_after_second = 900 }",
+            "idempotent.expires_after_second",
+            'unknown key "expires_after_second"',
+            'did you mean "expires_after_seconds"?',
+        ),
+        (
+            "idempotent = { expires_after_seconds = 899 }",
+            "idempotent.expires_after_seconds",
+            "found 899; expected a whole number from 900 to 31,536,000",
+            "",
+        ),
         ("stages = 1", "stages", "found 1; expected a table", ""),
         ("stages.prod = 1", "stages.prod", "found 1; expected a table", ""),
         ("stages.Prod = {}", "stages.Prod", 'found the stage "Prod"', ""),
@@ -270,6 +284,22 @@ def test_a_problem_names_the_key_the_line_and_what_is_expected(
 )
 def test_the_model_is_a_path_inside_the_project(folder: Folder, model: str, expected: str) -> None:
     assert expected in folder.problem(f'name = "iris"\nmodel = {model}\n').message
+
+
+@pytest.mark.parametrize(
+    ("lines", "seconds"),
+    [
+        ("", None),
+        ("idempotent = false", None),
+        ("idempotent = true", 86400),
+        ("idempotent = {}", 86400),
+        ("idempotent = { expires_after_seconds = 900 }", 900),
+        ("idempotent = true\n[stages.dev]\nidempotent = { expires_after_seconds = 1000 }", 1000),
+        ("idempotent = { expires_after_seconds = 1000 }\n[stages.dev]\nidempotent = false", None),
+    ],
+)
+def test_for_how_long_what_was_answered_is_remembered(folder: Folder, lines: str, seconds: int | None) -> None:
+    assert folder.config(FIRST + lines).idempotency_seconds == seconds
 
 
 def test_several_models(folder: Folder) -> None:

@@ -146,6 +146,16 @@ def late_model(root: Path) -> Subject:
     return rules.subject(replace(project, models=(replace(project.models[0], timeout=5.0),)))
 
 
+def once_without_need(root: Path) -> Subject:
+    project = make_project(root, idempotent=True)
+    called = plugins.event_sources()["http"]
+    return rules.subject(replace(project, triggers=(Trigger(called.__name__, called.Trigger(), "HttpTrigger"),)))
+
+
+def once_without_triggers(root: Path) -> Subject:
+    return rules.subject(make_project(root, idempotent={"expires_after_seconds": 900}))
+
+
 def unused_output(root: Path) -> Subject:
     project = make_project(root)
     options = [plugins.event_sources()[name].Trigger() for name in ("http", "stepfunctions")]
@@ -154,6 +164,16 @@ def unused_output(root: Path) -> Subject:
         update={"output": output, "trigger": (*options, plugins.event_sources()["sqs"].Trigger(output="queue"))}
     )
     return rules.subject(replace(project, config=config))
+
+
+def empty_schedule(root: Path) -> Subject:
+    trigger = Trigger("slsdeploy_runtime.events.schedule", plugins.event_sources()["schedule"].Trigger(), "Schedule")
+    return rules.subject(replace(make_project(root), handler=None, triggers=(trigger,)))
+
+
+def empty_schedule_with_a_handler(root: Path) -> Subject:
+    subject = empty_schedule(root)
+    return replace(subject, project=replace(subject.project, handler=Handler("handler", root / "handler.py")))
 
 
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
@@ -185,6 +205,10 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
         "slsdeploy.toml",
     ),
     ("snap-start", "error", snap_start_with_file_system, "does not go with [file_system]", "slsdeploy.toml"),
+    ("idempotent", "warning", once_without_need, "idempotent does nothing here", "slsdeploy.toml"),
+    ("idempotent", "warning", once_without_triggers, "this project has no trigger", "slsdeploy.toml"),
+    ("schedule-input", "error", empty_schedule, "sends an empty request, and there is no", "slsdeploy.toml"),
+    ("schedule-input", "warning", empty_schedule_with_a_handler, "sends an empty request", "slsdeploy.toml"),
     ("output-unused", "warning", unused_output, "no trigger sends answers to the [output]", "slsdeploy.toml"),
     ("model-memory", "warning", little_memory, "the weights are 100.0 MiB", "slsdeploy.toml"),
 ]
@@ -299,6 +323,17 @@ def test_newer_grammar_than_this_python_knows_is_only_a_warning(tmp_path: Path) 
     (finding,) = rules.run(rules.subject(project))
     assert (finding.rule, finding.severity) == ("handler-syntax", "warning")
     assert "the function runs on 3.99" in finding.hint
+
+
+def test_a_schedule_needs_an_input_or_a_preprocess(tmp_path: Path) -> None:
+    bad = empty_schedule(tmp_path).project
+    (trigger,) = bad.triggers
+    input = replace(trigger, options=replace(trigger.options, input={"instances": [[1, 2, 3, 4]]}))
+    preprocess = Handler("handler", tmp_path / "handler.py", frozenset({"preprocess"}))
+    for good in (replace(bad, triggers=(input,)), replace(bad, handler=preprocess)):
+        assert rules.run(rules.subject(good)) == []
+    application = replace(bad, handler=Handler("app", tmp_path / "handler.py", app="app"))
+    assert [each.severity for each in rules.run(rules.subject(application))] == ["error"]
 
 
 def test_no_handler_at_all_is_fine(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ at its top level: the deployer imports them for `wire`, and a function that is n
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field
 from typing import Any, NamedTuple, TypeVar
@@ -45,6 +46,11 @@ def file_option(default: T, description: str) -> T:
 def table_option(description: str) -> Any:
     """Return the field of a Trigger that is a table of any content, empty by default."""
     return field(default_factory=dict, metadata={"description": description})
+
+
+def sample_number() -> int:
+    """Return a number that no sample had before: one with the id of another would be taken for the same, delivered twice."""
+    return time.time_ns()
 
 
 class Problem(NamedTuple):

@@ -32,7 +32,12 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
         return phases.report()
     try:
-        return service.answer(Request(event, source="direct"))
+        answer = service.outcome(Request(event, source="direct"))
+        if answer.fits():
+            return answer.value
+        from slsdeploy_runtime import large
+
+        return large.answer(service, answer.value, "direct")
     except BadInput as error:
         service.telemetry.failure(error, "direct")
         return {"error": {"type": "BadInput", "message": error.message, **error.details}}

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from slsdeploy_runtime.request import Request
 
 STREAM_ARN = "STREAM_ARN"
+# https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_streams_Record.html
+CHANGES = ("INSERT", "MODIFY", "REMOVE")
 _STREAM = r"arn:aws[a-z-]*:dynamodb:[a-z0-9-]+:\d{12}:table/[A-Za-z0-9_.-]{3,255}/stream/[0-9T:.-]+"
 # https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Streams.Lambda.Tutorial.html
 _POLLS = ["dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator", "dynamodb:ListStreams"]
@@ -140,7 +142,9 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
 
 def _wanted(event: Any, options: Trigger) -> list[Any]:
-    return [record for record in event["Records"] if record.get("eventName") in options.events]
+    """Leave out the changes that the trigger does not ask for; one without a name that is known is for `_read` to refuse."""
+    left_out = set(CHANGES) - set(options.events)
+    return [record for record in event["Records"] if record.get("eventName") not in left_out]
 
 
 def _read(record: Mapping[str, Any], service: Any) -> Item:
@@ -148,6 +152,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
     from slsdeploy_runtime.dynamodb_item import plain
 
     change = record["dynamodb"]
+    if record["eventName"] not in CHANGES:
+        raise ValueError(f"found the eventName {record['eventName']!r}")
     sequence = text(change["SequenceNumber"])
     about = {"sequence_number": sequence, "event_name": record["eventName"]}
 
@@ -156,7 +162,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
         return _request(record, change, about)
 
     # a batch is of one shard, which its records do not name
-    return Item(sequence, "the shard", attempt(request), about)
+    keys = [f"dynamodb {record.get('eventSourceARN', '')} {sequence}"]
+    return Item(sequence, "the shard", attempt(request), about, keys)
 
 
 def _request(record: Mapping[str, Any], change: Mapping[str, Any], about: Mapping[str, Any]) -> Request:
@@ -185,7 +192,7 @@ def sample(body: Any, placed: Placed) -> Any:
         "ApproximateCreationDateTime": 0,
         "Keys": key,
         "NewImage": {**key, **typed(body)},
-        "SequenceNumber": "13021600000000001596893679",
+        "SequenceNumber": f"1302160{sample_number()}",
         "SizeBytes": 1,
         "StreamViewType": "NEW_IMAGE",
     }

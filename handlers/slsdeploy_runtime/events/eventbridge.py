@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import fits, follow, is_envelope, meta
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
 DETAIL_TYPE = "Inference Request"
@@ -118,7 +118,8 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     except BadInput as error:
         asked = error
     event_id = str(said["id"])
-    item = Item(event_id, event_id, asked, {"id": event_id, "detail_type": said["detail_type"]})
+    about = {"id": event_id, "detail_type": said["detail_type"]}
+    item = Item(event_id, event_id, asked, about, [f"eventbridge {event_id}"] if event_id else [])
     outlet = answers.outlet(service, source)
     (answer,) = answer_pushed([item], service, outlet, "event", source.options.model)
     return answer
@@ -132,7 +133,7 @@ def sample(body: Any, placed: Placed) -> Any:
         inside = {step: inside}
     return {
         "version": "0",
-        "id": "00000000-0000-0000-0000-000000000000",
+        "id": f"sample-{sample_number()}",
         "detail-type": _first(trigger.pattern, "detail-type", DETAIL_TYPE),
         "source": _first(trigger.pattern, "source", "slsdeploy.sample"),
         "account": "123456789012",

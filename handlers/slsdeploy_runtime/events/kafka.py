@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, filters, kafka_access, streams
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
@@ -223,7 +223,8 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
     options: Trigger = source.options
     records = read_event("Kafka", _records, event)
-    items = read_all(records, lambda record: _read(record, service))
+    cluster = event.get("eventSourceArn") or event.get("bootstrapServers", "")
+    items = read_all(records, lambda record: _read(record, service, cluster))
     failures = answer_items(items, service, answers.outlet(service, source), "record", options.model).failures
     first = first_of_each_group(items, failures)
     heads = {item.group: item for item in reversed(items)}
@@ -243,12 +244,15 @@ def _identifier(item: Item) -> dict[str, Any]:
     return {"partition": item.group, "offset": item.about["offset"]}
 
 
-def _read(record: Mapping[str, Any], service: Any) -> Item:
+def _read(record: Mapping[str, Any], service: Any, cluster: str) -> Item:
     from slsdeploy_runtime.batch import Item, attempt, text
 
     about = {"topic": text(record["topic"]), "partition": record["partition"], "offset": record["offset"]}
     group = f"{about['topic']}-{int(about['partition'])}"
-    return Item(f"{group}/{int(about['offset'])}", group, attempt(lambda: _request(record, about, service)), about)
+    record_id = f"{group}/{int(about['offset'])}"
+    # the time too: a topic that is made anew counts from 0 again
+    keys = [f"kafka {cluster} {record_id} {record.get('timestamp', '')}"]
+    return Item(record_id, group, attempt(lambda: _request(record, about, service)), about, keys)
 
 
 def _request(record: Mapping[str, Any], about: Mapping[str, Any], service: Any) -> Request:
@@ -278,7 +282,7 @@ def sample(body: Any, placed: Placed) -> Any:
         "topic": options.topics[0],
         "partition": 0,
         "offset": 0,
-        "timestamp": 0,
+        "timestamp": sample_number() // 1_000_000,
         "timestampType": "CREATE_TIME",
         "key": None,
         "value": b64encode(json.dumps(body).encode()).decode(),

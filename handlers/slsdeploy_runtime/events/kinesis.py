@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, streams
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, kept
@@ -157,7 +157,8 @@ def _read(record: Mapping[str, Any], service: Any) -> Item:
         "partition_key": data.get("partitionKey", ""),
     }
     record_id = f"{shard}/{about['sequence_number']}"
-    return Item(record_id, shard, attempt(lambda: _request(record, data, about, service)), about)
+    keys = [f"kinesis {record.get('eventSourceARN', '')} {record_id}"]
+    return Item(record_id, shard, attempt(lambda: _request(record, data, about, service)), about, keys)
 
 
 def _request(record: Mapping[str, Any], data: Mapping[str, Any], about: Mapping[str, Any], service: Any) -> Request:
@@ -178,7 +179,7 @@ def sample(body: Any, placed: Placed) -> Any:
     """Return a batch of one record."""
     from base64 import b64encode
 
-    sequence = "49590338271490256608559692538361571095921575989136588898"
+    sequence = f"4959033827149025660855969253836157109{sample_number()}"
     data = {
         "kinesisSchemaVersion": "1.0",
         "partitionKey": "sample",

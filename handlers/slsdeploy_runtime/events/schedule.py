@@ -17,6 +17,12 @@ from slsdeploy_runtime.resources import caller_role
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
 _EXPRESSION = r"rate\([1-9]\d* (minute|hour|day)s?\)|cron\(\S+( \S+){5}\)|at\(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\)"
 SCHEDULED = "Scheduled Event"
+NOTHING: tuple[object, ...] = (
+    None,
+    {},
+    "{}",
+    "",
+)  # the detail of a schedule that has no input of its own: a rule's, the Scheduler's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,20 +126,29 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import Request
 
     detail = event.get("detail")
-    data = detail if isinstance(detail, dict) and detail else dict(source.options.input)
+    data = dict(source.options.input) if detail in NOTHING else detail
     said = meta(event)
     request, event_id = Request(data, source="schedule", meta=said), str(said["id"])
-    item = Item(event_id, event_id, request, {"id": event_id, "time": said["time"]})
+    item = Item(event_id, event_id, request, {"id": event_id, "time": said["time"]}, _keys(event))
     outlet = answers.outlet(service, source)
     (answer,) = answer_pushed([item], service, outlet, "schedule", source.options.model)
     return answer
 
 
+def _keys(event: Mapping[str, Any]) -> list[str]:
+    """Return what tells this time of this schedule from others; the Scheduler's id is another one when it tries again."""
+    schedule, time = event.get("resources") or [""], event.get("time")
+    return [f"schedule {schedule[0]} {time}"] if schedule[0] and time else []
+
+
 def sample(body: Any, placed: Placed) -> Any:
     """Return what the schedule sends; without an `input`, with this inference request."""
+    from datetime import UTC, datetime
+
     arn = f"arn:aws:scheduler:{placed.region}:123456789012:schedule/default/sample"
     made = json.dumps(_envelope(placed.options.input or body))
-    values = {"execution-id": "sample", "scheduled-time": "1970-01-01T00:00:00Z", "schedule-arn": arn}
+    now = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"  # another time than that of any sample before
+    values = {"execution-id": "sample", "scheduled-time": now, "schedule-arn": arn}
     for name, value in values.items():
         made = made.replace(f"<aws.scheduler.{name}>", value)
     return json.loads(made)

@@ -9,7 +9,17 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, asynchronous
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option, variable
+from slsdeploy_runtime.events import (
+    Placed,
+    Problem,
+    Site,
+    Source,
+    Wiring,
+    option,
+    sample_number,
+    table_option,
+    variable,
+)
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import topic
 
@@ -122,7 +132,8 @@ def _read(event: Any, is_raw_welcome: bool) -> list[Item]:
         message = record["Sns"]
         meta, message_id = _meta(message), text(message["MessageId"])
         request = request_of(_text(message["Message"]), "sns", meta, is_raw_welcome)
-        items.append(Item(message_id, message_id, request, {"message_id": message_id, "topic": meta["topic"]}))
+        about = {"message_id": message_id, "topic": meta["topic"]}
+        items.append(Item(message_id, message_id, request, about, [f"sns {meta['topic']} {message_id}"]))
     return items
 
 
@@ -148,7 +159,7 @@ def sample(body: Any, placed: Placed) -> Any:
     arn = placed.outputs.get("TopicArn", "")
     message: dict[str, Any] = {
         "Type": "Notification",
-        "MessageId": "00000000-0000-0000-0000-000000000000",
+        "MessageId": f"sample-{sample_number()}",
         "TopicArn": arn,
         "Subject": None,
         "Message": json.dumps(body),

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, filters
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, variable
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, queue
@@ -204,7 +204,7 @@ def sample(body: Any, placed: Placed) -> Any:
     if placed.options.is_fifo:
         system |= {"MessageGroupId": "sample", "MessageDeduplicationId": "sample", "SequenceNumber": "0"}
     record = {
-        "messageId": "sample",
+        "messageId": f"sample-{sample_number()}",
         "receiptHandle": "sample",
         "body": json.dumps(body),
         "attributes": system,

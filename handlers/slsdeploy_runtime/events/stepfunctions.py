@@ -25,6 +25,9 @@ TRANSIENT = (
     "Lambda.TooManyRequestsException",
 )
 FUNCTION = "Function"
+# What a task may return, 256 KiB, with what Step Functions puts around it until OutputPath takes it off:
+# https://docs.aws.amazon.com/step-functions/latest/dg/service-quotas.html
+ANSWER_BYTES = 256 * 1024 - 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,14 +149,14 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
         "retry_count": state.get("RetryCount", 0),
     }
     try:
-        return service.answer(
-            Request(
-                event["Input"] if execution else event,
-                source="stepfunctions",
-                meta=meta,
-                model=source.options.model or "",
-            )
-        )
+        asked = event["Input"] if execution else event
+        answer = service.outcome(Request(asked, source="stepfunctions", meta=meta, model=source.options.model or ""))
+        if answer.fits(ANSWER_BYTES):
+            return answer.value
+        from slsdeploy_runtime import large
+
+        # no URL: a later state reads the object, perhaps long after
+        return large.answer(service, answer.value, "stepfunctions", ANSWER_BYTES, with_url=False)
     except Exception as error:
         service.telemetry.failure(error, f"execution {meta['execution']}")
         raise

@@ -20,7 +20,7 @@ from slsdeploy.local.functions import metrics, registry, snapshots, urls
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.hooks import Hooked, Hooks
-from slsdeploy.local.functions.logs import STREAM_EVENTS, LogWriter
+from slsdeploy.local.functions.logs import GROUP_BYTES, STREAM_BYTES, STREAM_EVENTS, LogWriter
 from slsdeploy.local.functions.pollers import Pollers
 from slsdeploy.local.functions.pool import concurrency
 from slsdeploy.local.functions.schedules import Schedules
@@ -102,7 +102,7 @@ class Functions:
             f"Asynchronous invokes are tried again after {delays} seconds, not minutes (SLSDEPLOY_LOCAL_RETRY_SECONDS).",
             *_STREAM_LIMITS,
             snapshots.LIMIT,
-            f"A log stream keeps its newest {STREAM_EVENTS:,} events.",
+            f"A log stream keeps its newest {STREAM_EVENTS:,} events, {STREAM_BYTES >> 20} MB at most; a log group {GROUP_BYTES >> 20} MB.",
             "Signatures to IAM function URLs are verified for the local access keys, and only looked at for others.",
             "IAM function URLs take a signature in the Authorization header only: a presigned request gets 403.",
         ]

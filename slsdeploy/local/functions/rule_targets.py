@@ -15,6 +15,7 @@ from typing import Any
 
 from moto.events.utils import EventTemplateParser
 
+from slsdeploy.local.functions.s3_event import sequencer
 from slsdeploy.local.functions.values import InvokeCall
 from slsdeploy.local.mends.permissions import function_lets_in
 
@@ -52,10 +53,15 @@ def call(invoke: Invoke, rule: Any, target: Mapping[str, Any], event: dict[str, 
 
 
 def complete(event: Mapping[str, Any]) -> dict[str, Any]:
-    """Return an event as EventBridge sends it: with an id, its time as text, and nothing of moto's own."""
+    """Return an event as EventBridge sends it: with an id, its time as text, and nothing of moto's own.
+
+    S3's gets a sequencer: moto gives the same to all of them.
+    """
     made = {name: value for name, value in event.items() if name != "ingestion-time"}
     if isinstance(made.get("time"), int | float):
         made["time"] = f"{datetime.fromtimestamp(made['time'], UTC):%Y-%m-%dT%H:%M:%SZ}"
+    if made.get("source") == "aws.s3":
+        made["detail"] = {**made["detail"], "object": {**made["detail"]["object"], "sequencer": sequencer()}}
     return {**made, "id": made.get("id") or str(uuid.uuid4())}
 
 

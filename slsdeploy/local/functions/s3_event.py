@@ -17,11 +17,16 @@ def complete(event: dict[str, Any]) -> dict[str, Any]:
     return {**event, "Records": [_record(record) for record in event["Records"]]}
 
 
+def sequencer() -> str:
+    """Return what an arrival has that is larger than any before it."""
+    return f"{time.time_ns():018X}"
+
+
 def _record(record: dict[str, Any]) -> dict[str, Any]:
     s3 = record["s3"]
     # S3 encodes a key as a form does, but for its slashes.
     key = s3["object"]["key"].replace("%2F", "/")
-    item = {**s3["object"], "key": key, "sequencer": f"{time.time_ns():018X}"}
+    item = {**s3["object"], "key": key, "sequencer": sequencer()}
     if record["eventName"].startswith("ObjectRemoved"):
         item = {name: value for name, value in item.items() if name not in ("size", "eTag")}
     return {

@@ -5,7 +5,7 @@ Each `mend()` replaces methods of moto's backends, once, at start. They are writ
 
 from __future__ import annotations
 
-from slsdeploy.local.mends import lambda_, s3, sqs, stepfunctions
+from slsdeploy.local.mends import lambda_, memory, s3, sqs, stepfunctions
 
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
@@ -22,6 +22,7 @@ NOT_EMULATED = (
 def mend() -> None:
     """Mend every service."""
     lambda_.mend()
+    memory.mend()
     s3.mend()
     sqs.mend()
     stepfunctions.mend()

@@ -49,6 +49,15 @@ def _lifecycle(value: Any) -> Any:
     return {"Rules": rules}
 
 
+# by CloudFormation's word, what is not the API's too
+_CORS = {"ExposedHeaders": "ExposeHeaders", "Id": "ID", "MaxAge": "MaxAgeSeconds"}
+
+
+def _cors(value: Any) -> Any:
+    rules = [{_CORS.get(name, name): item for name, item in rule.items()} for rule in value["CorsRules"]]
+    return {"CORSRules": rules}
+
+
 def _notifications(value: Any) -> Any:
     """Write notifications as the API has them: one list per kind of destination, the filter's rules a level deeper."""
     kinds = {
@@ -91,7 +100,7 @@ _SETTINGS: Mapping[str, _Setting] = {
     "LifecycleConfiguration": _Setting(
         "put_bucket_lifecycle_configuration", "LifecycleConfiguration", _lifecycle, "delete_bucket_lifecycle"
     ),
-    "CorsConfiguration": _Setting("put_bucket_cors", "CORSConfiguration", _same, "delete_bucket_cors"),
+    "CorsConfiguration": _Setting("put_bucket_cors", "CORSConfiguration", _cors, "delete_bucket_cors"),
     "Tags": _Setting("put_bucket_tagging", "Tagging", lambda tags: {"TagSet": tags}, "delete_bucket_tagging"),
     "NotificationConfiguration": _Setting(
         "put_bucket_notification_configuration", "NotificationConfiguration", _notifications, empty={}

@@ -1,0 +1,30 @@
+"""A schedule has no inference request to send, and nothing of the project makes one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slsdeploy.config import FILE
+from slsdeploy.rules.rule import Finding, Rule, Subject
+
+
+class ScheduleInput(Rule):
+    """Without an `input` a schedule sends an empty request, which only a `preprocess` can make something of.
+
+    A module that may have one after all (imported with `*`, say) is only warned of.
+    """
+
+    id = "schedule-input"
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        handler = subject.project.handler
+        if handler is not None and "preprocess" in handler.functions:
+            return
+        has_functions = handler is not None and not handler.app
+        for trigger in subject.project.triggers:
+            if trigger.options.type == "schedule" and not trigger.options.input:
+                message = (
+                    "a schedule without input sends an empty request, and there is no preprocess to make one of it"
+                )
+                hint = "set input = { inputs = {...} } or { instances = [...] }, or write a preprocess that finds its own data"
+                yield self.finding(message, hint, FILE, "warning" if has_functions else "error")
