@@ -180,7 +180,7 @@ def test_a_challenge_that_leads_astray(server: OciServer, challenge: str, told: 
             Fault("GET", "^/token", times=99, status=302, headers={"Location": "https://evil.example"}),
             "does not take the",
         ),
-        (Fault("GET", "^/token", times=99, sleep=0.7), "fell silent"),
+        (Fault("GET", "^/token", times=99, sleep=0.5), "fell silent"),
     ],
     ids=["503", "html", "no token", "a list", "no header", "redirect", "slow"],
 )

@@ -139,7 +139,7 @@ def test_nobody_is_there() -> None:
         began = time.monotonic()
         with pytest.raises(ToolError, match=f"no registry answers at {host}: Connection refused") as raised:
             client().manifest(oci.Reference(host, "a", "v1"))
-    assert raised.value.hint and time.monotonic() - began < 1
+    assert raised.value.hint and time.monotonic() - began < 5
 
 
 def test_there_is_no_such_host(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -170,10 +170,33 @@ def test_a_registry_that_says_no_more(drip: bytes) -> None:
         began = time.monotonic()
         with pytest.raises(ToolError, match=f"{host} is too slow: it fell silent"):
             client(read=0.1, attempts=3).manifest(oci.Reference(host, "a", "v1"))
-        assert len(kept) == 3 and time.monotonic() - began < 3
+        assert len(kept) == 3 and time.monotonic() - began < 10
         listening.shutdown(socket.SHUT_RDWR)
         for each in kept:
             each.close()
+
+
+def test_an_answer_that_drips_for_ever() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listening.accept()
+                with connection:
+                    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+                    try:
+                        while True:
+                            connection.sendall(b" ")
+                            time.sleep(0.02)
+                    except OSError:
+                        pass
+
+        threading.Thread(target=serve, daemon=True).start()
+        host = f"127.0.0.1:{listening.getsockname()[1]}"
+        began = time.monotonic()
+        with pytest.raises(ToolError, match=f"{host} is too slow"):
+            client(small=0.2, attempts=2).manifest(oci.Reference(host, "a", "v1"))
+        assert time.monotonic() - began < 10
 
 
 def test_something_that_is_no_http() -> None:

@@ -103,7 +103,7 @@ class Auth:
         if answer.status != 200:
             raise _refused(answer, host, where, login)
         try:
-            said: Any = json.loads(answer.read(1_000_000, self._http.settings.read))
+            said: Any = json.loads(answer.read(1_000_000, self._http.settings.small))
             token = str(said.get("token") or said["access_token"])
             life = float(said.get("expires_in") or _LIFE)
             if not _TOKEN.fullmatch(token):

@@ -38,7 +38,7 @@ class Calls:
     def __init__(self, http: Http, auth: Auth, settings: Settings) -> None:
         self._http = http
         self.auth = auth
-        self._settings = settings
+        self.settings = settings
 
     def send(self, request: Request) -> Answer:
         """Send a request once (again with a new token when the registry wants one), follow where a reading one is sent.
@@ -68,7 +68,7 @@ class Calls:
 
     def patience(self, stop: threading.Event | None = None) -> Patience:
         """Return new patience."""
-        return Patience(self._settings, stop or threading.Event())
+        return Patience(self.settings, stop or threading.Event())
 
     def _authenticated(self, request: Request) -> Answer:
         """Send it with what we have for the registry; never to another host, wherever the registry sends us."""
