@@ -58,19 +58,18 @@ def predict_all(
     """
     done: list[Done] = []
 
-    def predict(names: Sequence[str], tell: Callable[[Iterable[str]], None] = lambda _: None) -> Failures:
+    def predict(names: Iterable[str], is_done: Callable[[Iterable[str]], None]) -> Failures:
         failures: Failures = {}
         for name in names:
             try:
                 done.append(_predict(name, found[name][0], service, target, outlet))
+                is_done([name])
             except Exception as error:
                 failures[name] = error
-            else:
-                tell([name])
         return failures
 
     if service.once is None:
-        failures = predict(list(found))
+        failures = predict(found, lambda names: None)
     else:
         from slsdeploy_runtime.once import Unit
 
