@@ -218,6 +218,7 @@ class FakeShell:
     def __init__(self, programs: Mapping[str, Callable[[Sequence[str]], Completed]] | None = None) -> None:
         self.programs = dict(programs or {})
         self.calls: list[Sequence[str]] = []
+        self.given: list[str] = []
 
     def run(
         self,
@@ -229,6 +230,7 @@ class FakeShell:
         given: str = "",
     ) -> Completed:
         self.calls.append(argv)
+        self.given.append(given)
         program = self.programs.get(Path(argv[0]).name)
         if program is None:
             raise ToolError(f"there is no program {argv[0]}")

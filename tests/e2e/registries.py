@@ -13,7 +13,7 @@ from slsdeploy.tools import Shell
 from tests.fakes import FakeShell, FakeTask
 from tests.oci_registry import OciServer
 
-QUICK = Settings(connect=2, read=0.5, finish=0.5, pause=0.001, longest_pause=0.005, patience=5, chunk=40, settle=1)
+QUICK = Settings(connect=5, read=5, finish=5, pause=0.001, longest_pause=0.005, patience=20, chunk=40, settle=2)
 
 
 def client(shell: Shell | None = None, **changes: Any) -> OciRegistry:

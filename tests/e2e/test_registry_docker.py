@@ -139,12 +139,16 @@ def test_it_waits_for_a_registry_that_comes_back(tmp_path: Path) -> None:
     with docker_registry(tmp_path / "registry") as server:
         restarts: list[threading.Thread] = []
 
+        def restart() -> None:
+            time.sleep(0.3)
+            server.start()
+
         class Killer(FakeTask):
             def advance(self, amount: int) -> None:
                 super().advance(amount)
                 if self.amount > 10 * MB and not restarts:  # in the middle of a chunk: all of it is lost there
                     server.kill()
-                    restarts.append(threading.Thread(target=lambda: (time.sleep(0.3), server.start())))
+                    restarts.append(threading.Thread(target=restart))
                     restarts[0].start()
 
         to = oci.Reference(server.host, "a", "v1")
@@ -188,7 +192,7 @@ def test_ctrl_c_then_again(server: DockerRegistry, tmp_path: Path) -> None:
                 break
         running.stdout.read()
         assert running.wait(20) == 130
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 15
     made, to = image(*layers), oci.Reference(server.host, "interrupted", "v1")
     with pytest.raises(ToolError):
         client().manifest(to)

@@ -17,7 +17,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3 import exceptions as failures
@@ -38,6 +38,7 @@ class Answer:
     def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
         self._response = response
         self._host = host
+        self._told: tuple[str, str] | None = None
         self.status = response.status
 
     def header(self, name: str) -> str:
@@ -80,6 +81,11 @@ class Answer:
 
     def told(self) -> tuple[str, str]:
         """Return the code and the message of a refusal: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes."""
+        if self._told is None:
+            self._told = self._read_told()
+        return self._told
+
+    def _read_told(self) -> tuple[str, str]:
         try:
             body = self.read(100_000, 10)
         except (Trouble, ToolError):
@@ -168,6 +174,26 @@ def _pools(proxy: str) -> urllib3.PoolManager:
         return urllib3.ProxyManager(bare, proxy_headers=urllib3.make_headers(proxy_basic_auth=login), **settings)
     except (failures.HTTPError, ValueError):
         raise ToolError("the proxy of the environment is no URL", "look at HTTPS_PROXY and ALL_PROXY") from None
+
+
+def joined(url: str, location: str) -> str:
+    """Return where a registry sends us.
+
+    Raises ToolError when that is nowhere.
+    """
+    try:
+        found = urljoin(url, location)
+        origin(found)
+        return found
+    except ValueError:
+        host = urlsplit(url).netloc
+        raise ToolError(f"{host} sends us to something that is no URL", "is it a registry?", host) from None
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return whom a URL asks: scheme, host, port. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check(url: str) -> str:
