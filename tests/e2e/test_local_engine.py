@@ -41,7 +41,7 @@ def preprocess(request):
             said[place] = error.strerror
     said["user"] = os.getuid()
     said["task"] = os.path.isfile("/var/task/handler.py")
-    said["host"] = os.path.exists("/root")
+    said["host"] = os.path.exists("/etc/passwd")
     said["room"] = os.statvfs("/tmp").f_blocks * os.statvfs("/tmp").f_frsize // 1024**2
     print("said", json.dumps(said))
     if request.data == "hungry":
@@ -86,16 +86,17 @@ class Desk:
         return invoking.invoke(self.where, self.tools, json.dumps(event).encode())
 
 
-@pytest.fixture
-def desk(_engine: None, local_aws: Any, tmp_path: Path) -> Iterator[Desk]:
-    root = tmp_path / "iris"
+@pytest.fixture(scope="module")
+def desk(_engine: None, local_aws: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    folder = tmp_path_factory.mktemp("engine")
+    root = folder / "iris"
     shutil.copytree(SAMPLES / "iris", root, ignore=shutil.ignore_patterns(".slsdeploy"))
     host = urlsplit(local_aws.endpoint).netloc
     repository = local_aws.name("base")
     local_aws.client("ecr").create_repository(repositoryName=repository)
     interpreter = find_interpreter("3.13", SystemShell())
     assert interpreter is not None
-    base = engine_base.push(host, repository, interpreter, ARCHITECTURE, tmp_path)
+    base = engine_base.push(host, repository, interpreter, ARCHITECTURE, folder)
     text = (root / "slsdeploy.toml").read_text().replace('"iris"', f'"{local_aws.name("iris")}"', 1)
     own = f'package = "image"\nmemory = 512\nephemeral_storage = 600\ntimeout = 3\n{text}\n[image]\nbase = "{base}"\n'
     (root / "slsdeploy.toml").write_text(own)
@@ -111,7 +112,7 @@ def containers() -> list[str]:
     return docker("ps", "--all", "--quiet", "--filter", "name=slsdeploy-").split()
 
 
-def test_it_answers_from_a_container_with_lambdas_limits(desk: Desk, local_aws: Any, eventually: Any) -> None:
+def test_it_answers_from_a_container_with_lambdas_limits(desk: Desk, local_aws: Any) -> None:
     first = desk.up()
     assert first.changed
     assert desk.ask({}).payload["predictions"][0]["label"] == "versicolor"
@@ -133,8 +134,6 @@ def test_it_answers_from_a_container_with_lambdas_limits(desk: Desk, local_aws: 
     report = next(line for line in reversed(lines) if line.startswith("REPORT"))
     assert int(report.partition("Max Memory Used: ")[2].split()[0]) > 20
     assert not desk.up().changed
-    app.down(desk.where, desk.tools)
-    assert eventually(lambda: containers() == [])
 
 
 def test_time_and_memory_end_the_container(desk: Desk, eventually: Any) -> None:
@@ -162,3 +161,11 @@ def test_an_engine_that_is_not_there_is_said(desk: Desk) -> None:
         pytest.skip("podman is here")
     with pytest.raises(DeployError, match="there is no program podman"):
         app.up(Where(desk.root, local=True, engine="podman"), desk.tools)
+
+
+def test_down_leaves_no_container(desk: Desk, eventually: Any) -> None:
+    desk.up()
+    assert desk.ask({}).error is None
+    assert containers()
+    app.down(desk.where, desk.tools)
+    assert eventually(lambda: containers() == [])
