@@ -10,18 +10,19 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, rules, targets
+from slsdeploy import failure, rules, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
 from slsdeploy.bundle import locking, model, origins, place
+from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
@@ -99,14 +100,18 @@ def plan(where: Where, tools: Tools) -> Planned:
     )
 
 
-def build(where: Where, tools: Tools) -> Built:
-    """Make the bundle on disk."""
-    return building.describe(make_bundle(building.settle(open_project(where, tools), tools), tools))
+def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = ()) -> Built:
+    """Make the bundle on disk; push its image to a registry, or write it to files, when told so."""
+    project = open_project(where, tools)
+    project, shipment = shipping.read(project, push, outputs, tools)
+    with place.exclusive(project.work, tools, "deployment"):
+        bundle = make_bundle(building.settle(project, tools), tools)
+        return shipping.ship(bundle, shipment, tools)
 
 
-def lock(where: Where, tools: Tools, models: bool, requirements: bool) -> Locked:
-    """Complete slsdeploy.lock; say anew what the models or the requirements are when told so."""
-    return locking.complete(open_project(where, tools), tools, models=models, requirements=requirements)
+def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
+    """Complete slsdeploy.lock; say anew what the models, the requirements or the image's base are when told so."""
+    return locking.complete(open_project(where, tools), tools, again)
 
 
 def make_bundle(project: Project, tools: Tools) -> Bundle:

@@ -30,7 +30,11 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """`build`: the bundle on disk; sizes in bytes. `models`: how each ships and, where that was measured here, the `candidates`."""
+    """`build`: the bundle on disk; sizes in bytes. `models`: how each ships and, where that was measured here, the `candidates`.
+
+    `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
+    outputs[{type, path, bytes}]}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    """
 
     package: str
     digest: str
@@ -39,15 +43,20 @@ class Built:
     path: str
     models: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
+    image: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
-    """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements."""
+    """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
+
+    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none.
+    """
 
     path: str
     models: Sequence[Mapping[str, Any]]
     requirements: Sequence[str]
+    image: Mapping[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

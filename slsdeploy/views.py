@@ -75,6 +75,21 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     for model in result.models:
         yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"
+    if result.image:
+        yield from _image(result.image)
+
+
+def _image(image: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show the image's layers, and where it went."""
+    layers = image["layers"]
+    base = [layer for layer in layers if layer["name"] == "base"]
+    upon = f" on a base of {len(base)} layers, {size(sum(layer['bytes'] for layer in base))}" if base else ""
+    yield f"image [bold]{image['digest']}[/]: {len(layers) - len(base)} layers{upon}"
+    for output in image["outputs"]:
+        yield f"[green]✓[/] {output['type']} [bold]{escape(output['path'])}[/], {size(output['bytes'])}"
+    if image["reference"]:
+        there = f"{sum(layer['reused'] for layer in layers)} of {len(layers)} layers were there"
+        yield f"[green]✓[/] [bold]{escape(image['reference'])}[/]: {size(image['uploaded_bytes'])} sent, {there}"
 
 
 def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
@@ -100,6 +115,8 @@ def locked(result: results.Locked) -> Iterator[RenderableType]:
     for model in result.models:
         version = f", version {model['version']}" if model["version"] else ""
         yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
+    if result.image:
+        yield f"{escape(result.image['base'])} for {result.image['architecture']}, {result.image['digest']}"
     yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import DeployError, ToolError
+from slsdeploy.errors import DeployError, NoRepository, ToolError
 from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
@@ -22,54 +22,74 @@ REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"
 
 
 class FakeRegistry:
-    """Registries in memory: manifests by reference and digest, blobs by digest."""
+    """Registries of every host, in memory; `calls` are the writes, `asked` what was read.
 
-    def __init__(self) -> None:
-        self.manifests: dict[str, Manifest] = {}
-        self.blobs: dict[str, bytes] = {}
+    `only` are the repositories ("HOST/NAME") that there are, if not any.
+    """
+
+    def __init__(self, only: set[str] | None = None) -> None:
+        self.only = only
+        self.calls: list[str] = []
         self.asked: list[str] = []
+        self.blobs: dict[tuple[str, str], dict[str, bytes]] = {}
+        self.manifests: dict[tuple[str, str], dict[str, Manifest]] = {}
 
     def add(self, reference: str, manifest: Manifest, *blobs: bytes) -> None:
         """Put an image there."""
         to = oci.reference(reference)
-        for name in (to.name, manifest.digest):
-            self.manifests[f"{to.host}/{to.repository}@{name}"] = manifest
-        self.blobs |= {oci.digest_of(blob): blob for blob in blobs}
+        place = (to.host, to.repository)
+        self.manifests.setdefault(place, {}).update({to.name: manifest, manifest.digest: manifest})
+        self.blobs.setdefault(place, {}).update({oci.digest_of(blob): blob for blob in blobs})
+
+    def digests(self, repository: str) -> frozenset[str]:
+        """Return those of the images in a repository, whatever its host."""
+        named = (names for (_, name), names in self.manifests.items() if name == repository)
+        return frozenset(manifest.digest for names in named for manifest in names.values())
 
     def manifest(self, reference: Reference) -> Manifest:
         self.asked.append(str(reference))
-        name = f"{reference.host}/{reference.repository}@{reference.name}"
-        if name not in self.manifests:
-            raise ToolError(f"{reference} is not there")
-        return self.manifests[name]
+        found = self.manifests.get((reference.host, reference.repository), {}).get(reference.name)
+        if found is None:
+            raise ToolError(f"cannot read {reference}: {reference.host} does not have it", where=str(reference))
+        return found
 
     def blob(self, reference: Reference, digest: str) -> bytes:
         self.asked.append(digest)
-        return self.blobs[digest]
+        found = self.blobs.get((reference.host, reference.repository), {}).get(digest)
+        if found is None:
+            raise ToolError(f"cannot read the blob {digest}: {reference.host} does not have it", where=str(reference))
+        return found
 
     def blob_to(self, reference: Reference, descriptor: Descriptor, path: Path, task: Task) -> None:
-        self.asked.append(descriptor.digest)
-        if descriptor.digest not in self.blobs:
-            raise ToolError(f"cannot reach {reference.host}", "is it there?", reference.host)
-        path.write_bytes(self.blobs[descriptor.digest])
+        path.write_bytes(self.blob(reference, descriptor.digest))
         task.advance(descriptor.size)
 
     def push(self, image: Image, to: Reference, task: Task) -> Pushed:
-        sent, reused = 0, set()
+        if self.only is not None and f"{to.host}/{to.repository}" not in self.only:
+            raise NoRepository(f"there is no repository {to.repository} at {to.host}", where=str(to))
+        there = self.blobs.setdefault((to.host, to.repository), {})
+        reused: set[str] = set()
+        sent = 0
         for blob in image.blobs:
-            if blob.descriptor.digest in self.blobs:
-                reused.add(blob.descriptor.digest)
-            elif not isinstance(blob.source, Reference):
-                content = blob.source if isinstance(blob.source, bytes) else blob.source.read_bytes()
-                assert oci.digest_of(content) == blob.descriptor.digest
-                self.blobs[blob.descriptor.digest] = content
-                sent += len(content)
-                task.advance(len(content))
-        self.add(str(to), image.manifest)
+            digest, source = blob.descriptor.digest, blob.source
+            task.advance(blob.descriptor.size)
+            if digest in there or (isinstance(source, Reference) and source.host == to.host):
+                reused.add(digest)
+            else:
+                sent += blob.descriptor.size
+            there[digest] = there.get(digest) or self._content(source, digest)
+            assert oci.digest_of(there[digest]) == digest
+        names = self.manifests.setdefault((to.host, to.repository), {})
+        for name in filter(None, (image.digest, to.tag)):
+            sent += len(image.manifest.content) if names.get(name) != image.manifest else 0
+            names[name] = image.manifest
+        self.calls.append(f"push {to}")
         return Pushed(replace(to, digest=image.digest), frozenset(reused), sent)
 
-    def digests(self, repository: str) -> frozenset[str]:
-        return frozenset(each.digest for name, each in self.manifests.items() if f"/{repository}@" in name)
+    def _content(self, source: Path | bytes | Reference, digest: str) -> bytes:
+        if isinstance(source, bytes):
+            return source
+        return source.read_bytes() if isinstance(source, Path) else self.blob(source, digest)
 
 
 class FakeCloud:
@@ -198,6 +218,7 @@ class FakeShell:
     def __init__(self, programs: Mapping[str, Callable[[Sequence[str]], Completed]] | None = None) -> None:
         self.programs = dict(programs or {})
         self.calls: list[Sequence[str]] = []
+        self.given: list[str] = []
 
     def run(
         self,
@@ -209,6 +230,7 @@ class FakeShell:
         given: str = "",
     ) -> Completed:
         self.calls.append(argv)
+        self.given.append(given)
         program = self.programs.get(Path(argv[0]).name)
         if program is None:
             raise ToolError(f"there is no program {argv[0]}")

@@ -11,6 +11,7 @@ import itertools
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import time
@@ -29,7 +30,7 @@ class Fault:
     """What happens to requests of a method whose path matches, the first `skip` of them left alone, `times` times.
 
     `status` answers that, and reads the request's body first if `reads`; `cut` closes after that many bytes of the request's body,
-    `cut_answer` after that many of the answer's; `sleep` is in seconds before the answer.
+    `cut_answer` after that many of the answer's; `lost` does what was asked and closes instead of an answer; `sleep` is in seconds.
     """
 
     method: str
@@ -42,6 +43,7 @@ class Fault:
     reads: bool = True
     cut: int | None = None
     cut_answer: int | None = None
+    lost: bool = False
     sleep: float = 0
 
 
@@ -61,7 +63,7 @@ class Asked:
 class OciServer:
     """The registry. Everything about it may be changed while it runs."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.blobs: dict[str, dict[str, bytes]] = {}
         self.manifests: dict[str, dict[str, tuple[str, bytes]]] = {}
         self.uploads: dict[str, bytearray] = {}
@@ -87,7 +89,12 @@ class OciServer:
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
         self._server.daemon_threads = True
         self._server.registry = self  # type: ignore[attr-defined]
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
+        self.port = self._server.server_port
+        self.host = f"127.0.0.1:{self.port}"
+        self.url = f"http://{self.host}"
+        self.anonymous = False  # everybody gets a token
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
 
     def close(self) -> None:
@@ -126,12 +133,15 @@ class OciServer:
             return scheme == "Basic" and base64.b64decode(value).decode() == self.login
         with self.lock:
             left = self._tokens.get(value, 0)
-            self._tokens[value] = left - 1
+            if left:
+                self._tokens[value] = left - 1
             return scheme == "Bearer" and left > 0
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    wbufsize = -1
+    disable_nagle_algorithm = True
 
     @property
     def registry(self) -> OciServer:
@@ -170,7 +180,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         if not self.registry.is_allowed(self.headers.get("Authorization", "")):
             self.take(self.left)
-            realm = f'Bearer realm="http://{self.registry.host}/token",service="registry.test"'
+            realm = f'Bearer realm="{self.registry.url}/token",service="registry.test"'
             realm = 'Basic realm="registry"' if self.registry.basic else realm
             self.refuse(401, "UNAUTHORIZED", headers={"WWW-Authenticate": realm})
             return
@@ -193,7 +203,9 @@ class _Handler(BaseHTTPRequestHandler):
         registry = self.registry
         form = {name: values[0] for name, values in parse_qs(self.take(self.left).decode()).items()}
         basic = "Basic " + base64.b64encode(registry.login.encode()).decode()
-        if self.headers.get("Authorization") == basic or (
+        if registry.anonymous and "Authorization" in self.headers:
+            self.refuse(403, "DENIED", "a login of yesterday")
+        elif (registry.anonymous or self.headers.get("Authorization") == basic) or (
             registry.identity and form.get("refresh_token") == registry.identity
         ):
             self.answer(200, json.dumps({"token": registry.new_token(), "expires_in": 300}).encode())
@@ -324,6 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.answer(status, json.dumps({"errors": [{"code": code, "message": message}]}).encode(), headers)
 
     def answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] | None = None) -> None:
+        if self.fault and self.fault.lost:
+            raise ConnectionResetError
         self.send_response(status)
         for name, value in (headers or {}).items():
             self.send_header(name, value)
@@ -342,9 +356,9 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def registry() -> Iterator[OciServer]:
+def registry(tls: ssl.SSLContext | None = None) -> Iterator[OciServer]:
     """Run a registry while the block runs."""
-    server = OciServer()
+    server = OciServer(tls)
     try:
         yield server
     finally:

@@ -40,7 +40,7 @@ class Application:
     def __init__(self, app: App) -> None:
         self._app = app
         self._state: dict[str, Any] = {}
-        self._failed = ""
+        self._failed = self._root = ""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._started, self._ending = asyncio.Event(), asyncio.Event()
@@ -56,6 +56,7 @@ class Application:
         """Answer one HTTP event. Raises BadEvent for one that did not get as far as to the application."""
         self._is_asked = False
         try:
+            self._root = _stage(event["requestContext"])
             answer: dict[str, Any] = self._mangum(event, context)
         except Exception as error:
             if self._is_asked:
@@ -75,8 +76,10 @@ class Application:
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
         self._is_asked = True
         scope["state"] = self._state.copy()
-        if stage := _stage(scope["aws.event"]["requestContext"]):
-            scope["root_path"] = stage  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
+        if self._root:
+            scope["root_path"] = (
+                self._root
+            )  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:

@@ -48,7 +48,7 @@ def find(project: Project) -> Project:
 
     Raises ProjectError when the lock file is damaged.
     """
-    pin = _pinned(project) if _needs_one(project) else None
+    pin = pinned(project) if _needs_one(project) else None
     base = _read(pin) if pin else None
     return replace(project, base=base) if base else project
 
@@ -61,7 +61,7 @@ def settle(project: Project, tools: Tools) -> Project:
     found = find(project)
     if found.base is not None or not _needs_one(project):
         return found
-    pin = _pinned(project)
+    pin = pinned(project)
     with tools.reporter.step(f"look at {pin.base if pin else named(project)}"):
         base = _fetch(project, pin, tools)
     if pin is None:
@@ -126,7 +126,19 @@ def _check_config(config: Mapping[str, Any], reference: Reference, project: Proj
         raise ProjectError(f"{reference} is for {found}, the function for {wanted}", hint, FILE)
 
 
-def _pinned(project: Project) -> Pin | None:
+def forget(project: Project) -> None:
+    """Take the pin out of the lock file, for `settle` to make it anew: what the tag names now. Locally there is none."""
+    if project.config.package == image.NAME and not project.local:
+        mine = pinned(project)
+        pins = lock.read_tables(project.root, TABLE, _pin)
+        lock.put(project.root, TABLE, [_table(pin) for pin in pins if pin != mine])
+
+
+def pinned(project: Project) -> Pin | None:
+    """Return what the lock file says of the base.
+
+    Raises ProjectError when it is damaged.
+    """
     wanted = (named(project), project.target.architecture)
     pins = lock.read_tables(project.root, TABLE, _pin)
     return next((pin for pin in pins if (pin.base, pin.architecture) == wanted), None)
@@ -140,8 +152,11 @@ def _write(project: Project, pin: Pin) -> None:
     """Put a pin into the lock file in place of the one of the same base and architecture; other stages may have others."""
     key = (pin.base, pin.architecture)
     pins = {(each.base, each.architecture): each for each in lock.read_tables(project.root, TABLE, _pin)} | {key: pin}
-    tables = [{"base": each.base, "architecture": each.architecture, "digest": each.digest} for each in pins.values()]
-    lock.put(project.root, TABLE, sorted(tables, key=lambda table: (table["base"], table["architecture"])))
+    lock.put(project.root, TABLE, [_table(pins[key]) for key in sorted(pins)])
+
+
+def _table(pin: Pin) -> dict[str, str]:
+    return {"base": pin.base, "architecture": pin.architecture, "digest": pin.digest}
 
 
 def _path(name: str) -> Any:

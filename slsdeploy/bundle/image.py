@@ -7,7 +7,7 @@ Nothing of the machine or of the time is in either document, so the same bundle 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from slsdeploy.targets import ENTRY
 
 CREATED = "1970-01-01T00:00:00Z"
 TASK_ROOT = "/var/task"
-_ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}
+ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}
 # What a base without Lambda's runtime client is started with; awslambdaric is among the dependencies then:
 # https://docs.aws.amazon.com/lambda/latest/dg/python-image.html#python-image-clients
 _CLIENT = ["python3", "-m", "awslambdaric"]
@@ -26,9 +26,20 @@ _CLIENT = ["python3", "-m", "awslambdaric"]
 
 def assemble(base: Base | None, layers: Mapping[str, Layer], architecture: str, folder: Path) -> Assembled:
     """Write manifest.json and config.json into a folder; `layers` are by their parts' names, the lowest first."""
-    config = _json(_config(base, layers, architecture))
-    is_docker = base is not None and base.manifest.media_type == oci.DOCKER_MANIFEST
     below = list(base.manifest.document["layers"]) if base else []
+    return write(_config(base, layers, architecture), below, layers, base, folder)
+
+
+def write(
+    document: Mapping[str, Any],
+    below: Sequence[Mapping[str, Any]],
+    layers: Mapping[str, Layer],
+    base: Base | None,
+    folder: Path,
+) -> Assembled:
+    """Write an image of that configuration: the layers `below` as the base's manifest has them, then ours."""
+    config = _json(document)
+    is_docker = base is not None and base.manifest.media_type == oci.DOCKER_MANIFEST
     media_type = oci.DOCKER_LAYER if is_docker else oci.OCI_LAYER
     ours = [oci.Descriptor(media_type, layer.digest, layer.bytes).document() for layer in layers.values()]
     said = oci.Descriptor(oci.DOCKER_CONFIG if is_docker else oci.OCI_CONFIG, oci.digest_of(config), len(config))
@@ -53,7 +64,7 @@ def _config(base: Base | None, layers: Mapping[str, Layer], architecture: str) -
     history = [{"created": CREATED, "created_by": f"slsdeploy: {name}"} for name in layers]
     return {
         **{key: below[key] for key in ("variant", "os.version") if key in below},
-        "architecture": _ARCHITECTURES[architecture],
+        "architecture": ARCHITECTURES[architecture],
         "os": "linux",
         "created": CREATED,
         "config": _settings(base),
@@ -66,8 +77,11 @@ def _settings(base: Base | None) -> dict[str, Any]:
     """Return what the container is run with: as the base says, and our handler for its command."""
     settings: dict[str, Any] = dict((base.config.get("config") if base else None) or {})
     settings |= {"Cmd": [ENTRY], "WorkingDir": TASK_ROOT}
-    if base is None or base.has_runtime_client:
-        return settings
+    return settings if base is None or base.has_runtime_client else with_client(settings)
+
+
+def with_client(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a container that starts Lambda's runtime client from the task root."""
     variables = [
         each for each in settings.get("Env") or () if each.partition("=")[0] not in ("LAMBDA_TASK_ROOT", "PYTHONPATH")
     ]

@@ -14,11 +14,12 @@ import os
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
 
+from slsdeploy import assets
 from slsdeploy.bundle import tree
 from slsdeploy.bundle.parts import Kept
 
@@ -45,33 +46,48 @@ class Layer:
 def layer_of(part: Kept) -> Layer:
     """Return the part's layer; packed once, then not even read."""
     path, description = part.folder / "layer.tar.gz", part.folder / "layer.json"
-    try:
-        said = json.loads(description.read_text(encoding="utf-8"))
-        found = Layer(path, said["digest"], said["diff_id"], said["bytes"])
-        if path.stat().st_size == found.bytes:
-            return found
-    except (OSError, ValueError, KeyError, TypeError):
-        pass
+    found = read(path, description)
+    if found is not None:
+        return found
     draft = part.folder / f".layer-{os.getpid()}"
     try:
         with draft.open("wb") as stream:
-            made = _write(part, stream)
-        draft.replace(path)
-        draft.write_text(json.dumps({"digest": made.digest, "diff_id": made.diff_id, "bytes": made.bytes}))
-        draft.replace(description)
+            made = compress(_tar(part.tree), part.bytes, stream, path, stored=part.name == "model")
+        return keep(made, draft, description)
     finally:
         draft.unlink(missing_ok=True)
+
+
+def read(path: Path, description: Path) -> Layer | None:
+    """Return a layer that was kept there, if it is whole."""
+    try:
+        said = json.loads(description.read_text(encoding="utf-8"))
+        found = Layer(path, said["digest"], said["diff_id"], said["bytes"])
+        return found if path.stat().st_size == found.bytes else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def keep(made: Layer, draft: Path, description: Path) -> Layer:
+    """Put a layer in its place, and its description beside it."""
+    draft.replace(made.path)
+    said = {"digest": made.digest, "diff_id": made.diff_id, "bytes": made.bytes}
+    assets.write_atomically(description, json.dumps(said).encode())
     return made
 
 
-def _write(part: Kept, stream: IO[bytes]) -> Layer:
-    blob = _Hashed(stream)
-    tar = hashlib.sha256()
-    pack = _stored if part.name == "model" else _compressed
-    pack(_tar(part.tree, tar), part.bytes, blob)
-    return Layer(
-        part.folder / "layer.tar.gz", f"sha256:{blob.hash.hexdigest()}", f"sha256:{tar.hexdigest()}", blob.size
-    )
+def compress(tar: Iterable[bytes], size: int, stream: IO[bytes], path: Path, *, stored: bool) -> Layer:
+    """Write a tar of about that size gzipped; return the layer that it is, once it is at `path`. `stored`: it hardly compresses."""
+    blob, digest = _Hashed(stream), hashlib.sha256()
+    pack = _stored if stored else _compressed
+    pack(_hashing(tar, digest), size, blob)
+    return Layer(path, f"sha256:{blob.hash.hexdigest()}", f"sha256:{digest.hexdigest()}", blob.size)
+
+
+def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
+    for piece in pieces:
+        digest.update(piece)
+        yield piece
 
 
 class _Hashed:
@@ -87,7 +103,7 @@ class _Hashed:
         self._stream.write(content)
 
 
-def _tar(root: Path, digest: hashlib._Hash) -> Iterator[bytes]:
+def _tar(root: Path) -> Iterator[bytes]:
     """Yield the tar of a tree, folders before what is in them."""
     sink = _Sink()
     with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
@@ -101,8 +117,8 @@ def _tar(root: Path, digest: hashlib._Hash) -> Iterator[bytes]:
             entry.size = file.bytes
             with (root / file.path).open("rb") as content:
                 archive.addfile(entry, content)
-            yield from sink.taken(digest)
-    yield from sink.taken(digest)
+            yield from sink.taken()
+    yield from sink.taken()
 
 
 def _entry(name: PurePosixPath, kind: bytes, mode: int) -> tarfile.TarInfo:
@@ -121,11 +137,9 @@ class _Sink(io.RawIOBase):
         self._pieces.append(bytes(content))
         return len(content)
 
-    def taken(self, digest: hashlib._Hash) -> Iterator[bytes]:
+    def taken(self) -> Iterator[bytes]:
         pieces, self._pieces = self._pieces, []
-        for piece in pieces:
-            digest.update(piece)
-            yield piece
+        yield from pieces
 
 
 def _compressed(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:

@@ -116,7 +116,7 @@ def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
 
 
 @contextmanager
-def forgetting(folder: Path, pins: Set[str], *, sections: bool) -> Iterator[None]:
+def forgetting(folder: Path, pins: Set[str], sections: bool) -> Iterator[None]:
     """Take these pins (by URI), or all sections, out of the lock file, for the block to make anew; put back when that fails."""
     path = folder / FILE
     before = path.read_bytes() if path.is_file() else None

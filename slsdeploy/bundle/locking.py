@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
-from slsdeploy.bundle import lock, origins, place, resolution
+from collections.abc import Set
+from typing import Any, Literal
+
+from slsdeploy.bundle import base_image, lock, origins, place, resolution
 from slsdeploy.results import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
 
+Pinned = Literal["models", "requirements", "base"]
 
-def complete(project: Project, tools: Tools, *, models: bool, requirements: bool) -> Locked:
-    """Pin the models in S3 and resolve the requirements where that is not done yet, and anew where told so.
+
+def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
+    """Pin the models in S3 and the image's base, and resolve the requirements, where that is not done yet; what is named, anew.
 
     Raises ProjectError, BuildError and ToolError as a build does; the lock file is as it was then.
     """
     folder = origins.folder(project)
-    mine = {each.origin.uri for each in project.models if isinstance(each.origin, S3Origin)} if models else set()
-    with place.exclusive(project.work, tools), lock.forgetting(folder, mine, sections=requirements):
-        settled = origins.settle(project, tools)
-        section = resolution.settle(project, tools)
+    with (
+        place.exclusive(project.work, tools),
+        lock.forgetting(folder, _models(project, again), "requirements" in again),
+    ):
+        if "base" in again:
+            base_image.forget(project)
+        settled = base_image.settle(origins.settle(project, tools), tools)
+        section = resolution.settle(settled, tools)
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
     return Locked(
         path=str(folder / lock.FILE),
@@ -32,4 +41,17 @@ def complete(project: Project, tools: Tools, *, models: bool, requirements: bool
             for pin in pins.values()
         ],
         requirements=[package.requirement for package in section.packages],
+        image=_image(settled),
     )
+
+
+def _models(project: Project, again: Set[Pinned]) -> set[str]:
+    """Return the URIs of the models that are pinned anew."""
+    if "models" not in again:
+        return set()
+    return {each.origin.uri for each in project.models if isinstance(each.origin, S3Origin)}
+
+
+def _image(project: Project) -> dict[str, Any] | None:
+    pin = base_image.pinned(project) if project.base else None
+    return {"base": pin.base, "architecture": pin.architecture, "digest": pin.digest} if pin else None

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
+from typing import get_args
 
 from slsdeploy import targets
-from slsdeploy.bundle import archive, image, layer, parts
+from slsdeploy.bundle import archive, engine, image, layer, parts, saved, tree
 from slsdeploy.bundle.layer import Layer
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.oci import Assembled
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.types import Archive, Part, Project
+from slsdeploy.tools import Tools
+from slsdeploy.types import Archive, Part, PartName, Project
 
 FOLDER = "archives"
 
@@ -26,11 +29,14 @@ class Packed:
     image: Assembled | None = None
 
 
-def pack(project: Project, kept: Sequence[Kept], packaging: PackagingTarget, draft: Path, folder: Path) -> Packed:
-    """Put the archives into a draft of the bundle, which will be at `folder`. Parts without files are left out: Lambda refuses them."""
+def pack(project: Project, kept: Sequence[Kept], packaging: PackagingTarget, draft: Path, tools: Tools) -> Packed:
+    """Put the archives into a draft of the bundle, which will be at its place. Parts without files are left out: Lambda refuses them."""
     (draft / FOLDER).mkdir()
+    folder = project.work / "bundle"
+    if packaging.NAME == targets.IMAGE and engine.is_wanted(project):
+        return _built(project, kept, draft, folder, tools)
     if packaging.NAME == targets.IMAGE:
-        return _image(project, [part for part in kept if part.files], draft, folder)
+        return _assembled(project, [part for part in kept if part.files], draft, folder)
     chosen = {name: [part for part in kept if part.name in wanted] for name, wanted in packaging.ARCHIVES.items()}
     return Packed(
         tuple(
@@ -41,11 +47,13 @@ def pack(project: Project, kept: Sequence[Kept], packaging: PackagingTarget, dra
     )
 
 
-def describe(part: Kept, folder: Path, packaging: PackagingTarget) -> Part:
-    """Return what is told of a part: what it takes packed, too."""
-    is_layer = packaging.NAME == targets.IMAGE
-    packed = layer.layer_of(part).bytes if is_layer else parts.zip_of(part).stat().st_size
-    return Part(part.name, part.digest, part.files, part.bytes, folder, part.largest, packed)
+def describe(part: Kept, folder: Path, packed: Packed) -> Part:
+    """Return what is told of a part: what it takes packed, too, where that is known."""
+    if packed.image is None:
+        size = parts.zip_of(part).stat().st_size
+    else:
+        size = next((archive.bytes for archive in packed.archives if archive.parts == (part.name,)), 0)
+    return Part(part.name, part.digest, part.files, part.bytes, folder, part.largest, size)
 
 
 def _zip(name: str, chosen: Sequence[Kept], packaging: PackagingTarget, draft: Path, folder: Path) -> Archive:
@@ -55,16 +63,57 @@ def _zip(name: str, chosen: Sequence[Kept], packaging: PackagingTarget, draft: P
     return Archive(name, digest, folder / file, (draft / file).stat().st_size, packaging.ARCHIVES[name])
 
 
-def _image(project: Project, kept: Sequence[Kept], draft: Path, folder: Path) -> Packed:
-    layers: dict[str, Layer] = {}
-    for part in kept:
-        made = layer.layer_of(part)
-        file = PurePosixPath(FOLDER, f"{part.name}-{made.digest.removeprefix('sha256:')}.tar.gz")
+def _assembled(project: Project, kept: Sequence[Kept], draft: Path, folder: Path) -> Packed:
+    layers: dict[str, Layer] = {part.name: layer.layer_of(part) for part in kept}
+    placed = _placed(layers, draft, folder)
+    made_of = image.assemble(project.base, placed, project.target.architecture, draft / "image")
+    return Packed(_archives(placed), replace(made_of, folder=folder / "image"))
+
+
+def _built(project: Project, kept: Sequence[Kept], draft: Path, folder: Path, tools: Tools) -> Packed:
+    """Let an engine build it, of a context with a folder for each part."""
+    with tempfile.TemporaryDirectory(prefix=".draft-engine-", dir=project.work) as scratch:
+        context, archive_of = Path(scratch, "context"), Path(scratch, "image.tar")
+        for part in kept:
+            _lay_out(part, context / part.name)
+        program = engine.find(project, tools)
+        with tools.reporter.step(f"build with {program.program}"):
+            engine.build(program, project, context, archive_of, tools)
+        names = () if project.config.image.dockerfile else [part.name for part in kept]
+        made_of, layers = saved.assemble(archive_of, project, names, draft / "image")
+    placed = _placed(layers, draft, folder)
+    listed = tuple((name, each.digest, each.path) for name, each in placed.items())
+    return Packed(_archives(placed), replace(made_of, folder=folder / "image", layers=listed))
+
+
+def _placed(layers: Mapping[str, Layer], draft: Path, folder: Path) -> dict[str, Layer]:
+    """Put the layers into the draft; say where they will be."""
+    placed = {}
+    for name, made in layers.items():
+        file = PurePosixPath(FOLDER, f"{name}-{made.digest.removeprefix('sha256:')}.tar.gz")
         archive.link(made.path, draft / file)
-        layers[part.name] = replace(made, path=folder / file)
-    archives = tuple(
-        Archive(part.name, each.digest.removeprefix("sha256:"), each.path, each.bytes, (part.name,))
-        for part, each in zip(kept, layers.values(), strict=True)
+        placed[name] = replace(made, path=folder / file)
+    return placed
+
+
+def _archives(layers: Mapping[str, Layer]) -> tuple[Archive, ...]:
+    return tuple(
+        Archive(name, each.digest.removeprefix("sha256:"), each.path, each.bytes, _parts(name))
+        for name, each in layers.items()
     )
-    made_of = image.assemble(project.base, layers, project.target.architecture, draft / "image")
-    return Packed(archives, replace(made_of, folder=folder / "image"))
+
+
+def _parts(layer: str) -> tuple[PartName, ...]:
+    return tuple(name for name in get_args(PartName) if name == layer)
+
+
+def _lay_out(part: Kept, folder: Path) -> None:
+    """Put a part's files into a folder whose modes Lambda's own user can read, whatever the umask."""
+    (folder / "task").mkdir(parents=True)
+    for file in tree.walk(part.tree):
+        target = folder / file.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        archive.link(part.tree / file.path, target)
+    for each in (folder, *folder.rglob("*")):
+        if each.is_dir():
+            each.chmod(0o755)

@@ -5,10 +5,9 @@ Finding out that nothing changed costs a look at the project's files. What has t
 
 from __future__ import annotations
 
-import errno
 import hashlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from slsdeploy.bundle import (
     acceptance,
     base_image,
     bytecode,
+    disk,
+    engine,
     inspection,
     layout,
     manifest,
@@ -37,15 +38,13 @@ from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.prepare import Ingredients, Prepared
-from slsdeploy.errors import BuildError, ProjectError, ToolError
+from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Bundle, Model, ModelInfo, PartName, Preparation, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
-# what is wrong with the disk, not with us
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +97,8 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
         return base_image.settle(origins.settle(project, tools, cloud), tools)
 
 
-@contextmanager
-def _disk_is_ours(project: Project) -> Iterator[None]:
-    """Turn what is wrong with the disk into an error that says where we write."""
-    try:
-        yield
-    except OSError as error:
-        if error.errno not in _DISK:
-            raise
-        hint = f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)"
-        raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error
+def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
+    return disk.ours(f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)")
 
 
 def last(project: Project) -> Bundle | None:
@@ -190,13 +181,13 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
                 verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
-            packed = packing.pack(project, kept, inputs.packaging, draft, folder)
+            packed = packing.pack(project, kept, inputs.packaging, draft, tools)
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
             path=folder,
-            parts=tuple(packing.describe(item, folder, inputs.packaging) for item in kept),
+            parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
             notes=(*inputs.notes, *prepared.notes),
@@ -246,7 +237,11 @@ def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
 
 
 def _base(project: Project) -> tuple[str, ...]:
-    return (project.base.reference,) if project.base else ()
+    """Say what an image is made from beside its parts: the base, and what an engine builds upon it."""
+    base = (project.base.reference,) if project.base else ()
+    if project.config.package != targets.IMAGE or not engine.is_wanted(project):
+        return base
+    return (*base, hashlib.sha256(engine.dockerfile(project).read_bytes()).hexdigest())
 
 
 def _digest(digests: Iterable[str]) -> str:

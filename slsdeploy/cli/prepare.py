@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +21,9 @@ from slsdeploy.cli.options import (
     make_ui,
     where,
 )
+
+if TYPE_CHECKING:
+    from slsdeploy.bundle.locking import Pinned
 
 
 @app.command(epilog=example("slsdeploy init iris --model iris.onnx --trigger http"))
@@ -73,20 +76,35 @@ def check(
         raise typer.Exit(2)
 
 
-@app.command(epilog=example("slsdeploy build --json | jq .unzipped_bytes"))
+@app.command(epilog=example("slsdeploy build --push localhost:5000/iris:1.0"))
 def build(
     folder: Folder = HERE,
+    push: Annotated[
+        str,
+        typer.Option(
+            metavar="HOST/REPOSITORY[:TAG]",
+            help="push the image to a registry; the tag is written last; default: latest",
+        ),
+    ] = "",
+    output: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FORM[:PATH[:NAME]]",
+            help="write the image: oci, a folder with an OCI layout, or docker-archive, a tarball for `docker load`; may be repeated; "
+            "default: in .slsdeploy",
+        ),
+    ] = None,
     stage: Stage = None,
     local: Local = False,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
 ) -> None:
-    """Make the bundle on disk."""
+    """Make the bundle on disk; its image in a registry or in files, too, when told so."""
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.build(where(folder, stage, local, settings), make_tools(ui)))
+    ui.show(pipeline.build(where(folder, stage, local, settings), make_tools(ui), push, output or ()))
 
 
 @app.command(epilog=example("slsdeploy lock --models"))
@@ -96,6 +114,8 @@ def lock(
     requirements: Annotated[
         bool, typer.Option("--requirements", help="resolve the requirements anew: the newest that fit")
     ] = False,
+    base: Annotated[bool, typer.Option("--base", help="pin the image's base anew: what its tag names now")] = False,
+    upgrade: Annotated[bool, typer.Option("--upgrade", help="all of these")] = False,
     stage: Stage = None,
     local: Local = False,
     settings: Settings = None,
@@ -109,7 +129,9 @@ def lock(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.lock(where(folder, stage, local, settings), make_tools(ui), models, requirements))
+    told: dict[Pinned, bool] = {"models": models, "requirements": requirements, "base": base}
+    again = {name for name, is_told in told.items() if is_told or upgrade}
+    ui.show(pipeline.lock(where(folder, stage, local, settings), make_tools(ui), again))
 
 
 @app.command(epilog=example("slsdeploy template --format cloudformation > stack.yaml"))

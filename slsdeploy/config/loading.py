@@ -167,10 +167,19 @@ def _across(values: Mapping[str, Any]) -> Iterator[Complaint]:
     elif "model" not in values and not values.get("models"):
         yield Complaint(("model",), "is missing; expected the path of a model file", 'model = "model.onnx"')
     yield from _file_systems(values)
+    yield from _builders(values.get("image"))
     environment, secrets = values.get("environment"), values.get("secrets")
     if isinstance(environment, dict) and isinstance(secrets, dict):
         for name in sorted(environment.keys() & secrets.keys()):
             yield Complaint(("secrets", name), "is in `environment` too; expected it in one of them")
+
+
+def _builders(image: Any) -> Iterator[Complaint]:
+    """Complain of what an engine is told when none builds."""
+    if isinstance(image, dict) and image.get("builder") != "docker":
+        for key in ("dockerfile", "engine"):
+            if key in image:
+                yield Complaint(("image", key), "is for an engine; expected `builder` too", 'builder = "docker"')
 
 
 def _file_systems(values: Mapping[str, Any]) -> Iterator[Complaint]:

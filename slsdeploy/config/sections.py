@@ -167,6 +167,17 @@ class Image(_Section):
         description="the image to build upon, as HOST/REPOSITORY:TAG; default: AWS's own for the Python version, "
         "public.ecr.aws/lambda/python",
     )
+    builder: Literal["slsdeploy", "docker"] = Field(
+        "slsdeploy",
+        description="who builds it: slsdeploy, which needs no engine; or a Docker-compatible engine, for images with system packages",
+    )
+    dockerfile: ProjectPath | None = Field(
+        None,
+        description="what the engine builds; default: slsdeploy's own, with the layers that it makes itself (docs/images.md)",
+    )
+    engine: Literal["docker", "podman"] | None = Field(
+        None, description="the engine's program; default: the first of them that answers"
+    )
 
 
 class Idempotency(_Section):
@@ -225,7 +236,9 @@ class Config(_Section):
     timeout: Annotated[int, Field(ge=1, le=900)] = Field(30, description="seconds that one invocation may take")
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
-    image: Image = Field(default_factory=lambda: Image(base=None), description="how an image is built: `[image]`")
+    image: Image = Field(
+        default_factory=lambda: Image.model_validate({}), description="how an image is built: `[image]`"
+    )
     requirements: str | list[str] | None = Field(
         None,
         description="a requirements file, or an array of requirements; "

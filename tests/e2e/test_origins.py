@@ -101,7 +101,7 @@ def test_a_pinned_model_is_served_until_the_pin_moves(desk: Desk, eventually: Ca
     restart(desk)
     assert desk.ask() == {"outputs": {"y": [[2.0, 1.0]]}}  # a new environment fetches the old version
 
-    app.lock(desk.where, desk.tools, models=True, requirements=False)
+    app.lock(desk.where, desk.tools, {"models"})
     assert desk.up().changed
     assert desk.ask() == {"outputs": {"y": [[5.0, 1.0]]}}
 

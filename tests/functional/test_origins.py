@@ -140,8 +140,8 @@ def test_the_pin_moves_when_told_to_and_the_requirements_stay(desk: Desk, model:
     desk.build()
     before = desk.lock
     desk.cloud.put("weights", "iris/iris.onnx", model(2.0), "v2")
-    assert app.lock(desk.where, desk.tools, models=False, requirements=False).models[0]["version"] == "v1"
-    locked = app.lock(desk.where, desk.tools, models=True, requirements=False)
+    assert app.lock(desk.where, desk.tools, set()).models[0]["version"] == "v1"
+    locked = app.lock(desk.where, desk.tools, {"models"})
     assert locked.models[0]["version"] == desk.lock["model"][0]["file"][0]["version"] == "v2"
     assert desk.lock["target"] == before["target"]
     assert desk.build()["remote"]["files"][0]["version"] == "v2"
@@ -153,7 +153,7 @@ def test_a_pin_that_cannot_be_moved_stays(desk: Desk, model: Callable[..., bytes
     before = desk.lock
     desk.cloud.kept.clear()
     with pytest.raises(ProjectError, match=f"there is no {URI}"):
-        app.lock(desk.where, desk.tools, models=True, requirements=True)
+        app.lock(desk.where, desk.tools, {"models", "requirements"})
     assert desk.lock == before
 
 
@@ -163,7 +163,7 @@ def test_another_stages_pin_stays(desk: Desk, model: Callable[..., bytes]) -> No
     desk.cloud.put("weights", "prod.onnx", model(2.0))
     desk.build()
     app.build(Where(desk.root, stage="prod"), desk.tools)
-    app.lock(desk.where, desk.tools, models=True, requirements=False)
+    app.lock(desk.where, desk.tools, {"models"})
     assert [pin["uri"] for pin in desk.lock["model"]] == [URI, "s3://weights/prod.onnx"]
 
 

@@ -6,6 +6,7 @@
     calls.py        a request with authentication, redirects and retries
     refusal.py      what a registry refused -> our errors, with what to do next
     pull.py         manifests, small blobs
+    session.py      an upload that a registry has begun: what its answers mean
     upload.py       one blob: in chunks that are resumed, or whole
     push.py         an image: blobs in parallel, the manifest by its digest, the tag last
 

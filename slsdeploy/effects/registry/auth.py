@@ -15,12 +15,13 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from slsdeploy.effects.registry.credentials import ECR, Credentials, Login
-from slsdeploy.effects.registry.http import Answer, Http, check, is_loopback
+from slsdeploy.effects.registry.http import Answer, Http, check, is_loopback, joined
 from slsdeploy.effects.registry.trouble import Trouble, retry_after
 from slsdeploy.errors import AwsError, SlsdeployError, ToolError
 
 Scope = tuple[str, ...]  # ("repository:a:pull,push", "repository:b:pull")
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]+))')
+_TOKEN = re.compile(r"[\x21-\x7e]+")
 _LIFE = 60  # seconds, of a token that does not say
 _EARLY = 10  # seconds before its end that a token is not used any more
 
@@ -39,7 +40,8 @@ class Auth:
         self._http = http
         self._credentials = credentials
         self._kept: dict[tuple[str, Scope], _Kept] = {}
-        self._secrets: set[str] = set()
+        self._secrets: frozenset[str] = frozenset()
+        self._known: set[str] = set()
         self._lock = threading.Lock()
 
     def header(self, host: str, scope: Scope) -> str:
@@ -67,24 +69,32 @@ class Auth:
             text = text.replace(secret, "***")
         return text
 
+    def refused(self, host: str) -> SlsdeployError:
+        """Return the error for a registry that does not take what we have for it."""
+        return no_login(host, host in self._known)
+
+    def _hide(self, *secrets: str) -> None:
+        self._secrets |= {each for each in secrets if each}
+
     def _make(self, host: str, scope: Scope, challenges: Sequence[str]) -> str:
         schemes = {scheme.lower(): dict(_parameters(rest)) for scheme, rest in map(_split, challenges)}
         if not schemes.keys() & {"bearer", "basic"}:
             return ""
         login = self._credentials.find(host, pushes=any("push" in each for each in scope))
-        self._secrets |= {each for each in (login.password, login.identity_token) if each} if login else set()
+        if login:
+            self._hide(login.password, login.identity_token, login.basic.removeprefix("Basic "))
+            self._known.add(host)
         if "bearer" in schemes:
             kept = self._token(host, scope, schemes["bearer"], login)
             self._kept[host, scope] = replace(kept, challenges=tuple(challenges))
             return kept.header
         if login is None or not login.user:
             return ""
-        self._secrets.add(login.basic.removeprefix("Basic "))
         self._kept[host, ()] = _Kept(login.basic, float("inf"))
         return login.basic
 
     def _token(self, host: str, scope: Scope, challenge: dict[str, str], login: Login | None) -> _Kept:
-        realm = challenge.get("realm", "")
+        realm = joined(f"https://{host}", challenge.get("realm", ""))
         if is_loopback(urlsplit(realm).netloc) and not is_loopback(host):
             raise ToolError(f"{host} sends us to this machine for its token", "is it a registry?", host)
         where = check(realm)
@@ -93,12 +103,14 @@ class Auth:
         if answer.status != 200:
             raise _refused(answer, host, where, login)
         try:
-            said: Any = json.loads(answer.read(1_000_000, self._http.settings.read))
+            said: Any = json.loads(answer.read(1_000_000, self._http.settings.small))
             token = str(said.get("token") or said["access_token"])
             life = float(said.get("expires_in") or _LIFE)
+            if not _TOKEN.fullmatch(token):
+                raise ValueError
         except (ValueError, LookupError, TypeError, AttributeError):
             raise ToolError(f"{where} gave no token for {host}", "is it a registry?", where) from None
-        self._secrets.add(token)
+        self._hide(token)
         return _Kept(f"Bearer {token}", time.monotonic() + max(life - _EARLY, life / 2))
 
     def _ask(self, realm: str, service: str, scopes: list[str], login: Login | None) -> Answer:
@@ -125,7 +137,8 @@ def no_login(host: str, has_login: bool) -> SlsdeployError:
         hint = "sign in again (`aws sso login`, or new keys); it wants ecr:GetAuthorizationToken"
         return AwsError(f"{host} does not take our credentials", hint, host, code="Unauthorized")
     if has_login:
-        return ToolError(f"{host} does not take the login of Docker's configuration", f"`docker login {host}`", host)
+        hint = f"`docker login {host}` again, or as somebody who may"
+        return ToolError(f"{host} does not take the login of Docker's configuration for this", hint, host)
     return ToolError(
         f"{host} wants a login, or there is no such repository",
         f"`docker login {host}` (or the same with skopeo or crane: Docker's configuration is read)",

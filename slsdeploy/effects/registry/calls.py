@@ -7,10 +7,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import TypeVar
-from urllib.parse import urljoin, urlsplit
 
-from slsdeploy.effects.registry.auth import Auth, Scope, no_login
-from slsdeploy.effects.registry.http import Answer, Http, base
+from slsdeploy.effects.registry.auth import Auth, Scope
+from slsdeploy.effects.registry.http import Answer, Http, base, joined, origin
 from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.effects.registry.trouble import Patience, Trouble, retry_after
 from slsdeploy.errors import SlsdeployError, ToolError
@@ -39,7 +38,7 @@ class Calls:
     def __init__(self, http: Http, auth: Auth, settings: Settings) -> None:
         self._http = http
         self.auth = auth
-        self._settings = settings
+        self.settings = settings
 
     def send(self, request: Request) -> Answer:
         """Send a request once (again with a new token when the registry wants one), follow where a reading one is sent.
@@ -50,7 +49,7 @@ class Calls:
         for _ in range(_REDIRECTS):
             if answer.status not in (301, 302, 303, 307, 308) or request.method not in ("GET", "HEAD"):
                 break
-            request = replace(request, url=urljoin(request.url, answer.header("Location")))
+            request = replace(request, url=joined(request.url, answer.header("Location")))
             answer.drain()
             answer = self._authenticated(request)
         if answer.status in _NOT_NOW or (answer.status >= 500 and answer.status != 501):
@@ -69,11 +68,11 @@ class Calls:
 
     def patience(self, stop: threading.Event | None = None) -> Patience:
         """Return new patience."""
-        return Patience(self._settings, stop or threading.Event())
+        return Patience(self.settings, stop or threading.Event())
 
     def _authenticated(self, request: Request) -> Answer:
         """Send it with what we have for the registry; never to another host, wherever the registry sends us."""
-        if urlsplit(request.url).netloc != urlsplit(base(request.host)).netloc:
+        if origin(request.url) != origin(base(request.host)):
             return self._http.send(request.method, request.url, request.headers, request.body, request.silence)
         header = self.auth.header(request.host, request.scope)
         answer = self._with(header, request)
@@ -86,7 +85,7 @@ class Calls:
             answer = self._with(header, request)
         if answer.status == 401:
             answer.drain()
-            raise no_login(request.host, header.startswith("Basic "))
+            raise self.auth.refused(request.host)
         return answer
 
     def _with(self, header: str, request: Request) -> Answer:

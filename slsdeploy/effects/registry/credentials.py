@@ -62,8 +62,7 @@ class Credentials:
             return None
         config = _configuration()
         key = _DOCKER_HUB_KEY if host == _DOCKER_HUB else host
-        helper = _table(config, "credHelpers").get(_DOCKER_HUB_KEY if host == _DOCKER_HUB else host)
-        helper = helper or config.get("credsStore")
+        helper = _table(config, "credHelpers").get(key) or config.get("credsStore")
         found = self._ask(str(helper), key) if helper else None
         return found or _stored(_table(config, "auths"), host)
 
@@ -125,7 +124,7 @@ def _entry(entry: Mapping[str, Any], key: str) -> Login | None:
     user, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if entry.get("auth"):
         try:
-            user, _, password = base64.b64decode(str(entry["auth"])).decode().partition(":")
+            user, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
             raise ToolError(
                 f"Docker's configuration has no user and password for {key}", f"`docker login {key}`", str(_path())

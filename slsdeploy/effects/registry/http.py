@@ -10,14 +10,14 @@ import json
 import os
 import re
 import ssl
+import threading
 import time
 import urllib.request
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from functools import cached_property
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urljoin, urlsplit
 
 import urllib3
 from urllib3 import exceptions as failures
@@ -27,6 +27,7 @@ from slsdeploy.effects.registry.trouble import Trouble
 from slsdeploy.errors import ToolError
 
 _BLOCK = 128 * 1024
+_CONNECTIONS = 16  # to a host
 _CA_BUNDLES = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")  # as botocore; SSL_CERT_FILE and SSL_CERT_DIR are OpenSSL's own
 _CONTROL = re.compile(r"[^\x20-\x7e\u00a0-\uffff]+")
 
@@ -37,6 +38,7 @@ class Answer:
     def __init__(self, response: urllib3.BaseHTTPResponse, host: str) -> None:
         self._response = response
         self._host = host
+        self._told: tuple[str, str] | None = None
         self.status = response.status
 
     def header(self, name: str) -> str:
@@ -79,6 +81,11 @@ class Answer:
 
     def told(self) -> tuple[str, str]:
         """Return the code and the message of a refusal: https://github.com/opencontainers/distribution-spec/blob/main/spec.md#error-codes."""
+        if self._told is None:
+            self._told = self._read_told()
+        return self._told
+
+    def _read_told(self) -> tuple[str, str]:
         try:
             body = self.read(100_000, 10)
         except (Trouble, ToolError):
@@ -110,7 +117,9 @@ class Http:
     def __init__(self, settings: Settings, on_call: Callable[[str], None] | None = None) -> None:
         self.settings = settings
         self._on_call = on_call or (lambda _: None)
-        self._proxied: dict[str, urllib3.ProxyManager] = {}
+        self._plain = urllib3.PoolManager(maxsize=_CONNECTIONS, blocksize=_BLOCK)
+        self._pools: dict[str, urllib3.PoolManager] = {}  # by the proxy's URL
+        self._lock = threading.Lock()
         self._answered: set[str] = set()
 
     def send(
@@ -143,27 +152,48 @@ class Http:
 
     def _manager(self, url: str) -> urllib3.PoolManager:
         parts = urlsplit(url)
-        proxy = urllib.request.getproxies().get(parts.scheme)
-        if not proxy or is_loopback(parts.netloc) or urllib.request.proxy_bypass(parts.hostname or ""):
-            return self._direct
-        if proxy not in self._proxied:
-            proxied = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-            password = f"{unquote(proxied.username)}:{unquote(proxied.password or '')}" if proxied.username else None
-            bare = proxied._replace(netloc=proxied.netloc.rpartition("@")[2]).geturl()
-            headers = urllib3.make_headers(proxy_basic_auth=password)
-            try:
-                self._proxied[proxy] = urllib3.ProxyManager(bare, proxy_headers=headers, **self._pooled)
-            except (failures.HTTPError, ValueError) as error:
-                raise ToolError("the proxy of the environment is no URL", f"look at {parts.scheme}_proxy") from error
-        return self._proxied[proxy]
+        if parts.scheme == "http":  # on loopback: no certificates are read, which takes a while, and no proxy is asked
+            return self._plain
+        proxy = urllib.request.getproxies().get(parts.scheme, "")
+        if is_loopback(parts.netloc) or urllib.request.proxy_bypass(parts.hostname or ""):
+            proxy = ""
+        with self._lock:
+            if proxy not in self._pools:
+                self._pools[proxy] = _pools(proxy)
+            return self._pools[proxy]
 
-    @cached_property
-    def _direct(self) -> urllib3.PoolManager:
-        return urllib3.PoolManager(**self._pooled)
 
-    @cached_property
-    def _pooled(self) -> dict[str, Any]:
-        return {"maxsize": 16, "blocksize": _BLOCK, "ssl_context": _certificates()}
+def _pools(proxy: str) -> urllib3.PoolManager:
+    settings: dict[str, Any] = {"maxsize": _CONNECTIONS, "blocksize": _BLOCK, "ssl_context": _certificates()}
+    if not proxy:
+        return urllib3.PoolManager(**settings)
+    parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
+    login = f"{unquote(parts.username)}:{unquote(parts.password or '')}" if parts.username else None
+    bare = parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl()
+    try:
+        return urllib3.ProxyManager(bare, proxy_headers=urllib3.make_headers(proxy_basic_auth=login), **settings)
+    except (failures.HTTPError, ValueError):
+        raise ToolError("the proxy of the environment is no URL", "look at HTTPS_PROXY and ALL_PROXY") from None
+
+
+def joined(url: str, location: str) -> str:
+    """Return where a registry sends us.
+
+    Raises ToolError when that is nowhere.
+    """
+    try:
+        found = urljoin(url, location)
+        origin(found)
+        return found
+    except ValueError:
+        host = urlsplit(url).netloc
+        raise ToolError(f"{host} sends us to something that is no URL", "is it a registry?", host) from None
+
+
+def origin(url: str) -> tuple[str, str, int]:
+    """Return whom a URL asks: scheme, host, port. Raises ValueError for what is no URL."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def check(url: str) -> str:
@@ -198,9 +228,8 @@ def one_line(text: str) -> str:
 
 def _certificates() -> ssl.SSLContext:
     bundle = next((os.environ[name] for name in _CA_BUNDLES if os.environ.get(name)), "")
-    context = ssl.create_default_context()
     if not bundle:
-        return context
+        return ssl.create_default_context()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     try:
         folder = Path(bundle).is_dir()
@@ -236,7 +265,7 @@ def _unreachable(host: str, error: Exception) -> ToolError:
         return ToolError(f"the proxy to {host} does not answer: {_reason(error)}", hint, host)
     if isinstance(error, failures.NameResolutionError):
         return ToolError(f"there is no host {host}", hint, host)
-    if isinstance(error, failures.ConnectTimeoutError):
+    if not isinstance(error, failures.NewConnectionError):
         return ToolError(f"{host} does not answer", hint, host)
     return ToolError(f"no registry answers at {host}: {_reason(error)}", hint, host)
 

@@ -21,7 +21,6 @@ _KNOWN = (*oci.MANIFESTS, *oci.INDEXES)
 # https://github.com/opencontainers/distribution-spec/blob/main/spec.md#pushing-manifests
 _LARGEST_MANIFEST = 4 * 1024 * 1024
 _LARGEST_BLOB = 16 * 1024 * 1024
-_SECONDS = 120
 _BLOCK = 1024 * 1024
 _AGAIN = "run the command again; when it stays so, the registry (or a proxy before it) is broken"
 
@@ -36,7 +35,7 @@ def manifest(calls: Calls, reference: oci.Reference) -> oci.Manifest:
         if answer.status != 200:
             raise refusal(answer, reference, f"read {reference}", calls.auth)
         headers = answer.header("Content-Type"), answer.header("Docker-Content-Digest")
-        return *headers, answer.read(_LARGEST_MANIFEST, _SECONDS)
+        return *headers, answer.read(_LARGEST_MANIFEST, calls.settings.small)
 
     content_type, said, content = calls.patiently(get)
     _check_digest(content, reference.digest or said, reference)
@@ -52,7 +51,7 @@ def blob(calls: Calls, reference: oci.Reference, digest: str) -> bytes:
         answer = calls.send(request)
         if answer.status != 200:
             raise refusal(answer, reference, f"read the blob {digest}", calls.auth)
-        return answer.read(_LARGEST_BLOB, _SECONDS)
+        return answer.read(_LARGEST_BLOB, calls.settings.small)
 
     content = calls.patiently(get)
     _check_digest(content, digest, reference)

@@ -33,7 +33,7 @@ def push(calls: Calls, image: oci.Image, to: oci.Reference, task: Task, settings
     there: set[str] = set()
 
     def look_up(upload: Upload) -> None:
-        if upload.is_there():
+        if upload.place.is_there():
             there.add(upload.blob.descriptor.digest)
             upload.meter.reach(upload.blob.descriptor.size)
 

@@ -12,6 +12,7 @@ class Settings:
     connect: float = 10
     read: float = 60  # of silence
     finish: float = 300  # of silence, while the registry checks what it got
+    small: float = 120  # for all of a small answer, however slowly it drips
     attempts: int = 7  # in a row without anything won
     pause: float = 0.5  # before the second attempt; doubled each time
     longest_pause: float = 30

@@ -1,0 +1,26 @@
+"""What is wrong with the disk -> an error that says where we write: full, read-only, not allowed. A rerun goes on where that stopped it."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from slsdeploy.errors import ToolError
+
+# what is wrong with the disk, not with us
+_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+
+
+@contextmanager
+def ours(hint: str) -> Iterator[None]:
+    """Translate what the block meets.
+
+    Raises ToolError, with the hint.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise ToolError(f"cannot write: {error.strerror}", hint, str(error.filename or "")) from error

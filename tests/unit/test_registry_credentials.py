@@ -1,0 +1,199 @@
+"""Whose login a registry gets: Docker's configuration and its helpers, ECR's from AWS; none of it is ever shown."""
+
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from slsdeploy.effects.registry.credentials import Credentials, Login
+from slsdeploy.effects.registry.http import is_loopback
+from slsdeploy.effects.registry.trouble import retry_after
+from slsdeploy.effects.shell import SystemShell
+from slsdeploy.errors import ToolError
+from slsdeploy.tools import Completed
+from tests.fakes import FakeShell
+
+HUB = "registry-1.docker.io"
+AUTH = base64.b64encode(b"me:p:w").decode()
+
+
+@pytest.fixture
+def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    return tmp_path / "config.json"
+
+
+@pytest.mark.parametrize(
+    ("host", "auths", "login"),
+    [
+        ("ghcr.io", {"ghcr.io": {"auth": AUTH}}, Login("me", "p:w")),
+        ("ghcr.io", {"https://ghcr.io": {"auth": AUTH}}, Login("me", "p:w")),
+        ("ghcr.io", {"https://ghcr.io/v1/": {"auth": AUTH}}, Login("me", "p:w")),
+        ("ghcr.io", {"ghcr.io": {"username": "me", "password": "pw"}}, Login("me", "pw")),
+        ("ghcr.io", {"ghcr.io": {}}, None),
+        ("ghcr.io", {"ghcr.io": "what"}, None),
+        ("ghcr.io", {"evil-ghcr.io": {"auth": AUTH}, "ghcr.io.evil": {"auth": AUTH}}, None),
+        ("a.io:5000", {"a.io": {"auth": AUTH}}, None),
+        ("a.io:5000", {"a.io:5000": {"auth": AUTH}}, Login("me", "p:w")),
+        (HUB, {"https://index.docker.io/v1/": {"auth": AUTH}}, Login("me", "p:w")),
+        ("az.io", {"az.io": {"auth": AUTH, "identitytoken": "t"}}, Login("me", identity_token="t")),
+        ("ghcr.io", {}, None),
+    ],
+)
+def test_docker_s_configuration(docker: Path, host: str, auths: dict[str, Any], login: Login | None) -> None:
+    docker.write_text(json.dumps({"auths": auths}))
+    assert Credentials(FakeShell()).find(host, pushes=True) == login
+
+
+@pytest.mark.parametrize("content", [None, "{}", "[]", '{"auths": 3}', '{"credHelpers": []}'])
+def test_a_configuration_that_says_nothing(docker: Path, content: str | None) -> None:
+    if content:
+        docker.write_text(content)
+    assert Credentials(FakeShell()).find("ghcr.io", pushes=True) is None
+
+
+def test_a_configuration_that_cannot_be_read(docker: Path) -> None:
+    docker.write_text("{auths")
+    with pytest.raises(ToolError, match="cannot read Docker's configuration: it is no JSON") as raised:
+        Credentials(FakeShell()).find("ghcr.io", pushes=True)
+    assert raised.value.where == str(docker)
+    docker.write_text('{"auths": {"ghcr.io": {"auth": "!"}}}')
+    with pytest.raises(ToolError, match=r"no user and password for ghcr\.io"):
+        Credentials(FakeShell()).find("ghcr.io", pushes=True)
+
+
+@pytest.mark.parametrize(
+    ("config", "host", "asked"),
+    [
+        ({"credsStore": "store"}, "ghcr.io", ("docker-credential-store", "ghcr.io")),
+        ({"credsStore": "store"}, HUB, ("docker-credential-store", "https://index.docker.io/v1/")),
+        ({"credsStore": "store", "credHelpers": {"ghcr.io": "own"}}, "ghcr.io", ("docker-credential-own", "ghcr.io")),
+    ],
+)
+def test_a_helper_is_asked(docker: Path, config: dict[str, Any], host: str, asked: tuple[str, str]) -> None:
+    docker.write_text(json.dumps(config))
+    answer = json.dumps({"ServerURL": host, "Username": "me", "Secret": "pw"})
+    shell = FakeShell({asked[0]: lambda argv: Completed(0, answer, "")})
+    assert Credentials(shell).find(host, pushes=False) == Login("me", "pw")
+    assert (shell.calls, shell.given) == ([[asked[0], "get"]], [asked[1]])
+
+
+def test_a_real_helper_gets_the_host_on_its_standard_input(
+    docker: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = tmp_path / "docker-credential-mine"
+    program.write_text('#!/bin/sh\nread host\necho "{\\"Username\\": \\"<token>\\", \\"Secret\\": \\"of $host\\"}"\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/bin:/usr/bin")
+    docker.write_text('{"credsStore": "mine"}')
+    assert Credentials(SystemShell()).find("a.io", pushes=False) == Login(identity_token="of a.io")
+
+
+@pytest.mark.parametrize(
+    ("code", "stdout", "stderr", "told"),
+    [
+        (1, "credentials not found in native keychain\n", "", ""),
+        (1, "the keychain is locked\n", "", "docker-credential-own failed for ghcr.io: the keychain is locked"),
+        (1, '{"Secret": "hidden"}', "no luck", "docker-credential-own failed for ghcr.io: no luck"),
+        (0, "hidden", "", "did not answer with credentials"),
+        (0, '{"Secret": "hidden"}', "", "did not answer with credentials"),
+    ],
+)
+def test_a_helper_that_has_nothing_or_fails(docker: Path, code: int, stdout: str, stderr: str, told: str) -> None:
+    docker.write_text('{"credHelpers": {"ghcr.io": "own"}, "auths": {"ghcr.io": {}}}')
+    shell = FakeShell({"docker-credential-own": lambda argv: Completed(code, stdout, stderr)})
+    if not told:
+        assert Credentials(shell).find("ghcr.io", pushes=True) is None
+        return
+    with pytest.raises(ToolError, match=told) as raised:
+        Credentials(shell).find("ghcr.io", pushes=True)
+    assert "hidden" not in raised.value.message + raised.value.hint + raised.value.where
+
+
+def test_a_helper_that_is_missing_or_no_name(docker: Path) -> None:
+    docker.write_text('{"credsStore": "desktop"}')
+    with pytest.raises(ToolError, match="there is no program docker-credential-desktop"):
+        Credentials(FakeShell()).find("ghcr.io", pushes=True)
+    docker.write_text('{"credsStore": "../evil"}')
+    with pytest.raises(ToolError, match="is no credential helper"):
+        Credentials(FakeShell()).find("ghcr.io", pushes=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "is_ecr"),
+    [
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", True),
+        ("123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn", True),
+        ("123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com", True),
+        ("123456789012.dkr-ecr.eu-west-1.on.aws", True),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com.evil.io", False),
+        ("123456789012.dkr.ecr.eu-west-1.amazonaws.com:443", False),
+        ("x123456789012.dkr.ecr.eu-west-1.amazonaws.com", False),
+        ("public.ecr.aws", False),
+    ],
+)
+def test_ecr_is_known_by_its_host(docker: Path, host: str, is_ecr: bool) -> None:
+    asked: list[str] = []
+
+    def ecr(host: str) -> tuple[str, str]:
+        asked.append(host)
+        return "AWS", "pw"
+
+    found = Credentials(FakeShell(), ecr).find(host, pushes=True)
+    assert (found, asked) == ((Login("AWS", "pw"), [host]) if is_ecr else (None, []))
+
+
+def test_public_ecr_is_read_as_nobody(docker: Path) -> None:
+    docker.write_text(json.dumps({"auths": {"public.ecr.aws": {"auth": AUTH}}}))
+    assert Credentials(FakeShell()).find("public.ecr.aws", pushes=False) is None
+    assert Credentials(FakeShell()).find("public.ecr.aws", pushes=True) == Login("me", "p:w")
+
+
+def test_a_login_does_not_show_itself() -> None:
+    assert "secret" not in repr(Login("me", "secret", "secret"))
+
+
+def test_nobody_s_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert Credentials(FakeShell()).find("ghcr.io", pushes=True) is None
+
+
+@pytest.mark.parametrize(
+    ("netloc", "is_it"),
+    [
+        ("127.0.0.1:5000", True),
+        ("127.8.9.1", True),
+        ("[::1]:5000", True),
+        ("localhost:5000", True),
+        ("localhost.evil.io", False),
+        ("127.0.0.1.evil.io", False),
+        ("127.0.0.1@evil.io", False),
+        ("0.0.0.0:5000", False),
+        ("10.0.0.1", False),
+        ("ghcr.io", False),
+        ("", False),
+    ],
+)
+def test_what_is_this_machine(netloc: str, is_it: bool) -> None:
+    assert is_loopback(netloc) == is_it
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        (None, 0, 0),
+        ("", 0, 0),
+        ("7", 7, 7),
+        ("soon", 0, 0),
+        ("-3", 0, 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Fri, 31 Dec 2100 23:59:59 GMT", 3600, 1e10),
+    ],
+)
+def test_retry_after(header: str | None, least: float, most: float) -> None:
+    assert least <= retry_after(header) <= most
