@@ -115,7 +115,7 @@ def containers() -> list[str]:
 def test_it_answers_from_a_container_with_lambdas_limits(desk: Desk, local_aws: Any) -> None:
     first = desk.up()
     assert first.changed
-    assert desk.ask({}).payload["predictions"][0]["label"] == "versicolor"
+    assert desk.ask({}).payload["outputs"]["label"] == ["versicolor"]
     (running,) = containers()
     said = json.loads(docker("inspect", running))[0]
     assert said["HostConfig"]["ReadonlyRootfs"]
