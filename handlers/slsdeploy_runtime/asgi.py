@@ -73,10 +73,15 @@ class Application:
         self._loop.close()
 
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
+        base, path = http_event.place(scope["aws.event"])
         self._is_asked = True
         scope["state"] = self._state.copy()
-        if stage := _stage(scope["aws.event"]["requestContext"]):
-            scope["root_path"] = stage  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
+        if base:
+            scope["root_path"] = base
+            if (
+                scope["aws.event"].get("path") == path
+            ):  # a path has it too: https://asgi.readthedocs.io/en/latest/specs/www.html
+                scope["path"] = base + scope["path"]
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -110,17 +115,13 @@ class _Running:
 
 
 def start(service: Service) -> None:
-    """Start the project's application; end it with the environment."""
+    """Start the project's application, once; end it with the environment."""
+    if _Running.application is not None and _Running.service is service:
+        return  # another trigger's way to it
     _Running.service = service  # start-up code may ask our routes too
     application = _Running.application = Application(service.handler.app)
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
-
-
-def _stage(context: Mapping[str, Any]) -> str:
-    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
-    path: str = context["http"]["path"] if "http" in context else ""
-    return path[: len(path) - len(http_event.without_stage(path, context))]
 
 
 def _end(application: Application, number: int, frame: FrameType | None) -> None:
