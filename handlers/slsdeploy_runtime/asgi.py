@@ -40,11 +40,11 @@ class Application:
     def __init__(self, app: App) -> None:
         self._app = app
         self._state: dict[str, Any] = {}
-        self._failed = ""
+        self._failed = self._root = ""
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._started, self._ending = asyncio.Event(), asyncio.Event()
-        self._asked_to_start = self._is_asked = False
+        self._asked_to_start = self._is_asked = self._is_before_path = False
         self._lifespan = self._loop.create_task(self._live())
         self._loop.run_until_complete(self._started.wait())
         if self._failed:
@@ -56,6 +56,8 @@ class Application:
         """Answer one HTTP event. Raises BadEvent for one that did not get as far as to the application."""
         self._is_asked = False
         try:
+            self._root, path = http_event.place(event)
+            self._is_before_path = event.get("path") != path
             answer: dict[str, Any] = self._mangum(event, context)
         except Exception as error:
             if self._is_asked:
@@ -73,15 +75,12 @@ class Application:
         self._loop.close()
 
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
-        base, path = http_event.place(scope["aws.event"])
         self._is_asked = True
         scope["state"] = self._state.copy()
-        if base:
-            scope["root_path"] = base
-            if (
-                scope["aws.event"].get("path") == path
-            ):  # a path has it too: https://asgi.readthedocs.io/en/latest/specs/www.html
-                scope["path"] = base + scope["path"]
+        if self._root:  # which the path begins with: https://asgi.readthedocs.io/en/latest/specs/www.html
+            scope["root_path"] = self._root
+            if not self._is_before_path:  # a REST API takes it away
+                scope["path"] = self._root + scope["path"]
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:

@@ -43,7 +43,7 @@ def read(data: Any, model: Model) -> Ask:
     if "inputs" in data and "instances" in data:
         raise mismatch("body", "both 'inputs' and 'instances'", "one of them")
     if "instances" in data:
-        return Ask(model, _instances(data["instances"], model), _predictions)
+        return Ask(model, _instances(data["instances"], model), predictions)
     if "inputs" not in data:
         raise mismatch("body", describe(data), EXPECTED)
     given = data["inputs"]
@@ -106,7 +106,8 @@ def _columns(rows: Sequence[Any], model: Model) -> dict[str, Any]:
     return {tensor.name: [row[tensor.name] for row in rows] for tensor in model.inputs}
 
 
-def _predictions(outputs: Mapping[str, Array]) -> dict[str, Any]:
+def predictions(outputs: Mapping[str, Array]) -> dict[str, Any]:
+    """Answer `{"predictions": [row, ...]}`. Raises BadInput for a model that does not answer row by row."""
     columns = {name: plain(array, name) for name, array in outputs.items()}
     sizes = {len(column) if isinstance(column, list) else -1 for column in columns.values()}
     if len(sizes) != 1 or -1 in sizes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from slsdeploy_runtime import s3_event
-from slsdeploy_runtime.batch import Item, answer_items, attempt
+from slsdeploy_runtime.batch import Item, answer_items
 from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json
 from slsdeploy_runtime.outlet import Failures, Outgoing, Outlet
@@ -16,6 +16,7 @@ from slsdeploy_runtime.service import Service
 
 if TYPE_CHECKING:
     from slsdeploy_runtime.events.s3 import Trigger
+    from slsdeploy_runtime.s3_tables import Table
 
 
 class ObjectsFailed(Exception):
@@ -23,15 +24,20 @@ class ObjectsFailed(Exception):
 
 
 class Attempted(NamedTuple):
-    """What became of objects: the results written and the objects skipped, as s3:// URIs, and the errors of those that failed."""
+    """What became of objects: the results written and the objects skipped, as s3:// URIs, and the errors of those that failed.
+
+    `tables` is what there is to say of those that were predicted row by row.
+    """
 
     written: Sequence[str]
     skipped: Sequence[str]
     failures: Mapping[Place, Exception]
+    tables: Sequence[Mapping[str, Any]] = ()
 
     @property
     def answer(self) -> dict[str, Any]:
-        return {"written": [*self.written], "skipped": [*self.skipped]}
+        said: dict[str, Any] = {"written": [*self.written], "skipped": [*self.skipped]}
+        return {**said, "tables": [*self.tables]} if self.tables else said
 
 
 class Results(NamedTuple):
@@ -64,12 +70,14 @@ class Work(NamedTuple):
     trigger: Trigger
     results: Results
     outlet: Outlet
+    time_left: Callable[[], int] | None
 
 
-def work(service: Service, trigger: Trigger, output_bucket: str, outlet: Outlet) -> Work:
+def work(service: Service, trigger: Trigger, output_bucket: str, outlet: Outlet, context: Any) -> Work:
     """Return it; `outlet` is the project's output, if that is where its answers go."""
     results = Results(service.client("s3"), output_bucket, trigger.output_prefix)
-    return Work(trigger, results, outlet if outlet.prefix else Outlet(results, service))
+    time_left = getattr(context, "get_remaining_time_in_millis", None)
+    return Work(trigger, results, outlet if outlet.prefix else Outlet(results, service), time_left)
 
 
 def predict_objects(objects: Arrivals, service: Service, work: Work) -> dict[str, Any]:
@@ -103,13 +111,36 @@ def predict_messages(messages: Mapping[str, Any], service: Service, work: Work) 
 def predict(objects: Arrivals, service: Service, work: Work) -> Attempted:
     """Write the prediction of every object that is the trigger's, and no result of its own."""
     places = {"/".join(each): each for each in objects if work.trigger.has(each) and not _is_result(each, work.results)}
-    items = [_item(place, objects[place], service, work) for place in places.values()]
+    read = {name: _attempt(place, service, work) for name, place in places.items()}
+    tables = {name: each for name, each in read.items() if not isinstance(each, Request | Exception)}
+    items = [
+        Item(name, name, each, _about(places[name], work), _keys(name, objects[places[name]]))
+        for name, each in read.items()
+        if isinstance(each, Request | Exception)
+    ]
     answered = answer_items(items, service, work.outlet, "s3://")
     written = [] if work.outlet.prefix else [work.results.place(each) for each in answered.answers]
-    return Attempted(
+    attempted = Attempted(
         [f"s3://{bucket}/{key}" for bucket, key in written],
         [f"s3://{bucket}/{key}" for bucket, key in objects if f"{bucket}/{key}" not in places],
         {places[each]: error for each, error in answered.failures.items()},
+    )
+    found = {name: (table, _keys(name, objects[places[name]])) for name, table in tables.items()}
+    return _with_tables(attempted, found, service, work) if found else attempted
+
+
+def _with_tables(
+    attempted: Attempted, found: Mapping[str, tuple[Table, Sequence[str]]], service: Service, work: Work
+) -> Attempted:
+    from slsdeploy_runtime import s3_tables
+
+    target = s3_tables.Target(work.results.bucket, work.results.prefix, work.time_left)
+    done, failed = s3_tables.predict_all(found, service, target, work.outlet)
+    failures = {found[name][0].place: error for name, error in failed.items()}
+    return attempted._replace(
+        written=[*attempted.written, *(uri for each in done for uri in (each.results, each.errors) if uri)],
+        failures={**attempted.failures, **failures},
+        tables=[each.answer for each in done],
     )
 
 
@@ -119,12 +150,21 @@ def _is_result(place: Place, results: Results) -> bool:
     return results.bucket in ("", bucket) and bool(results.prefix) and key.startswith(results.prefix)
 
 
-def _item(place: Place, arrivals: Sequence[str], service: Service, work: Work) -> Item:
-    bucket, key = place
-    name = f"{bucket}/{key}"
-    request = attempt(lambda: _read(work.results.client, place, _model(place, service, work.trigger)))
-    keys = [f"s3 {name} {arrival}" for arrival in arrivals] if all(arrivals) else []
-    return Item(name, name, request, {"bucket": bucket, "key": key} if work.outlet.prefix else {}, keys)
+def _attempt(place: Place, service: Service, work: Work) -> Request | Table | Exception:
+    try:
+        return _read(place, service, work)
+    except Exception as error:
+        return error
+
+
+def _about(place: Place, work: Work) -> dict[str, str]:
+    """Return what the answer to an object says of it."""
+    return {"bucket": place[0], "key": place[1]} if work.outlet.prefix else {}
+
+
+def _keys(name: str, arrivals: Sequence[str]) -> list[str]:
+    """Return what tells an object's arrival from all others, nothing when one cannot be told."""
+    return [f"s3 {name} {arrival}" for arrival in arrivals] if all(arrivals) else []
 
 
 def _model(place: Place, service: Service, trigger: Trigger) -> str:
@@ -135,11 +175,22 @@ def _model(place: Place, service: Service, trigger: Trigger) -> str:
     return folder if slash and folder in service.models else ""
 
 
-def _read(client: Any, place: Place, model: str) -> Request:
+def _read(place: Place, service: Service, work: Work) -> Request | Table:
+    """Read an object; of a table that is predicted row by row, what it is."""
     bucket, key = place
+    client, model = work.results.client, _model(place, service, work.trigger)
+    split = work.trigger.split
+    is_split = split == "rows" or (split == "auto" and service.handler.preprocess is None)
+    if is_split and not key.endswith(".json"):
+        from slsdeploy_runtime import s3_tables
+
+        if table := s3_tables.by_key(client, place, model):
+            return table
     answer = client.get_object(Bucket=bucket, Key=key)
-    body: bytes = answer["Body"].read()
     kind = media_type({"content-type": answer.get("ContentType", "")})
+    if is_split and not key.endswith(".json") and (table := s3_tables.by_kind(client, place, model, answer, kind)):
+        return table
+    body: bytes = answer["Body"].read()
     meta = {"bucket": bucket, "key": key, "etag": answer.get("ETag", ""), "metadata": answer.get("Metadata", {})}
     if kind == JSON or key.endswith(".json"):
         return Request(from_json(body), JSON, "s3", meta, model)

@@ -20,6 +20,7 @@ from slsdeploy_runtime.forms import Ask
 from slsdeploy_runtime.model import Model
 from slsdeploy_runtime.request import BadInput, Request, mismatch
 from slsdeploy_runtime.telemetry import Telemetry
+from slsdeploy_runtime.unavailable import Unavailable
 from slsdeploy_runtime.user import Handler, HandlerError
 
 if TYPE_CHECKING:
@@ -96,14 +97,40 @@ class Service:
 
     def answer_all(self, requests: Sequence[Request]) -> list[Outcome]:
         """Answer many requests in as few runs of the model as it allows; each outcome is its request's own."""
-        understood = [_attempt(self._understand, request) for request in requests]
+        return self.answer_asks([_attempt(self._understand, request) for request in requests])
+
+    def answer_asks(self, understood: Sequence[Ask | Failure]) -> list[Outcome]:
+        """Answer what is understood already, as `answer_all` does."""
         outcomes: dict[int, Outcome] = {i: each for i, each in enumerate(understood) if isinstance(each, Failure)}
         for model in self.models.values():
             asks = {i: each for i, each in enumerate(understood) if isinstance(each, Ask) and each.model is model}
             results = self._run_all(model, [ask.inputs for ask in asks.values()])
             for (index, ask), result in zip(asks.items(), results, strict=True):
                 outcomes[index] = Failure(result) if isinstance(result, Exception) else self._reply(ask, result)
-        return [outcomes[index] for index in range(len(requests))]
+        return [outcomes[index] for index in range(len(understood))]
+
+    def answer_rows(self, model: Model, inputs: Mapping[str, Array]) -> list[Any] | None:
+        """Return the prediction of each row of a stack, as `{"instances": [row]}` gets it; None when each must be asked for by itself.
+
+        That is so when something else may answer, or the answer is the user's to make, and when the stack fails. Raises Unavailable.
+        """
+        if self._fallbacks is not None or self.handler.postprocess is not None or model.timed is not None:
+            return None
+        try:
+            found = forms.predictions(batching.run_one(model, inputs, self.predict))["predictions"]
+        except Unavailable:
+            raise
+        except Exception:
+            return None
+        return found if len(found) == len(next(iter(inputs.values()))) else None
+
+    def ask_rows(self, model: Model, inputs: Mapping[str, Array]) -> list[Ask]:
+        """Return each row of a stack as an ask of its own."""
+        reply = self._postprocessed or forms.predictions
+        rows = len(next(iter(inputs.values())))
+        return [
+            Ask(model, {name: array[row : row + 1] for name, array in inputs.items()}, reply) for row in range(rows)
+        ]
 
     def infer(self, ask: Ask) -> Any:
         """Answer an ask that is understood already (the Open Inference Protocol's): no pre- and postprocess."""

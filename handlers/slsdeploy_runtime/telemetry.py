@@ -144,6 +144,12 @@ class Telemetry:
         else:
             self.logger.error("failed", where=where, exc_info=error)
 
+    def rows_failed(self, count: int, mistakes: int) -> None:
+        """Note rows of a table without a prediction, the caller's mistakes among them; the log has the first ones."""
+        self._metrics.add("Errors", count)
+        if mistakes:
+            self._metrics.add("BadInputs", mistakes)
+
     def unanswered(self) -> None:
         """Note that a request got no answer, unless a failure in this invocation was noted: who answered it has logged why."""
         if not self._metrics.has("Errors"):

@@ -97,7 +97,7 @@ def test_an_open_api_answers_anybody(via: str, local_aws: LocalAws, tmp_path: Pa
     assert servers == ([{"url": "/live"}] if via == "rest_api" else None)
     sampled = slsdeploy("invoke", str(tmp_path), "--local", "--sample", "http")["payload"]
     assert json.loads(sampled["body"])["outputs"]
-    slsdeploy("down", str(tmp_path), "--local", "--yes")
+    slsdeploy("down", str(tmp_path), "--local")
     with pytest.raises(OSError):
         send(url)
 

@@ -58,6 +58,9 @@ def fail(request):
 def leave(request):
     sys.exit(3)
 
+def end(request):
+    os._exit(3)
+
 def talk(request):
     print("x" * 3_000_000)
     return {"measurements": np.zeros((1, 4), np.float32)}
@@ -65,7 +68,7 @@ def talk(request):
 def sleep(request):
     time.sleep(60)
 
-DO = {"fail": fail, "leave": leave, "talk": talk, "sleep": sleep}
+DO = {"fail": fail, "leave": leave, "end": end, "talk": talk, "sleep": sleep}
 """
 GOOD = {"instances": [[5.1, 3.5, 1.4, 0.2]]}
 pytestmark = pytest.mark.e2e
@@ -257,7 +260,8 @@ def test_a_handler_that_raises_shows_its_own_lines(spoilt: Site) -> None:
 @pytest.mark.parametrize(
     ("what", "kind", "message"),
     [
-        ("leave", "Runtime.ExitError", "exit status 3"),
+        ("leave", "HandlerError", "preprocess called sys.exit(3)"),
+        ("end", "Runtime.ExitError", "exit status 3"),
         ("sleep", "Sandbox.Timedout", "Task timed out after 3.00 seconds"),
     ],
 )

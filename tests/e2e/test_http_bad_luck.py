@@ -28,7 +28,7 @@ cors = { allow_origins = ["https://www.example.com"], expose_headers = ["server-
 """
 # does what the request says
 HANDLER = """
-import sys, threading, time
+import os, sys, threading, time
 import numpy as np
 
 what = ""
@@ -60,6 +60,7 @@ DO = {
     "threads": threads,
     "hang": lambda: time.sleep(60),
     "leave": lambda: sys.exit(3),
+    "end": lambda: os._exit(3),
     "deep": lambda: deep(),
 }
 
@@ -106,9 +107,9 @@ ENDED = {"Message": "Internal Server Error"}
         ("no JSON", (500, FAILED), r"postprocess's answer is a object, which JSON cannot hold"),
         ("NaN", (200, None), ""),
         ("big", (200, 2**64 - 1), ""),
-        ("leave", (502, ENDED), r"Error Type: Runtime\.ExitError"),
+        ("leave", (500, FAILED), r"HandlerError: preprocess called sys\.exit\(3\)"),
+        ("end", (502, ENDED), r"Error Type: Runtime\.ExitError"),
         ("hang", (502, ENDED), r"Task timed out after 2\.00 seconds"),
-        # last: a process whose threads never end does not end by itself either, so sys.exit() would become a time-out
         ("threads", (200, "fine"), ""),
     ],
 )

@@ -44,3 +44,12 @@ def test_every_event_source_has_a_page_whose_lines_of_toml_are_accepted(source: 
     for heading in ("What comes in.", "Where the answer goes.", "What happens on failure."):
         assert f"**{heading}**" in page
     assert f"({source}.md)" in (ROOT / "docs/triggers/README.md").read_text()
+
+
+def test_the_page_on_failures_says_of_every_event_source_what_becomes_of_a_bad_record() -> None:
+    table = (ROOT / "docs/failures.md").read_text().partition("|---|")[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in table.splitlines()[1:]]
+    assert [len(row) for row in rows] == [4] * len(rows)
+    assert sorted(row[0] for row in rows) == sorted(
+        ["direct invoke", *(f"[`{source}`](triggers/{source}.md)" for source in plugins.event_sources())]
+    )

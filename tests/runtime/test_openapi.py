@@ -21,13 +21,33 @@ from tests.runtime.http_server import listening
 from tests.runtime.test_http import HTTP, request, send
 
 PREPROCESS = "import numpy as np\n\ndef preprocess(request):\n    return {'x': np.zeros((1, 2))}\n"
+# 8 MB, and 6 when it is compressed
+LARGE = (
+    "from base64 import b64encode\nfrom random import Random\n\nanswer = b64encode(Random(0).randbytes(6_000_000)).decode()\n"
+    "def postprocess(outputs):\n    return answer\n"
+)
 SHAPES: dict[str, Callable[[], dict[str, Any]]] = {
     "several models": lambda: {"models": [bundles.divide(), bundles.lookup()]},
     "a list of maps": lambda: {"models": [bundles.zipmap(["no", "yes"])]},
     "fixed dimensions": lambda: {"models": [bundles.same("INT8", (2, 3))]},
     "a column of texts": lambda: {"models": [bundles.same("BYTES", (-1, 1))]},
+    "a bucket for large answers": lambda: {
+        "models": [bundles.double()],
+        "handler": LARGE,
+        "environment": {"SLSDEPLOY_LARGE_ANSWERS": "answers"},
+        "client": lambda service: Bucket(),
+    },
     "code of the project": lambda: {"models": [bundles.double()], "handler": PREPROCESS},
 }
+
+
+class Bucket:
+    """A bucket that takes everything and counts; nobody reads it."""
+
+    count = 0
+
+    def put_object(self, **given: Any) -> None:
+        type(self).count += 1
 
 
 def start(serve: Serve, shape: str) -> Function:
@@ -135,6 +155,7 @@ def test_a_fuzzer_finds_nothing_else(serve: Serve, tmp_path: Path, shape: str) -
         done = fuzz(f"{url}/openapi.json", tmp_path, "10" if shape == "several models" else "3")
     assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-2000:]
     assert function(request("/v2/health/live"))["statusCode"] == 200
+    assert Bucket.count > 0 or "bucket" not in shape
 
 
 def fuzz(url: str, folder: Path, examples: str) -> subprocess.CompletedProcess[str]:

@@ -24,6 +24,17 @@ def test_an_invocation_writes_one_line_of_metrics(serve: Serve, capsys: pytest.C
     assert 0 < line["InferenceTime"][0] < 1000
 
 
+@pytest.mark.parametrize("is_told", [False, True])
+def test_a_request_that_fails_counts_once(serve: Serve, capsys: pytest.CaptureFixture[str], is_told: bool) -> None:
+    telemetry = serve().telemetry
+    telemetry.begin(None)
+    if is_told:  # by our routes, mounted in an application
+        telemetry.failure(RuntimeError("no"), "POST /model/predict")
+    telemetry.unanswered()
+    telemetry.end()
+    assert [line["Errors"] for line in metrics(capsys.readouterr().out)] == [[1]]
+
+
 def test_only_the_first_invocation_is_a_cold_start(serve: Serve, capsys: pytest.CaptureFixture[str]) -> None:
     function = serve()
     function.telemetry.loaded(0.25)

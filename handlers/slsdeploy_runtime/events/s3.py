@@ -21,6 +21,8 @@ from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import allow, bucket
 
 OUTPUT_BUCKET = "OUTPUT_BUCKET"
+ERRORS = ".errors.jsonl"
+RESULTS = (".json", ".jsonl", ERRORS)  # how they end: of whole objects, of the rows of tables
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,11 @@ class Trigger:
     )
     via: Literal["direct", "sqs", "sns", "eventbridge"] = option(
         "direct", "how the bucket calls the function: itself, or by way of a queue, a topic or the default event bus"
+    )
+    split: Literal["auto", "rows", "none"] = option(
+        "auto",
+        "whether each row of a table (CSV, JSON Lines, NumPy, Parquet) is a request, or a whole object is; "
+        "auto: rows, but whole objects for a preprocess",
     )
     model: str | None = option(
         None,
@@ -73,9 +80,11 @@ class Trigger:
             raise ValueError(
                 f"events: found {list(self.events)}, expected some of s3:ObjectCreated:* (there is no object to read in others)"
             )
-        # A result's key is output_prefix + key + ".json", and key begins with prefix and ends with suffix.
+        # A result's key is output_prefix + key + one of RESULTS, and key begins with prefix and ends with suffix.
         begins = (self.output_prefix + self.prefix).startswith(self.prefix)
-        ends = (self.suffix + ".json").endswith(self.suffix)
+        ends = any(
+            (self.suffix + each).endswith(self.suffix) for each in RESULTS[: 1 if self.split == "none" else None]
+        )
         if self.is_one_bucket and begins and ends:
             raise ValueError(
                 f"output_prefix: results under {self.output_prefix!r} would trigger the function again: "
@@ -137,17 +146,41 @@ def wire(trigger: Trigger, site: Site) -> Wiring:
     resources[name]["Properties"] |= way.bucket
     if output != name:
         resources |= bucket(output, trigger.output_bucket)
+    results = {"Fn::Sub": f"${{{output}.Arn}}/{trigger.output_prefix}*"}
+    statements = [
+        allow(f"{site.trigger}Reads", ["s3:GetObject"], {"Fn::Sub": f"${{{name}.Arn}}/{trigger.prefix}*"}),
+        allow(f"{site.trigger}Writes", ["s3:PutObject"], results),
+    ]
+    if _splits(trigger, site):
+        resources[output]["Properties"] |= _ABANDONED
+        statements[1] = allow(f"{site.trigger}Writes", ["s3:PutObject", "s3:AbortMultipartUpload"], results)
+        errors = {"Fn::Sub": f"{results['Fn::Sub']}{ERRORS}"}
+        statements.append(allow(f"{site.trigger}Clears", ["s3:DeleteObject"], errors))
     return Wiring(
         resources=resources,
-        late_statements=[
-            allow(f"{site.trigger}Reads", ["s3:GetObject"], {"Fn::Sub": f"${{{name}.Arn}}/{trigger.prefix}*"}),
-            allow(
-                f"{site.trigger}Writes", ["s3:PutObject"], {"Fn::Sub": f"${{{output}.Arn}}/{trigger.output_prefix}*"}
-            ),
-        ],
+        late_statements=statements,
         environment={} if output == name else {variable(site.trigger, OUTPUT_BUCKET): {"Ref": output}},
         outputs={"Bucket": {"Ref": name}, "OutputBucket": {"Ref": output}, "OutputPrefix": trigger.output_prefix},
     ).beside(way.wiring)
+
+
+def _splits(trigger: Trigger, site: Site) -> bool:
+    """Say whether tables are predicted row by row."""
+    return trigger.split == "rows" or (trigger.split == "auto" and "preprocess" not in site.functions)
+
+
+# Results of tables are uploaded in parts; those of a function that was killed meanwhile would stay, unseen and paid for.
+_ABANDONED = {
+    "LifecycleConfiguration": {
+        "Rules": [
+            {
+                "Id": "AbandonedUploads",
+                "Status": "Enabled",
+                "AbortIncompleteMultipartUpload": {"DaysAfterInitiation": 1},
+            }
+        ]
+    }
+}
 
 
 def start(service: Any, source: Source) -> None:
@@ -180,7 +213,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     from slsdeploy_runtime.request import read_event
 
     outlet = answers.outlet(service, source)
-    work = s3_objects.work(service, source.options, source.setting(OUTPUT_BUCKET), outlet)
+    work = s3_objects.work(service, source.options, source.setting(OUTPUT_BUCKET), outlet, context)
     if s3_event.is_queue(event):
         return s3_objects.predict_messages(read_event("SQS", s3_event.messages, event), service, work)
     return s3_objects.predict_objects(s3_event.arrivals(event), service, work)

@@ -31,7 +31,6 @@ class RestApi(ResourceType):
             "create_rest_api",
             name=given.get("Name") or (body.get("info") or {}).get("title"),
             description=given.get("Description"),
-            binaryMediaTypes=given.get("BinaryMediaTypes"),
             endpointConfiguration=endpoint,
             tags=tag_map(given.get("Tags")) or None,
         )
@@ -39,6 +38,7 @@ class RestApi(ResourceType):
 
     def configure(self, request: Request, physical_id: str) -> None:
         api = {"restApiId": physical_id}
+        _set_binary(request, physical_id)
         for method, path, integration, is_signed in methods_of(request.properties.get("Body") or {}):
             place = {**api, "resourceId": _resource(request, physical_id, path), "httpMethod": method}
             kind = "AWS_IAM" if is_signed else "NONE"
@@ -139,6 +139,18 @@ class Stage(ResourceType):
 
 def _stage(request: Request) -> dict[str, Any]:
     return {"restApiId": request.properties["RestApiId"], "stageName": request.properties["StageName"]}
+
+
+def _set_binary(request: Request, api: str) -> None:
+    """Say which types are binary: beside the creation, where moto would not hear it."""
+    wanted = list(request.properties.get("BinaryMediaTypes") or ())
+    former = request.call("apigateway", "get_rest_api", restApiId=api).get("binaryMediaTypes") or ()
+    changes = [("remove", each) for each in former if each not in wanted]
+    changes += [("add", each) for each in wanted if each not in former]
+    for operation, kind in changes:
+        path = f"/binaryMediaTypes/{kind.replace('/', '~1')}"
+        change = {"op": operation, "path": path, "value": kind}
+        request.call("apigateway", "update_rest_api", restApiId=api, patchOperations=[change])
 
 
 def _resource(request: Request, api: str, path: str) -> str:
