@@ -69,8 +69,17 @@ def _config(base: Base | None, layers: Mapping[str, Layer], architecture: str) -
         "created": CREATED,
         "config": _settings(base),
         "rootfs": {"type": "layers", "diff_ids": diff_ids},
-        "history": [*(below.get("history") or ()), *history],
+        "history": [*_history(below), *history],
     }
+
+
+def _history(below: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the base's history; some say nothing, but where there is one, engines want an entry for each layer."""
+    found = list(below.get("history") or ())
+    count = len((below.get("rootfs") or {}).get("diff_ids", ()))
+    if sum(not each.get("empty_layer") for each in found) == count:
+        return found
+    return [{"created": CREATED, "created_by": "base"}] * count
 
 
 def _settings(base: Base | None) -> dict[str, Any]:

@@ -52,6 +52,17 @@ def test_what_was_pushed_can_be_read(side: Side, tmp_path: Path) -> None:
         assert side.client.blob(side.at("a"), blob.descriptor.digest) == content
 
 
+def test_a_blob_of_any_size_can_be_written_to_a_file(side: Side, tmp_path: Path) -> None:
+    content = bytes(range(256)) * 20_000
+    made, task = image(content), FakeTask()
+    side.client.push(made, side.at("a", "v1"), FakeTask())
+    side.client.blob_to(side.at("a"), made.blobs[1].descriptor, tmp_path / "blob", task)
+    assert (tmp_path / "blob").read_bytes() == content
+    assert task.amount == len(content)
+    with pytest.raises(ToolError):
+        side.client.blob_to(side.at("a"), oci.Descriptor("", f"sha256:{'0' * 64}", 3), tmp_path / "none", task)
+
+
 def test_nothing_is_sent_twice(side: Side) -> None:
     made = image(b"one", b"two")
     side.client.push(made, side.at("a", "v1"), FakeTask())

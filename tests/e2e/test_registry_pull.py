@@ -14,6 +14,7 @@ import pytest
 from slsdeploy import oci
 from slsdeploy.errors import NoRepository, ToolError
 from tests.e2e.registries import at, client, noise
+from tests.fakes import FakeTask
 from tests.images import image
 from tests.oci_registry import Fault, OciServer, registry
 
@@ -109,6 +110,23 @@ def test_an_answer_cut_at_any_byte(server: OciServer, byte: int) -> None:
     server.faults = [Fault("GET", "blobs", times=99, cut_answer=byte)]
     with pytest.raises(ToolError, match=r"127.* cut the connection"):
         client().blob(at(server), digest)
+
+
+@pytest.mark.parametrize("byte", [0, 1, 50, 99])
+def test_a_blob_to_a_file_is_asked_on_where_it_was_cut(server: OciServer, tmp_path: Path, byte: int) -> None:
+    content = noise(100)
+    descriptor = oci.Descriptor(oci.OCI_LAYER, server.add_blob("a/b", content), 100)
+    server.faults = [Fault("GET", "blobs", times=2, cut_answer=byte)]
+    task = FakeTask()
+    client().blob_to(at(server), descriptor, tmp_path / "blob", task)
+    assert ((tmp_path / "blob").read_bytes(), task.amount) == (content, 100)
+
+
+def test_a_blob_to_a_file_is_checked(server: OciServer, tmp_path: Path) -> None:
+    digest = server.add_blob("a/b", b"other bytes")
+    server.blobs["a/b"][digest] = b"wrong bytes"
+    with pytest.raises(ToolError, match="digest does not match"):
+        client().blob_to(at(server), oci.Descriptor(oci.OCI_LAYER, digest, 11), tmp_path / "blob", FakeTask())
 
 
 def test_there_is_no_repository(server: OciServer) -> None:
