@@ -92,7 +92,6 @@ def emulator(
     bundle: Path, interpreter: Path, path: Sequence[Path], environment: Mapping[str, str], rie: Path
 ) -> Iterator[Emulated]:
     """Run a bundle (the folder with `task` and `opt`) in the emulator; `path` is what the module path has besides."""
-    port, api = free_port(), free_port()
     modules = os.pathsep.join(map(str, (bundle / "task", bundle / "opt" / "python", *path)))
     variables = {
         "PATH": os.environ["PATH"],
@@ -101,11 +100,21 @@ def emulator(
         "AWS_LAMBDA_FUNCTION_TIMEOUT": "30",
         **environment,
     }
+    with emulating([rie], [interpreter, "-m", "awslambdaric", HANDLER], variables, bundle / "task") as emulated:
+        yield emulated
+
+
+@contextlib.contextmanager
+def emulating(
+    rie: Sequence[str | Path], command: Sequence[str | Path], variables: Mapping[str, str], folder: Path
+) -> Iterator[Emulated]:
+    """Run the emulator (with what it is started by) in a folder; it starts the command when it is asked."""
+    port, api = free_port(), free_port()
     options = ["--runtime-interface-emulator-address", f"127.0.0.1:{port}", "--runtime-api-address", f"127.0.0.1:{api}"]
-    with tempfile.TemporaryDirectory() as folder, (log := Path(folder) / "log").open("wb") as output:
+    with tempfile.TemporaryDirectory() as scratch, (log := Path(scratch) / "log").open("wb") as output:
         process = subprocess.Popen(
-            [rie, *options, interpreter, "-m", "awslambdaric", HANDLER],
-            cwd=bundle / "task",
+            [*rie, *options, *command],
+            cwd=folder,
             env=variables,
             stdout=output,
             stderr=output,

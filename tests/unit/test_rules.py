@@ -338,3 +338,9 @@ def test_a_schedule_needs_an_input_or_a_preprocess(tmp_path: Path) -> None:
 
 def test_no_handler_at_all_is_fine(tmp_path: Path) -> None:
     assert rules.run(rules.subject(replace(make_project(tmp_path), handler=None))) == []
+
+
+def test_a_large_layer_of_an_image_is_nothing_to_be_told(tmp_path: Path) -> None:
+    project = make_project(tmp_path, package="image")
+    bundle = make_bundle(project, package="image", archive=60 * 1024**2)
+    assert rules.run(rules.subject(project, bundle)) == []
