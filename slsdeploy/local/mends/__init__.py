@@ -14,6 +14,7 @@ NOT_EMULATED = (
     "KMS keys, VPCs and X-Ray tracing are recorded only.",
     "Bucket policies, encryption and public access blocks are recorded only.",
     "AppSync APIs, their schemas, data sources and resolvers are recorded: queries are not answered.",
+    "Functions of images run as processes, with what the image has below /var/task and /opt, unless --engine runs containers.",
     "Images are not scanned, and lifecycle policies of repositories are recorded only.",
     "Step Functions run without their roles, and StartSyncExecution is not emulated.",
     "Any credentials are good for the endpoint: other users of this machine can connect to it, and run code as you.",
