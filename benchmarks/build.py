@@ -9,12 +9,15 @@ Debian's docker-registry is needed; docker.io and buildah are measured where the
 The base is made here, so that nothing is pulled. Bytes are those that the registry's storage grew by. Ratios are medians of the rounds'
 own. Goals: 20 times faster than docker and buildah after a change, and below 100 kB sent; under 1 s and nothing sent without one.
 
-    python benchmarks/build.py [--runs N]
+Engines read all of their context to see what changed, and we do not: their rebuilds take longer the larger the model is.
+
+    python benchmarks/build.py [--runs N] [--model-mb 0,500]
 """
 
 from __future__ import annotations
 
 import argparse
+import gzip
 import io
 import json
 import os
@@ -144,8 +147,6 @@ def push_base(host: str, machine: str) -> str:
             entry = tarfile.TarInfo(name)
             entry.type, entry.mode = tarfile.DIRTYPE, 0o755
             archive.addfile(entry)
-    import gzip
-
     layer, diff_id = gzip.compress(stream.getvalue(), mtime=0), oci.digest_of(stream.getvalue())
     settings = {
         "Entrypoint": ["/lambda-entrypoint.sh"],
@@ -172,14 +173,35 @@ def push_base(host: str, machine: str) -> str:
     return f"{host}/base:1"
 
 
-def project(folder: Path, architecture: str, base: str) -> Path:
-    """Write the project: samples/iris with a handler, as an image."""
+def save_model(path: Path, megabytes: int) -> None:
+    """Write a model with so many MB of weights that do not compress."""
+    import numpy as np
+    import onnx
+
+    rows = megabytes * 250
+    weights = np.random.default_rng(0).standard_normal((rows, 1000), dtype=np.float32)
+    tensor = onnx.helper.make_tensor_value_info
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Gather", ["w", "rows"], ["y"])],
+        "g",
+        [tensor("rows", onnx.TensorProto.INT64, [None])],
+        [tensor("y", onnx.TensorProto.FLOAT, [None, 1000])],
+        [onnx.numpy_helper.from_array(weights, "w")],
+    )
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def project(folder: Path, architecture: str, base: str, megabytes: int) -> Path:
+    """Write the project: samples/iris with a handler, as an image; with another model when one of a size is wanted."""
     made = folder / "iris"
     shutil.copytree(ROOT / "samples/iris", made, ignore=shutil.ignore_patterns(".slsdeploy", "slsdeploy.lock"))
     text = (made / "slsdeploy.toml").read_text()
     name, _, rest = text.partition("\n")
     (made / "slsdeploy.toml").write_text(f'{name}{TOML.format(architecture)}{rest}\n[image]\nbase = "{base}"\n')
     (made / "handler.py").write_text(HANDLER.format("before"))
+    if megabytes:
+        save_model(made / "iris.onnx", megabytes)
+        (made / "slsdeploy.toml").write_text('optimize = "off"\n' + (made / "slsdeploy.toml").read_text())
     return made
 
 
@@ -259,19 +281,14 @@ def table(contestants: Sequence[Contestant]) -> Iterator[str]:
         yield f"| {title} | {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--runs", type=int, default=5)
-    runs = parser.parse_args().runs
-    if not shutil.which("docker-registry"):
-        raise SystemExit("docker-registry is not there: apt-get install docker-registry")
+def measure(megabytes: int, runs: int) -> None:
+    """Measure with a model of that size, and print."""
     architecture, machine = MACHINES[platform.machine()]
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ExitStack() as stack:
         folder = Path(name)
         host = registry(folder, stack)
         base = push_base(host, machine)
-        made = project(folder, architecture, base)
+        made = project(folder, architecture, base, megabytes)
         build = [sys.executable, "-m", "slsdeploy", "build", str(made), "--json"]
         ours = Contestant("ours", build, [*build, "--push", f"{host}/ours:1"], made / "handler.py", {})
         timed(ours.build, {})
@@ -281,7 +298,22 @@ def main() -> None:
             for each in contestants:
                 each.round(number, folder / "storage")
             print(f"round {number} of {runs}{'' if number else ' (not counted)'}", file=sys.stderr)
+        print(f"\nmodel: {(made / 'iris.onnx').stat().st_size:,} bytes\n")
         print("\n".join(table(contestants)))
+
+
+def main() -> None:
+    """Measure each size in turn."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument(
+        "--model-mb", default="0,500", help="MB of weights, several with commas; 0: the sample's own model"
+    )
+    options = parser.parse_args()
+    if not shutil.which("docker-registry"):
+        raise SystemExit("docker-registry is not there: apt-get install docker-registry")
+    for megabytes in options.model_mb.split(","):
+        measure(int(megabytes), options.runs)
 
 
 if __name__ == "__main__":

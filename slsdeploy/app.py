@@ -37,12 +37,16 @@ ALIAS = "live"
 
 @dataclass(frozen=True, slots=True)
 class Where:
-    """Which project, which stage, which AWS: what every command is told. `overrides` are options that stand above the file."""
+    """Which project, which stage, which AWS: what every command is told. `overrides` are options that stand above the file.
+
+    `engine` is the program that runs local functions in containers, "" for none.
+    """
 
     root: Path
     stage: str | None = None
     local: bool = False
     overrides: Mapping[str, object] = field(default_factory=dict)
+    engine: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def open_project(where: Where, tools: Tools) -> Project:
     config, stage = configuration.load(
         where.root / configuration.FILE, stage=where.stage, overrides=where.overrides, environ=os.environ
     )
-    return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell)
+    return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell, engine=where.engine)
 
 
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:

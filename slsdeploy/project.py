@@ -34,22 +34,33 @@ _MACHINES: dict[str, Architecture] = {"aarch64": "arm64", "arm64": "arm64", "x86
 _UV_MACHINES = {"arm64": "aarch64", "x86_64": "x86_64"}
 
 
-def resolve(config: Config, root: Path, *, stage: str, local: bool, shell: Shell) -> Project:
+def resolve(config: Config, root: Path, *, stage: str, local: bool, shell: Shell, engine: str = "") -> Project:
     """Find out what the configuration means on this machine.
 
-    Raises ProjectError when it leads outside the project folder, or names no model.
+    Raises ProjectError when it leads outside the project folder, names no model, or cannot run in containers of the `engine` it is to.
     """
     root = root.resolve()
+    if engine:
+        _check_engine(config, local)
     return Project(
         root=root,
         config=config,
         stage=stage,
         local=local,
-        target=_local_target(config, shell) if local else _lambda_target(config, shell),
+        target=_local_target(config, shell, engine) if local else _lambda_target(config, shell),
         models=_models(config, root),
         handler=_handler(config, root),
         triggers=_triggers(config.trigger, root),
+        engine=engine,
     )
+
+
+def _check_engine(config: Config, local: bool) -> None:
+    if not local:
+        raise ProjectError("--engine says what runs functions of the local AWS", "use it with --local", "--engine")
+    if config.package != "image":
+        hint = 'set `package = "image"`, or leave out --engine: others run as processes'
+        raise ProjectError("only functions of container images run in containers", hint, "--engine")
 
 
 def inside(root: Path, path: PurePosixPath | str) -> Path:
@@ -95,7 +106,11 @@ def host_architecture() -> str:
 
 def lambda_platform(config: Config) -> str:
     """Return uv's name for the machine that the function has on AWS."""
-    return f"{_UV_MACHINES[config.architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}"
+    return _platform(config.architecture)
+
+
+def _platform(architecture: Architecture) -> str:
+    return f"{_UV_MACHINES[architecture]}-manylinux_{_GLIBC[0]}_{_GLIBC[1]}"
 
 
 def _models(config: Config, root: Path) -> tuple[Model, ...]:
@@ -199,14 +214,20 @@ def _lambda_target(config: Config, shell: Shell) -> Target:
     )
 
 
-def _local_target(config: Config, shell: Shell) -> Target:
-    """Functions of the local AWS are processes of this machine: its architecture, and its Python when it lacks the right one."""
+def _local_target(config: Config, shell: Shell, engine: str) -> Target:
+    """Functions of the local AWS are processes of this machine: its architecture, and its Python when it lacks the right one.
+
+    Containers of an engine have the base's Python; their architecture is this machine's as well.
+    """
     found = find_interpreter(config.python, shell)
     python = config.python if found else host_minor()
     machine = platform.machine()
     if machine.lower() not in _MACHINES:
         raise ProjectError(f"functions cannot run locally on a {machine} processor", "Lambda has arm64 and x86_64")
     architecture = _MACHINES[machine.lower()]
+    if engine:
+        note = _difference(config, config.python, architecture)
+        return Target(config.python, architecture, _platform(architecture), found, note)
     return Target(
         python=python,
         architecture=architecture,

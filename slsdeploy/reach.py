@@ -10,6 +10,8 @@ from slsdeploy_runtime.events import Wiring
 
 # Names the project's folder that stands for the file system; only functions of the local AWS have it.
 LOCAL_FOLDER = "SLSDEPLOY_LOCAL_FILE_SYSTEM"
+# Names the program that the local AWS runs a function's containers with.
+LOCAL_ENGINE = "SLSDEPLOY_LOCAL_ENGINE"
 
 Statement = dict[str, Any]
 
@@ -32,8 +34,14 @@ def wire(project: Project) -> Wiring:
     return Wiring(
         properties=properties,
         statements=[*_of_models(project), *_of_network(project), *_of_file_system(project)],
-        environment={LOCAL_FOLDER: str(project.root / system.local)} if project.local and system else {},
+        environment=_local(project),
     )
+
+
+def _local(project: Project) -> dict[str, Any]:
+    system = project.config.file_system
+    folder = {LOCAL_FOLDER: str(project.root / system.local)} if project.local and system else {}
+    return {**folder, **({LOCAL_ENGINE: project.engine} if project.engine else {})}
 
 
 def _of_models(project: Project) -> list[Statement]:

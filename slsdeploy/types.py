@@ -208,7 +208,7 @@ class Trigger:
 class Project:
     """What the configuration means on this machine: absolute paths, modules found, the platform to build for.
 
-    `base` is what its image is built upon, once that is known.
+    `base` is what its image is built upon, once that is known; `engine` the program that runs the local function's containers, "" for none.
     """
 
     root: Path
@@ -220,6 +220,7 @@ class Project:
     handler: Handler | None
     triggers: tuple[Trigger, ...]
     base: Base | None = None
+    engine: str = ""
 
     @property
     def name(self) -> str:

@@ -31,12 +31,19 @@ def layer(files: Mapping[str, bytes]) -> tuple[bytes, str]:
     return gzip.compress(stream.getvalue(), mtime=0), oci.digest_of(stream.getvalue())
 
 
-def add(registry: FakeRegistry, reference: str = NAME, *, version: str = "1", settings: Any = LAMBDAS) -> oci.Manifest:
-    """Put an image for arm64 there, of two layers that are all there; its `version` is in it."""
+def add(
+    registry: FakeRegistry,
+    reference: str = NAME,
+    *,
+    version: str = "1",
+    settings: Any = LAMBDAS,
+    architecture: str = "arm64",
+) -> oci.Manifest:
+    """Put an image there, of two layers that are all there; its `version` is in it."""
     layers = [layer({"etc/os-release": b"ID=test"}), layer({"etc/version": version.encode()})]
     config = _json(
         {
-            "architecture": "arm64",
+            "architecture": architecture,
             "os": "linux",
             "config": settings,
             "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]},

@@ -1,7 +1,8 @@
 """The image that a function's image is built upon -> pinned by digest in slsdeploy.lock, its manifest and configuration in the cache.
 
 An index is resolved for the function's architecture. With pin and copies nothing is asked; `slsdeploy lock --upgrade` moves the pin.
-Functions of the local AWS are processes of this machine: nothing of a base is used there, so none is asked for.
+Functions of the local AWS are processes of this machine: nothing of a base is used there, so none is asked for, unless an engine
+runs them in containers.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ def find(project: Project) -> Project:
 
     Raises ProjectError when the lock file is damaged.
     """
-    pin = None if project.config.package != image.NAME else pinned(project)
+    pin = pinned(project) if _needs_one(project) else None
     base = _read(pin) if pin else None
     return replace(project, base=base) if base else project
 
@@ -52,10 +53,8 @@ def settle(project: Project, tools: Tools) -> Project:
 
     Raises ProjectError for a base that is none for Lambda, ToolError when the registry fails.
     """
-    if project.config.package != image.NAME or project.local:
-        return find(project)
     found = find(project)
-    if found.base is not None:
+    if found.base is not None or not _needs_one(project):
         return found
     pin = pinned(project)
     with tools.reporter.step(f"look at {pin.base if pin else named(project)}"):
@@ -64,6 +63,10 @@ def settle(project: Project, tools: Tools) -> Project:
         digest = oci.reference(base.reference).digest
         _write(project, Pin(named(project), project.target.architecture, digest))
     return replace(project, base=base)
+
+
+def _needs_one(project: Project) -> bool:
+    return project.config.package == image.NAME and (not project.local or bool(project.engine))
 
 
 def _fetch(project: Project, pin: Pin | None, tools: Tools) -> Base:
@@ -101,7 +104,7 @@ def pinned(project: Project) -> Pin | None:
 
     Raises ProjectError when it is damaged.
     """
-    wanted = (named(project), project.config.architecture)
+    wanted = (named(project), project.target.architecture)
     pins = lock.read_tables(project.root, TABLE, _pin)
     return next((pin for pin in pins if (pin.base, pin.architecture) == wanted), None)
 

@@ -35,8 +35,8 @@ class Engine:
 
 
 def is_wanted(project: Project) -> bool:
-    """Say whether an engine is to build the project's image. The local AWS takes the parts as they are."""
-    return project.config.image.builder == "docker" and not project.local
+    """Say whether an engine is to build the project's image. The local AWS takes the parts as they are, unless it runs containers."""
+    return project.config.image.builder == "docker" and (not project.local or bool(project.engine))
 
 
 def dockerfile(project: Project) -> Path:

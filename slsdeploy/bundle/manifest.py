@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import Any
 
-from slsdeploy.bundle.prepare import candidates, comparing
+from slsdeploy.bundle.prepare import candidates, tolerances
 from slsdeploy.config import secret
 from slsdeploy.types import EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
 from slsdeploy_runtime.manifest import SCHEMA
@@ -72,7 +72,7 @@ def _preparation(info: ModelInfo, preparation: Preparation) -> dict[str, Any]:
         "quantize": preparation.quantize if preparation.digest else None,
         "difference": preparation.difference,
         "quantized_difference": preparation.quantized_difference,
-        "tolerance": comparing.tolerances(info),
+        "tolerance": tolerances.of(info),
     }
 
 

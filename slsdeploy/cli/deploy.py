@@ -8,6 +8,7 @@ import typer
 
 from slsdeploy.cli.options import (
     HERE,
+    Engine,
     Folder,
     Json,
     Local,
@@ -27,6 +28,7 @@ def plan(
     folder: Folder = HERE,
     stage: Stage = None,
     local: Local = False,
+    engine: Engine = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -35,7 +37,7 @@ def plan(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.plan(where(folder, stage, local, settings), make_tools(ui)))
+    ui.show(pipeline.plan(where(folder, stage, local, settings, engine), make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy up samples/iris --local"))
@@ -43,6 +45,7 @@ def up(
     folder: Folder = HERE,
     stage: Stage = None,
     local: Local = False,
+    engine: Engine = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -54,7 +57,7 @@ def up(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.up(where(folder, stage, local, settings), make_tools(ui)))
+    ui.show(pipeline.up(where(folder, stage, local, settings, engine), make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy status --local"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -27,6 +27,14 @@ Stage = Annotated[str | None, typer.Option("--stage", metavar="STAGE", help="whi
 Local = Annotated[bool, typer.Option("--local", help="on the embedded AWS of this machine")]
 Json = Annotated[bool, typer.Option("--json", help="print one JSON document")]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="say more: every resource, every AWS call")]
+Engine = Annotated[
+    Literal["docker", "podman"] | None,
+    typer.Option(
+        "--engine",
+        help="with --local: run the image in containers of this program, with its real base; default: in processes",
+        show_default=False,
+    ),
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
@@ -57,12 +65,12 @@ def example(text: str) -> str:
     return f"Example: {text}"
 
 
-def where(folder: Path, stage: str | None, local: bool, settings: list[str] | None) -> Where:
+def where(folder: Path, stage: str | None, local: bool, settings: list[str] | None, engine: str | None = None) -> Where:
     """Return what a command is about."""
     from slsdeploy.app import Where
 
     overrides = dict(_setting(text) for text in settings or [])
-    return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides)
+    return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides, engine=engine or "")
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy import targets
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
 
 LIMIT = 50 * 1024**2
@@ -17,6 +18,8 @@ class DirectUpload(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
+        if subject.package == targets.IMAGE:  # its archives are layers, which go to a registry
+            return
         for archive in subject.bundle.archives if subject.bundle else ():
             if archive.bytes > LIMIT:
                 message = (

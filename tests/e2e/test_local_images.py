@@ -326,6 +326,15 @@ def test_another_architecture_is_refused_when_made_and_when_updated(foreign: For
         foreign.functions.update_function_code(FunctionName=name, ImageUri=uri)
     with pytest.raises(ClientError, match="Please provide ImageUri when updating a function with packageType Image"):
         foreign.functions.update_function_code(FunctionName=name, ZipFile=b"PK")
+    with pytest.raises(ClientError, match="does not exist"):
+        foreign.functions.update_function_code(
+            FunctionName=name,
+            ImageUri=uri.replace(":other", ":gone"),
+            Architectures=["arm64" if other == "arm64" else "x86_64"],
+        )
+    assert foreign.functions.get_function_configuration(FunctionName=name)["Architectures"] != [
+        "arm64" if other == "arm64" else "x86_64"
+    ]
     assert foreign.invoke(name) == (None, "other")
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
+import io
 import json
+import shutil
 import socket
+import subprocess
+import tarfile
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -47,9 +52,9 @@ class Client:
         assert (answer.status, answer.headers["Docker-Content-Digest"]) == (201, digest)
         return digest
 
-    def manifest(self, *layers: bytes, **changes: Any) -> bytes:
+    def manifest(self, *layers: bytes, configuration: Any = None, **changes: Any) -> bytes:
         """Send the blobs of an image; return its manifest."""
-        packed = json.dumps({"architecture": "amd64", "os": "linux"}).encode()
+        packed = json.dumps(configuration or {"architecture": "amd64", "os": "linux"}).encode()
         said = {
             "schemaVersion": 2,
             "mediaType": oci.OCI_MANIFEST,
@@ -334,6 +339,36 @@ def test_repositories_are_here_and_so_is_who_gives_tokens(client: Client) -> Non
     assert given["proxyEndpoint"] == client.aws.endpoint
     token = given["authorizationToken"]
     assert client.ask("GET", "tags/list", Authorization=f"Basic {token}").status == 200
+
+
+@pytest.mark.skipif(not shutil.which("skopeo"), reason="there is no skopeo here")
+def test_a_client_that_is_not_ours_copies_and_inspects(client: Client) -> None:
+    def skopeo(*words: str) -> str:
+        done = subprocess.run(["skopeo", *words], capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    layer = gzip.compress(tar_of("var/task/app.py", b"code"))
+    config = {"architecture": "amd64", "os": "linux", "config": {}}
+    config["rootfs"] = {"type": "layers", "diff_ids": [oci.digest_of(gzip.decompress(layer))]}
+    manifest = client.manifest(layer, configuration=config)
+    client.put(manifest, "v1")
+    here = f"docker://{client.host}/{client.name}"
+    plain = ("--src-tls-verify=false", "--dest-tls-verify=false")
+    skopeo("copy", *plain, f"{here}:v1", f"{here}:copied")
+    skopeo("copy", *plain, "--format", "v2s2", f"{here}:v1", f"{here}:docker")
+    assert json.loads(skopeo("inspect", "--tls-verify=false", f"{here}:copied"))["Digest"] == oci.digest_of(manifest)
+    tags = json.loads(skopeo("list-tags", "--tls-verify=false", here))["Tags"]
+    assert tags == ["copied", "docker", "v1"]
+
+
+def tar_of(name: str, content: bytes) -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w") as archive:
+        member = tarfile.TarInfo(name)
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    return stream.getvalue()
 
 
 def test_web_pages_and_other_hosts_are_kept_out(client: Client) -> None:

@@ -268,6 +268,13 @@ def test_ctrl_c_ends_soon_and_the_next_run_goes_on(server: OciServer, tmp_path: 
     assert is_whole(server, made)
 
 
+def test_one_layer_that_is_refused_ends_the_others(server: OciServer) -> None:
+    server.faults = [Fault("PATCH", "uploads", status=403)]
+    with pytest.raises(ToolError, match="403"):
+        push(server, image(*(noise(800) for _ in range(20))), uploads=2)
+    assert server.count("POST") < 10 and not is_tagged(server)
+
+
 def test_a_cache_that_cannot_be_written_is_not_needed(server: OciServer, tmp_path: Path) -> None:
     (tmp_path / "cache").write_text("a file")
     made = image(noise(100))

@@ -113,7 +113,7 @@ def test_a_folder_that_is_not_there_and_one_that_is_a_file(run: Run, root: Path)
         (b'name = "iris"\nmodel = "a\\u0000b"\n', ["line 2: model", "expected a file's path"]),
         (
             FIRST.encode() + 2 * HTTP.encode(),
-            ['line 7: trigger[1]  found a second trigger of type "http"', "remove it, or make it a project of its own"],
+            ['line 7: trigger[1]  found a second trigger of type "http"', "or make it a project of its own"],
         ),
         (
             FIRST.encode() + b'[[trigger]]\ntype = "sqs"\nqueue = "rows"\n' * 2,

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from slsdeploy.bundle.prepare.comparing import compare, is_usable, tolerances
+from slsdeploy.bundle.prepare.comparing import compare, is_usable
+from slsdeploy.bundle.prepare.tolerances import of as tolerances
 from slsdeploy.types import ModelInfo, Tensor
 
 INFO = ModelInfo("onnx", (), (Tensor("y", "FP32", (-1,)),), 0, (), 17, "", (), 0)

@@ -9,11 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from slsdeploy.bundle.prepare.tolerances import TOLERANCES
 from slsdeploy.types import ModelInfo
 
-# |difference| <= atol + rtol * |original|, by the output's datatype; everything else must be equal. Sums are formed in another order
-# when operators are joined, which moves the last bits of each; errors of a preparation are larger by far.
-TOLERANCES: Mapping[str, tuple[float, float]] = {"FP16": (1e-2, 1e-2), "FP32": (1e-3, 1e-4), "FP64": (1e-6, 1e-8)}
 _DATATYPES = {"float16": "FP16", "float32": "FP32", "float64": "FP64"}
 Answers = Mapping[str, Sequence["np.ndarray[Any, Any]"]]
 
@@ -56,12 +54,6 @@ def is_usable(original: Answers, found: Answers) -> bool:
         for one, other in zip(expected, found.get(sample, ()), strict=False)
         if one.dtype.kind == "f" and one.shape == other.shape
     )
-
-
-def tolerances(info: ModelInfo) -> dict[str, dict[str, float]]:
-    """Return the tolerance of each kind of number that the model answers with."""
-    kinds = sorted({tensor.datatype for tensor in info.outputs} & TOLERANCES.keys())
-    return {kind: {"rtol": TOLERANCES[kind][0], "atol": TOLERANCES[kind][1]} for kind in kinds}
 
 
 def _apart(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> tuple[float, str]:

@@ -13,19 +13,22 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import assets
 from slsdeploy.bundle import place, record
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.prepare import engine as engines
-from slsdeploy.bundle.prepare import locking, making, measuring, wording
+from slsdeploy.bundle.prepare import locking, making, wording
 from slsdeploy.bundle.prepare.candidates import PLAIN, PREPACKED
 from slsdeploy.bundle.prepare.engine import Engine
 from slsdeploy.bundle.prepare.locking import Subject
-from slsdeploy.bundle.prepare.measuring import CannotMeasure
 from slsdeploy.tools import Tools
 from slsdeploy.types import Model, ModelInfo, Preparation, Project
+
+if TYPE_CHECKING:
+    from slsdeploy.bundle.prepare.measuring import CannotMeasure
 
 _MEASURED = "measured.json"
 
@@ -134,6 +137,8 @@ def _known(project: Project, case: Case) -> Preparation | None:
 
 def _measure(case: Case, tools: Tools) -> Preparation:
     """Measure a model, and remember what came of it: the choice in the lock, the numbers in this user's cache."""
+    from slsdeploy.bundle.prepare import measuring  # numpy, a tenth of a second, which a rebuild does not need
+
     model = replace(case.model, optimize="off") if case.is_borrowed else case.model
     with place.exclusive(case.kept, tools, "measurement"):
         found, is_for_lock = _remembered(case.kept)
@@ -143,7 +148,7 @@ def _measure(case: Case, tools: Tools) -> Preparation:
             try:
                 with tools.reporter.step(f"measure model {model.name}"):
                     found = _rounded(measuring.measure(model, case.info, case.engine, tools))
-            except CannotMeasure as error:
+            except measuring.CannotMeasure as error:
                 found, is_for_lock = _unmeasured(case, error, tools), error.is_models and is_for_lock
                 if error.is_passing:
                     return _with_notes(case, found)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from slsdeploy.bundle.prepare import making, measuring, settling, wording
+from slsdeploy.bundle.prepare import making, settling, wording
 from slsdeploy.bundle.prepare.candidates import BY_NAME, PLAIN
 from slsdeploy.bundle.prepare.engine import Engine, EngineError
 from slsdeploy.bundle.prepare.settling import Ingredients
@@ -42,6 +42,8 @@ def _make(model: Model, info: ModelInfo, preparation: Preparation, engine: Engin
 
     @contextmanager
     def shown_and_checked(folder: Path) -> Iterator[None]:
+        from slsdeploy.bundle.prepare import measuring  # numpy is slow to import
+
         engine.make_ready(tools)
         with tools.reporter.step(f"prepare model {model.name}"):
             yield

@@ -19,16 +19,16 @@ streams from registry to registry nor retries by Retry-After; with requests and 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import oci
-from slsdeploy.effects.registry import pull, push
-from slsdeploy.effects.registry.auth import Auth
-from slsdeploy.effects.registry.calls import Calls
-from slsdeploy.effects.registry.credentials import Credentials
-from slsdeploy.effects.registry.http import Http
 from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.tools import Shell, Task
+
+if TYPE_CHECKING:
+    from slsdeploy.effects.registry.calls import Calls
 
 
 class OciRegistry:
@@ -44,22 +44,40 @@ class OciRegistry:
         on_call: Callable[[str], None] | None = None,
         settings: Settings | None = None,
     ) -> None:
+        self._shell, self._ecr, self._on_call = shell, ecr, on_call
         self._settings = settings or Settings()
-        http = Http(self._settings, on_call)
-        self._calls = Calls(http, Auth(http, Credentials(shell, ecr)), self._settings)
+
+    @cached_property
+    def _calls(self) -> Calls:
+        """What is slow to import comes with the first question: most commands ask no registry."""
+        from slsdeploy.effects.registry.auth import Auth
+        from slsdeploy.effects.registry.calls import Calls
+        from slsdeploy.effects.registry.credentials import Credentials
+        from slsdeploy.effects.registry.http import Http
+
+        http = Http(self._settings, self._on_call)
+        return Calls(http, Auth(http, Credentials(self._shell, self._ecr)), self._settings)
 
     def manifest(self, reference: oci.Reference) -> oci.Manifest:
         """Return the manifest or the index that a reference names; its digest is checked."""
+        from slsdeploy.effects.registry import pull
+
         return pull.manifest(self._calls, reference)
 
     def blob(self, reference: oci.Reference, digest: str) -> bytes:
         """Return a small blob of a repository; its digest is checked."""
+        from slsdeploy.effects.registry import pull
+
         return pull.blob(self._calls, reference, digest)
 
     def blob_to(self, reference: oci.Reference, descriptor: oci.Descriptor, path: Path, task: Task) -> None:
         """Write a blob of any size to a path, as it comes; its digest is checked."""
+        from slsdeploy.effects.registry import pull
+
         pull.blob_to(self._calls, oci.Blob(descriptor, "base", reference), path, task)
 
     def push(self, image: oci.Image, to: oci.Reference, task: Task) -> oci.Pushed:
         """Send what the registry lacks; the manifest after it, the tag last."""
+        from slsdeploy.effects.registry import push
+
         return push.push(self._calls, image, to, task, self._settings)

@@ -54,14 +54,8 @@ class Answer:
                 # `read1` returns what is there; `stream` would wait for whole blocks, however slowly they drip
                 while block := self._response.read1(_BLOCK, decode_content=False):
                     yield block
-                self._check_length()
         finally:
             self.close()
-
-    def _check_length(self) -> None:
-        rest = self._response.length_remaining
-        if rest:
-            raise failures.ProtocolError(f"{rest} bytes are missing")
 
     def read(self, limit: int, seconds: float) -> bytes:
         """Return a small body, of at most `limit` bytes, within some seconds."""

@@ -20,12 +20,14 @@ from typing import Any, TypeVar
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
 from slsdeploy.local.functions import image_process, registry
 from slsdeploy.local.functions.artifacts import Artifacts, Mounts
+from slsdeploy.local.functions.containers import Engines
 from slsdeploy.local.functions.environment import Environment
 from slsdeploy.local.functions.logs import FLUSH_SECONDS, LogWriter
 from slsdeploy.local.functions.managed import ManagedRuntimes
 from slsdeploy.local.functions.pool import Pool
-from slsdeploy.local.functions.sandbox import Sandbox, Start
+from slsdeploy.local.functions.sandbox import Sandbox, Start, file_systems, lambda_facts
 from slsdeploy.local.functions.values import ContainerImage, FunctionSpec, Outcome, Refused, Request
+from slsdeploy.reach import LOCAL_ENGINE
 from slsdeploy.tools import Shell
 
 T = TypeVar("T")
@@ -43,6 +45,7 @@ class Workshop:
         self.sandbox = Sandbox(state, shell)
         self.artifacts = Artifacts(cache)
         self.managed = ManagedRuntimes(cache, shell)
+        self._engines = Engines(shell, state)
         self._shell = shell
         self._interpreters: dict[str, tuple[float, Path]] = {}
         self._fallbacks: set[str] = set()
@@ -65,17 +68,27 @@ class Workshop:
 
     def prepare(self, spec: FunctionSpec) -> None:
         """Do beforehand what the first start of a function would have to wait for."""
+        if isinstance(spec.code, ContainerImage) and LOCAL_ENGINE in spec.environment:
+            self._engines.pull(spec.environment[LOCAL_ENGINE], spec.code)
+            return
         mounts = self.artifacts.mounts(spec)
         self.managed.folder(self.interpreter(self._spec(spec, mounts).runtime))
 
     def launch(self, spec: FunctionSpec, variables: dict[str, str]) -> Start:
         """Return how to start a process of a function. Raises ValueError for an archive that is none, an image that cannot be run."""
+        variables = {"AWS_ENDPOINT_URL": self.endpoint, **variables}
+        if isinstance(spec.code, ContainerImage) and LOCAL_ENGINE in spec.environment:
+            return self._contained(spec, spec.code, variables)
         mounts = self.artifacts.mounts(spec)
         spec = self._spec(spec, mounts)
         interpreter = self.interpreter(spec.runtime)
         runtime = self.managed.folder(interpreter)
-        variables = {"AWS_ENDPOINT_URL": self.endpoint, **variables}
         return self.sandbox.start(spec, mounts, runtime, interpreter, variables)
+
+    def _contained(self, spec: FunctionSpec, image: ContainerImage, variables: dict[str, str]) -> Start:
+        variables = {**lambda_facts(spec), **spec.environment, **variables}
+        run = self._engines.run(spec, image, variables, file_systems(spec))
+        return Start(run.argv, container=run.container)
 
     def _spec(self, spec: FunctionSpec, mounts: Mounts) -> FunctionSpec:
         """Return what is to be run: of an image, the function that its files and its configuration make."""

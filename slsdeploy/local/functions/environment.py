@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import signal
 import time
 import uuid
 from collections.abc import Callable
@@ -190,6 +191,10 @@ class Environment:
                 self._out_of_memory = True
                 process.kill()
                 await process.exit
+        # A container's memory is limited by the kernel, which kills what wants more.
+        self._out_of_memory |= (
+            process.is_contained and not process.was_killed and process.exit.result() == -signal.SIGKILL
+        )
         api.end(self._ended(process.exit.result()))
 
     def _ended(self, code: int) -> Outcome:

@@ -11,11 +11,14 @@ from pathlib import Path
 
 import psutil
 
+from slsdeploy.local.functions.containers import Container
 from slsdeploy.local.functions.logs import Stream
 from slsdeploy.local.functions.sandbox import Start
 from slsdeploy.local.functions.trees import remove_tree
 
 _READ = 1 << 16
+_SIGNALS = 128
+_LOOK_SECONDS = 0.2
 
 
 class Process:
@@ -31,7 +34,8 @@ class Process:
         try:
             self._child = subprocess.Popen(
                 list(start.argv),
-                env={},
+                # An engine's client wants PATH, and what says where its engine is.
+                env={} if start.container is None else dict(os.environ),
                 stdin=subprocess.DEVNULL,
                 stdout=writer,
                 stderr=writer,
@@ -44,11 +48,18 @@ class Process:
             os.close(writer)
         self.pid = self._child.pid
         self.peak = 0
+        self.was_killed = False
         self._measured: psutil.Process | None = None
         self._is_reading = False
         self._is_closed = False
         self.resume()
         self.exit: asyncio.Task[int] = loop.create_task(self._wait())
+        if start.container is not None:
+            self._search = loop.create_task(self._find(start.container))
+
+    @property
+    def is_contained(self) -> bool:
+        return self._start.container is not None
 
     def drain(self) -> None:
         """Read what is there to be read now, so that what was printed before an answer is logged before its END line."""
@@ -76,20 +87,37 @@ class Process:
         """Return the memory in use now, in bytes, the process's children included; remember the highest."""
         with contextlib.suppress(psutil.Error, OSError):
             if self._measured is None:
+                if self._start.container is not None:
+                    return 0  # not found yet
                 self._measured = psutil.Process(self.pid)
-            used = self._measured.memory_info().rss + sum(_rss(child) for child in _children(self.pid))
+            pid = self._measured.pid
+            used = self._measured.memory_info().rss + sum(_rss(child) for child in _children(pid))
             self.peak = max(self.peak, used)
             return used
         return 0
 
     def kill(self) -> None:
         """End it and everything it started, at once."""
+        if self._start.container is not None and not self._is_closed and not self.was_killed:
+            self._loop.run_in_executor(None, self._start.container.remove)
+        self.was_killed = True
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, signal.SIGKILL)
 
+    async def _find(self, container: Container) -> None:
+        """Find the process that runs in a container, to measure it; on another machine (Docker Desktop's) it is not seen."""
+        while not self.exit.done():
+            with contextlib.suppress(OSError, psutil.Error):
+                self._measured = psutil.Process(await asyncio.to_thread(container.pid))
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+
     async def _wait(self) -> int:
         code = await _exit_of(self._child)
-        self.kill()
+        if self._start.container is None:
+            self.kill()
+        elif code > _SIGNALS:  # as a shell says it
+            code = _SIGNALS - code
         self.drain()
         self._pause()
         # The number may be another file's at once: from here on it is not to be used.

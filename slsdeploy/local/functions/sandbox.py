@@ -17,6 +17,7 @@ from pathlib import Path
 from slsdeploy.interpreters import host_interpreter
 from slsdeploy.local.functions import image_process
 from slsdeploy.local.functions.artifacts import Mounts
+from slsdeploy.local.functions.containers import Container
 from slsdeploy.local.functions.values import FunctionSpec
 from slsdeploy.reach import LOCAL_FOLDER
 from slsdeploy.tools import Shell
@@ -32,10 +33,14 @@ ACCESS_KEY, SECRET_KEY, SESSION_TOKEN = "ASIALOCALFUNCTION000", "local", "local"
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """What one process is started with; `temporary` is the folder of its own /tmp where that is no mount."""
+    """What one process is started with; `temporary` is the folder of its own /tmp where that is no mount.
+
+    With a `container` it is the engine's client, which only waits for that.
+    """
 
     argv: Sequence[str]
-    temporary: Path | None
+    temporary: Path | None = None
+    container: Container | None = None
 
 
 class Sandbox:
@@ -82,21 +87,11 @@ class Sandbox:
 
     def _file_systems(self, spec: FunctionSpec) -> dict[str, str]:
         """Return the folder to show at each place where a file system is mounted. Raises ValueError when that cannot be done."""
-        folder = spec.environment.get(LOCAL_FOLDER, "")
-        if not spec.mounts:
-            return {}
-        if self.level == "none":
+        if spec.mounts and self.level == "none":
             raise ValueError(
                 f"{spec.mounts[0]} cannot be mounted: {_NO_NAMESPACES}, so the local AWS has no file systems"
             )
-        if not folder or not Path(folder).is_dir():
-            what = (
-                f"the folder {folder} does not exist"
-                if folder
-                else f"no {LOCAL_FOLDER} says which folder stands for it"
-            )
-            raise ValueError(f"{spec.mounts[0]} cannot be mounted: {what}")
-        return dict.fromkeys(spec.mounts, folder)
+        return file_systems(spec)
 
     def limits(self) -> list[str]:
         """Say what this host cannot enforce."""
@@ -129,6 +124,15 @@ class Sandbox:
             if shell.run(_launch(host_interpreter(), spec)).code == 0:
                 self.level, self._root = level, root
                 return
+
+
+def file_systems(spec: FunctionSpec) -> dict[str, str]:
+    """Return the folder that stands for each file system, by the place where it is mounted. Raises ValueError when there is none."""
+    folder = spec.environment.get(LOCAL_FOLDER, "")
+    if spec.mounts and not (folder and Path(folder).is_dir()):
+        what = f"the folder {folder} does not exist" if folder else f"no {LOCAL_FOLDER} says which folder stands for it"
+        raise ValueError(f"{spec.mounts[0]} cannot be mounted: {what}")
+    return dict.fromkeys(spec.mounts, folder)
 
 
 def _mount_point() -> Path | None:
@@ -166,20 +170,27 @@ def lambda_variables(spec: FunctionSpec, task: Path, opt: Path, runtime: Path, i
     """
     libraries = [f"{_prefix(interpreter)}/lib", "/lib64", "/usr/lib64", f"{runtime}", f"{runtime}/lib"]
     return {
-        **_starting_variables(spec),
+        **lambda_facts(spec),
         "_HANDLER": spec.handler,
-        "AWS_DEFAULT_REGION": spec.region,
-        "AWS_REGION": spec.region,
         "AWS_EXECUTION_ENV": f"AWS_Lambda_{spec.runtime}",
-        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
-        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
-        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
-        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "LAMBDA_RUNTIME_DIR": str(runtime),
         "LAMBDA_TASK_ROOT": str(task),
         "LANG": "en_US.UTF-8",
         "LD_LIBRARY_PATH": ":".join([*libraries, f"{task}", f"{task}/lib", f"{opt}/lib"]),
         "PATH": f"{interpreter.parent}:/usr/local/bin:/usr/bin:/bin:{opt}/bin",
+    }
+
+
+def lambda_facts(spec: FunctionSpec) -> dict[str, str]:
+    """Return those of them that name no folder: an image has its own."""
+    return {
+        **_starting_variables(spec),
+        "AWS_DEFAULT_REGION": spec.region,
+        "AWS_REGION": spec.region,
+        "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": str(spec.memory),
+        "AWS_LAMBDA_FUNCTION_NAME": spec.name,
+        "AWS_LAMBDA_FUNCTION_VERSION": spec.version,
+        "AWS_XRAY_CONTEXT_MISSING": "LOG_ERROR",
         "TZ": ":UTC",
     }
 

@@ -88,9 +88,12 @@ class Registry:
         upload = self._contents.begin(name)
         if not digest:
             return _standing(upload, 202)
-        with upload.alone():
-            upload.add(request.stream)
-            return self._done(upload, digest)
+        try:
+            with upload.alone():
+                upload.add(request.stream)
+                return self._done(upload, digest)
+        finally:
+            self._contents.cancel(upload)  # of what was cut off, nobody knows the id; a blob is one by now
 
     def _mount(self, name: str, digest: str, source: str) -> bool:
         with self._contents.lock:

@@ -103,9 +103,14 @@ def _updating_all(update: Callable[..., Any]) -> Callable[..., Any]:
 def _update_function_code(self: Any, function_name: str, qualifier: str, body: dict[str, Any]) -> Any:
     """Read the new code once, not twice; the architecture may change with it."""
     function = self.get_function(function_name, qualifier)
+    former = function.architectures
     if body.get("Architectures"):
         function.architectures = body["Architectures"]
-    answer = function.update_function_code(body)
+    try:
+        answer = function.update_function_code(body)
+    except Exception:
+        function.architectures = former
+        raise
     return self.publish_version(function_name).get_configuration() if body.get("Publish") else answer
 
 
