@@ -28,14 +28,10 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
     if over_url:
         url = state.outputs.get("Url", "")
         if not url:
-            raise ProjectError(
-                "this project has no URL", hint='add [[trigger]] with type = "http" and run `slsdeploy up`'
-            )
-        return _post(
-            f"{url.rstrip('/')}/predict",
-            sample_event(project, "direct", state, cloud) if event is None else event,
-            cloud,
-        )
+            hint = 'add [[trigger]] with type = "http" (a load balancer has a URL of its own) and run `slsdeploy up`'
+            raise ProjectError("this project has no URL", hint=hint)
+        sent = sample_event(project, "direct", state, cloud) if event is None else event
+        return _post(f"{url.rstrip('/')}/predict", sent, cloud, _signed_for(project))
     return _call(project.stack, sample_event(project, source, state, cloud) if event is None else _json(event), cloud)
 
 
@@ -127,10 +123,16 @@ def _refusal(payload: Any) -> dict[str, str] | None:
     return {"type": "BadInput", "message": str(said.get("message", ""))}
 
 
-def _post(url: str, body: bytes, cloud: Cloud) -> Invoked:
+def _signed_for(project: Project) -> str:
+    """Return the service whose the project's URL is, for its signature."""
+    ways = [trigger.options.via for trigger in project.triggers if trigger.options.type == "http"]
+    return "execute-api" if next((via for via in ways if via != "load_balancer"), "url") != "url" else "lambda"
+
+
+def _post(url: str, body: bytes, cloud: Cloud, service: str) -> Invoked:
     import urllib3
 
-    headers = cloud.sign(url, body, {"content-type": "application/json"})
+    headers = cloud.sign(url, body, {"content-type": "application/json"}, service)
     began = time.perf_counter()
     try:
         answer = urllib3.request("POST", url, body=body, headers=headers, timeout=910, retries=False)

@@ -205,7 +205,7 @@ class FakeCloud:
     def invoke(self, function: str, qualifier: str, payload: bytes) -> Invocation:
         return Invocation(200, self.answer, "", 1.5, 120.0, "1")
 
-    def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
+    def sign(self, url: str, body: bytes, headers: dict[str, str], service: str) -> dict[str, str]:
         return {**headers, "authorization": "AWS4-HMAC-SHA256 fake"}
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]:

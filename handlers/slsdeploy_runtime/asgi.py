@@ -44,7 +44,7 @@ class Application:
         self._loop = asyncio.new_event_loop()
         asyncio.set_event_loop(self._loop)
         self._started, self._ending = asyncio.Event(), asyncio.Event()
-        self._asked_to_start = self._is_asked = False
+        self._asked_to_start = self._is_asked = self._is_before_path = False
         self._lifespan = self._loop.create_task(self._live())
         self._loop.run_until_complete(self._started.wait())
         if self._failed:
@@ -56,7 +56,8 @@ class Application:
         """Answer one HTTP event. Raises BadEvent for one that did not get as far as to the application."""
         self._is_asked = False
         try:
-            self._root = _stage(event["requestContext"])
+            self._root, path = http_event.place(event)
+            self._is_before_path = event.get("path") != path
             answer: dict[str, Any] = self._mangum(event, context)
         except Exception as error:
             if self._is_asked:
@@ -76,10 +77,10 @@ class Application:
     async def _with_state(self, scope: Message, receive: Receive, send: Send) -> None:
         self._is_asked = True
         scope["state"] = self._state.copy()
-        if self._root:
-            scope["root_path"] = (
-                self._root
-            )  # the path begins with it: https://asgi.readthedocs.io/en/latest/specs/www.html
+        if self._root:  # which the path begins with: https://asgi.readthedocs.io/en/latest/specs/www.html
+            scope["root_path"] = self._root
+            if not self._is_before_path:  # a REST API takes it away
+                scope["path"] = self._root + scope["path"]
         await self._app(scope, receive, send)
 
     async def _live(self) -> None:
@@ -113,17 +114,13 @@ class _Running:
 
 
 def start(service: Service) -> None:
-    """Start the project's application; end it with the environment."""
+    """Start the project's application, once; end it with the environment."""
+    if _Running.application is not None and _Running.service is service:
+        return  # another trigger's way to it
     _Running.service = service  # start-up code may ask our routes too
     application = _Running.application = Application(service.handler.app)
     if current_thread() is main_thread():
         signal.signal(signal.SIGTERM, lambda number, frame: _end(application, number, frame))
-
-
-def _stage(context: Mapping[str, Any]) -> str:
-    """Return the stage that an HTTP API leaves in front of the path, as in "/prod"; "" elsewhere."""
-    path: str = context["http"]["path"] if "http" in context else ""
-    return path[: len(path) - len(http_event.without_stage(path, context))]
 
 
 def _end(application: Application, number: int, frame: FrameType | None) -> None:

@@ -28,9 +28,10 @@ async def _answer(scope: Message, receive: Receive, send: Send) -> None:
         if not message.get("more_body"):
             break
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
-    path = scope["path"].removeprefix(scope.get("root_path", "")) or "/"
+    base = scope.get("root_path", "")
+    path = scope["path"].removeprefix(base) or "/"
     query = scope.get("query_string", b"").decode("latin-1")
-    reply = routes.answer(service(), Call(scope["method"], path, headers, query, body))
+    reply = routes.answer(service(), Call(scope["method"], path, headers, query, body, base=base))
     told = {"content-type": reply.content_type, **dict(reply.headers)}
     pairs = [(name.encode(), value.encode()) for name, value in told.items()]
     await send({"type": "http.response.start", "status": reply.status, "headers": pairs})

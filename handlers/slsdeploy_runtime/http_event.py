@@ -21,7 +21,7 @@ BALANCER_BYTES = 1024 * 1024
 class Call(NamedTuple):
     """One HTTP request: lower-case headers, the path decoded, the query as sent, the whole body; whether AWS checked its signature.
 
-    `most` bytes can be answered, as Lambda wraps them.
+    `most` bytes can be answered, as Lambda wraps them; `base` is what clients write in front of the path, as in "/live".
     """
 
     method: str
@@ -31,6 +31,7 @@ class Call(NamedTuple):
     body: bytes
     is_signed: bool = False
     most: int = ANSWER_BYTES
+    base: str = ""
 
 
 class Reply(NamedTuple):
@@ -54,11 +55,12 @@ def read(event: Mapping[str, Any]) -> Call:
         context = event["requestContext"]
         if "http" in context:
             http = context["http"]
-            method, path, query = http["method"], without_stage(http["path"], context), event.get("rawQueryString", "")
+            method, query, is_signed = http["method"], event.get("rawQueryString", ""), "authorizer" in context
         else:
-            method, path, query = event["httpMethod"], event["path"], _query(event)
-        is_signed = "authorizer" in context
-        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), is_signed, most(event))
+            method, query = event["httpMethod"], _query(event)
+            is_signed = bool((context.get("identity") or {}).get("userArn"))
+        base, path = place(event)
+        return Call(method, _unquoted(path) or "/", _headers(event), query, _body(event), is_signed, most(event), base)
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         found = f"{type(error).__name__}: {error}"
         raise mismatch("event", found, "an event of a Function URL, API Gateway or a load balancer") from error
@@ -85,10 +87,13 @@ def most(event: Mapping[str, Any]) -> int:
 def takes_bytes(event: Mapping[str, Any]) -> bool:
     """Say whether a body in base64 reaches the caller as bytes, whatever its type: not through a REST API, unless it is told to.
 
+    Ours is, and its stage says so with a variable (`http_ways.TAKES_BYTES`), as that of any other may.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/lambda-proxy-binary-media.html
     """
     context = event["requestContext"]
-    return "http" in context or "elb" in context
+    if "http" in context or "elb" in context:
+        return True
+    return (event.get("stageVariables") or {}).get("takes_bytes") == "true"
 
 
 def _headers(event: Mapping[str, Any]) -> dict[str, str]:
@@ -120,13 +125,29 @@ def _query(event: Mapping[str, Any]) -> str:
     return urlencode(query, doseq=True)
 
 
-def without_stage(path: str, context: Mapping[str, Any]) -> str:
-    """Return the path without API Gateway's stage: an HTTP API leaves it in unless the stage is `$default`.
+def place(event: Mapping[str, Any]) -> tuple[str, str]:
+    """Return what is in front of the path as clients write it ("": nothing), and the path that is left; still percent-encoded.
 
+    An HTTP API leaves its stage in the path unless that is `$default`, a REST API takes it out; a load balancer's rule leaves its own.
     https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-develop-integrations-lambda.html
     """
-    prefix = f"/{context.get('stage', '$default')}"
-    return path.removeprefix(prefix) if path == prefix or path.startswith(f"{prefix}/") else path
+    context = event["requestContext"]
+    if "http" in context:
+        stage = context.get("stage", "$default")
+        return _split(context["http"]["path"], "" if stage == "$default" else f"/{stage}")
+    path = event["path"]
+    if "elb" in context:
+        from os import environ
+
+        return _split(path, environ.get("SLSDEPLOY_BALANCER_BASE", ""))  # http_ways.BASE
+    whole = context.get("path") or path
+    return (whole.removesuffix(path) if path != "/" else whole.rstrip("/")) if whole.endswith(path) else "", path
+
+
+def _split(path: str, base: str) -> tuple[str, str]:
+    if base and (path == base or path.startswith(f"{base}/")):
+        return base, path[len(base) :]
+    return "", path
 
 
 def _unquoted(path: str) -> str:

@@ -153,7 +153,10 @@ def _predict(service: Service, asked: Asked) -> Reply:
 def _openapi(service: Service, asked: Asked) -> Reply:
     from slsdeploy_runtime import openapi
 
-    return _json(200, openapi.document(service.name, list(service.models.values()), service.handler))
+    document = openapi.document(service.name, list(service.models.values()), service.handler)
+    if asked.call.base:
+        document["servers"] = [{"url": asked.call.base}]
+    return _json(200, document)
 
 
 def _index(service: Service, asked: Asked) -> Reply:

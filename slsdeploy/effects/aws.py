@@ -229,14 +229,14 @@ class Aws:
         s3.put_object(Bucket=bucket, Key=key, Body=body.encode(), ExpectedBucketOwner=self.account)
         return {"TemplateURL": f"{s3.meta.endpoint_url}/{bucket}/{key}"}
 
-    def sign(self, url: str, body: bytes, headers: dict[str, str]) -> dict[str, str]:
-        """Return the headers that make a POST to a Function URL this account's own (SigV4)."""
+    def sign(self, url: str, body: bytes, headers: dict[str, str], service: str) -> dict[str, str]:
+        """Return the headers that make a POST to a service ("lambda" for a Function URL) this account's own (SigV4)."""
         from botocore.auth import SigV4Auth
         from botocore.awsrequest import AWSRequest
 
         request = AWSRequest(method="POST", url=url, data=body, headers=headers)
         with translated(self.endpoint):
-            SigV4Auth(self._session.get_credentials(), "lambda", self.region).add_auth(request)
+            SigV4Auth(self._session.get_credentials(), service, self.region).add_auth(request)
         return dict(request.headers)
 
     def logs(self, function: str, since_ms: int, follow: bool) -> Iterator[LogLine]:

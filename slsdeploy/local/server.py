@@ -42,7 +42,7 @@ class Front:
         self._images = images
         self._urls = function_urls.FunctionUrls(functions)
         self._clients = Clients(endpoint)
-        self._formation = CloudFormation(ACCOUNT, self._clients.get)
+        self._formation = CloudFormation(ACCOUNT, self._clients.get, functions.localized)
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
@@ -94,9 +94,12 @@ class Front:
 
     def _to_moto(self, environ: dict[str, Any], start_response: Any, request: Request) -> Iterable[bytes]:
         answer: Iterable[bytes] = self._moto_app(environ)(environ, start_response)
-        if access.service_of(request)[0] == "lambda" and request.method != "GET":
+        service = access.service_of(request)[0] if request.method != "GET" else ""
+        if service == "lambda":
             self._urls.sweep()
             self._functions.changed()
+        elif service == "apigateway":
+            self._functions.apis_changed()
         return answer
 
     def _moto_app(self, environ: dict[str, Any]) -> Any:

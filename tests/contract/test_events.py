@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
@@ -45,6 +46,9 @@ REQUIRED: dict[str, dict[str, Any]] = {
 OWN_KAFKA = {"cluster": None, "bootstrap_servers": ["b1.example.com:9092", "b2.example.com:9092"]}
 KAFKA_SECRET = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:broker-Ab12Cd"
 
+LISTENER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2"
+BALANCER = {"via": "load_balancer", "auth": "none", "listener": LISTENER, "priority": 7}
+
 # beside the defaults: options that change what is wired
 VARIANTS: dict[str, list[dict[str, Any]]] = {
     "http": [
@@ -59,6 +63,13 @@ VARIANTS: dict[str, list[dict[str, Any]]] = {
                 "allow_credentials": True,
             }
         },
+        {"via": "http_api"},
+        {"via": "http_api", "cors": {"allow_origins": ["https://www.example.com"], "max_age": 600}},
+        {"via": "http_api", "auth": "none", "cors": {"allow_origins": ["*"]}},
+        {"via": "rest_api"},
+        {"via": "rest_api", "auth": "none"},
+        BALANCER,
+        {**BALANCER, "path": "/iris/v1/*"},
     ],
     "kafka": [
         {
@@ -364,6 +375,69 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
     assert sorted(granted) == ["lambda:InvokeFunction", "lambda:InvokeFunctionUrl"][:permissions]
 
 
+@pytest.mark.parametrize("via", ["http_api", "rest_api"])
+@pytest.mark.parametrize("auth", ["iam", "none"])
+def test_an_api_calls_the_alias_for_every_path_and_is_signed_unless_the_project_says_otherwise(
+    via: str, auth: str
+) -> None:
+    template = cloudformation(wire("http", {"via": via, "auth": auth}))
+    kind = "AWS::ApiGatewayV2::Api" if via == "http_api" else "AWS::ApiGateway::RestApi"
+    ((name, api),) = of_type(template, kind).items()
+    assert of_type(template, "AWS::Lambda::Url") == {}
+    body = api["Properties"]["Body"]
+    assert sorted(body["paths"]) == (["$default"] if via == "http_api" else ["/", "/{proxy+}"])
+    for methods in body["paths"].values():
+        ((method, said),) = methods.items()
+        assert method == "x-amazon-apigateway-any-method"
+        assert said.get("security") == ([{"AWS_IAM": []}] if auth == "iam" else None)
+        integration = said["x-amazon-apigateway-integration"]
+        assert integration["uri"]["Fn::Sub"].endswith("/functions/${FunctionAliaslive}/invocations")
+        assert "credentials" not in integration  # the caller's own rights would be asked for
+    granted = [each["Properties"] for each in of_type(template, "AWS::Lambda::Permission").values()]
+    assert granted
+    for each in granted:
+        assert each["FunctionName"] == {"Ref": "FunctionAliaslive"}
+        text, values = each["SourceArn"]["Fn::Sub"]
+        assert (":${__ApiId__}/" in text, values["__ApiId__"]) == (True, {"Ref": name})
+    stages = {**of_type(template, "AWS::ApiGateway::Stage"), **of_type(template, "AWS::ApiGatewayV2::Stage")}
+    assert [stage["Properties"]["StageName"] for stage in stages.values()] == [
+        "$default" if via == "http_api" else "live"
+    ]
+
+
+def test_only_a_preflight_of_an_http_api_goes_unsigned() -> None:
+    options = {"via": "http_api", "cors": {"allow_origins": ["https://www.example.com"]}}
+    (api,) = of_type(cloudformation(wire("http", options)), "AWS::ApiGatewayV2::Api").values()
+    body = api["Properties"]["Body"]
+    unsigned = {
+        (path, method)
+        for path, methods in body["paths"].items()
+        for method, said in methods.items()
+        if not said.get("security")
+    }
+    assert unsigned == {("/{proxy+}", "options")}
+    assert body["x-amazon-apigateway-cors"] == {"allowOrigins": ["https://www.example.com"]}
+
+
+def test_one_way_may_follow_another_in_a_stack() -> None:
+    kinds: dict[str, str] = {}
+    for options in ({}, {"via": "http_api"}, {"via": "rest_api"}, BALANCER):
+        for logical_id, resource in cloudformation(wire("http", options))["Resources"].items():
+            # CloudFormation refuses a change of type
+            assert kinds.setdefault(logical_id, resource["Type"]) == resource["Type"]
+
+
+def test_a_load_balancers_target_group_alone_may_call() -> None:
+    template = cloudformation(wire("http", BALANCER))
+    (granted,) = of_type(template, "AWS::Lambda::Permission").items()
+    ((_, group),) = of_type(template, "AWS::ElasticLoadBalancingV2::TargetGroup").items()
+    text, values = granted[1]["Properties"]["SourceArn"]["Fn::Sub"]
+    assert (text.endswith(":targetgroup/${Name}/*"), values["Name"]) == (True, group["Properties"]["Name"])
+    assert group["DependsOn"] == [granted[0]]  # else the target cannot be registered
+    alias = {"Ref": "FunctionAliaslive"}
+    assert (granted[1]["Properties"]["FunctionName"], group["Properties"]["Targets"]) == (alias, [{"Id": alias}])
+
+
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
@@ -392,6 +466,27 @@ def test_a_url_is_signed_unless_the_project_says_otherwise(auth: str, kind: str,
         ("schedule", {"expression": "rate(0 minutes)"}, "expression: found"),
         ("schedule", {"timezone": "Berlin"}, 'timezone: found "Berlin", expected one such as Europe/Berlin'),
         ("stepfunctions", {"state_machine_name": "my machine"}, "1 to 80 letters"),
+        ("http", {"via": "rest_api", "cors": {}}, 'cors: found some with via = "rest_api", which has none'),
+        ("http", {**BALANCER, "cors": {}}, "cors: found some .* attributes of its listener"),
+        ("http", {**BALANCER, "auth": "iam"}, 'auth: found "iam" .* expected auth = "none"; .*authenticate-oidc'),
+        ("http", {**BALANCER, "listener": None}, 'listener: found "", expected the ARN of a listener'),
+        ("http", {**BALANCER, "listener": LISTENER.replace("/app/", "/net/")}, "of an application load balancer"),
+        ("http", {**BALANCER, "priority": None}, "priority: found none, expected 1 to 50000"),
+        ("http", {**BALANCER, "priority": 0}, "priority: found none"),
+        ("http", {**BALANCER, "priority": 50_001}, "priority: found 50001, expected 1 to 50000"),
+        *[
+            ("http", {**BALANCER, "path": path}, f'path: found "{re.escape(path)}", expected "/\\*" or')
+            for path in ("", "/iris", "iris/*", "/*/predict", "/a?/*", "/a*/*", "//*", "/" + "a" * 126 + "/*")
+        ],
+        *[
+            (
+                "http",
+                {"via": via, option: BALANCER.get(option, "/a/*")},
+                f'{option}: found one with via = "{via}"; only',
+            )
+            for via in ("url", "http_api", "rest_api")
+            for option in ("listener", "path", "priority")
+        ],
         ("appsync", {"max_batch_size": 2001}, "max_batch_size: found 2001, expected 0 to 2000"),
         ("appsync", {"expires": 1_900_000_000}, 'expires: found one without auth = "api_key"'),
         ("sqs", {"batch_size": 0}, "batch_size: found 0, expected 1 to 10000"),
@@ -529,7 +624,8 @@ def problems(*triggers: tuple[str, dict[str, Any]]) -> list[tuple[int, str, str]
 @pytest.mark.parametrize(
     ("one", "other", "option", "message"),
     [
-        (("http", {}), ("http", {"auth": "none"}), "", 'found a second trigger of type "http"'),
+        (("http", {}), ("http", {"auth": "none"}), "", 'found a second trigger of type "http" with via = "url"'),
+        (("http", {"via": "rest_api"}), ("http", {"via": "rest_api"}), "", 'type "http" with via = "rest_api"'),
         (("sqs", {"queue": "rows"}), ("sqs", {"queue": "rows"}), "queue", 'the queue "rows" is created by trigger[0]'),
         (("sqs", {"queue": "rows"}), ("sqs", {"output_name": "rows"}), "output_name", 'the queue "rows" is created'),
         (("sqs", {"queue": "rows"}), ("sqs", {"queue": "rows-output"}), "queue", 'the queue "rows-output" is created'),

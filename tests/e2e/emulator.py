@@ -47,9 +47,10 @@ class Emulated:
         try:
             connection.request("POST", PATH, json.dumps(event))
             answer = connection.getresponse()
-            said = json.loads(answer.read())
+            content = answer.read()
         finally:
             connection.close()
+        said = json.loads(content) if content else {"errorType": "the function did not start"}
         assert answer.status == 200 and not (isinstance(said, dict) and "errorType" in said), (
             f"{said}\n{self.log.read_text(errors='replace')}"
         )

@@ -52,9 +52,16 @@ ARTIFACT = Artifact(
 )
 HEAD = 'name = "iris"\nmodel = "iris.onnx"\n'
 CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
+LISTENER = "arn:aws:elasticloadbalancing:us-east-1:123456789012:listener/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2"
 PROJECTS = {
     "http": HEAD + '[[trigger]]\ntype = "http"\n',
     "http-public": HEAD + '[[trigger]]\ntype = "http"\nauth = "none"\n',
+    "http-api": HEAD
+    + '[[trigger]]\ntype = "http"\nvia = "http_api"\n'
+    + 'cors = { allow_origins = ["https://www.example.com"], allow_headers = ["content-type"] }\n',
+    "rest-api": "timeout = 29\n" + HEAD + '[[trigger]]\ntype = "http"\nvia = "rest_api"\n',
+    "load-balancer": HEAD
+    + f'[[trigger]]\ntype = "http"\nvia = "load_balancer"\nauth = "none"\nlistener = "{LISTENER}"\npath = "/iris/*"\npriority = 10\n',
     "s3": HEAD + '[[trigger]]\ntype = "s3"\n',
     "sqs": HEAD + '[[trigger]]\ntype = "sqs"\n',
     "kinesis": HEAD + '[[trigger]]\ntype = "kinesis"\n',

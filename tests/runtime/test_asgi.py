@@ -107,6 +107,24 @@ def test_an_http_apis_stage_is_the_root_path(function: Function) -> None:
     assert body_of(function(event))["root_path"] == ""
 
 
+def test_a_rest_apis_stage_is_the_root_path(function: Function) -> None:
+    event = recorded("api_gateway_rest") | {"httpMethod": "GET", "path": "/where", "body": None}
+    event["requestContext"] |= {"path": "/Prod/where"}
+    url = "https://70ixmpl4fl.execute-api.eu-west-1.amazonaws.com/Prod/where"
+    assert body_of(function(event)) == {"root_path": "/Prod", "url": url}
+    event |= {"path": "/model/openapi.json"}
+    event["requestContext"] |= {"path": "/Prod/model/openapi.json"}
+    assert body_of(function(event))["servers"] == [{"url": "/Prod/model"}]
+
+
+def test_what_a_load_balancers_rule_has_in_front_is_the_root_path(
+    function: Function, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SLSDEPLOY_BALANCER_BASE", "/iris")
+    event = recorded("alb") | {"httpMethod": "GET", "path": "/iris/where", "body": ""}
+    assert body_of(function(event))["root_path"] == "/iris"
+
+
 def test_bytes_go_out_in_base64(function: Function) -> None:
     answer = function(request("/raw"))
     assert (answer["isBase64Encoded"], base64.b64decode(answer["body"])) == (True, b"\xff\x00")

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from slsdeploy_runtime import compression
+from slsdeploy_runtime import compression, http_ways
 from slsdeploy_runtime.compression import accepted
 from tests.runtime import bundles
 from tests.runtime.conftest import Function, Serve, recorded
@@ -157,6 +157,16 @@ def test_a_rest_api_hands_no_bytes_on_so_nothing_is_compressed_for_it(serve: Ser
     event["body"], event["isBase64Encoded"] = json.dumps(MANY), False
     answer = serve(events=HTTP)(event)
     assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, False)
+
+
+def test_a_rest_api_that_says_so_hands_bytes_on(serve: Serve) -> None:
+    event = recorded("api_gateway_rest")
+    event["stageVariables"] = http_ways.TAKES_BYTES
+    event["multiValueHeaders"]["Accept-Encoding"] = ["gzip"]
+    event["body"], event["isBase64Encoded"] = base64.b64encode(json.dumps(MANY).encode()).decode(), True
+    answer = serve(events=HTTP)(event)
+    assert (answer["statusCode"], answer["isBase64Encoded"]) == (200, True)
+    assert answer["headers"]["content-encoding"] == "gzip"
 
 
 def test_an_answer_beyond_lambdas_limit_fits_when_it_is_compressed(serve: Serve) -> None:

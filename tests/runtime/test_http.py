@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from slsdeploy_runtime import http_event, http_ways
 from tests.runtime import bundles
 from tests.runtime.conftest import Function, Serve, logs, recorded
 
@@ -60,6 +61,33 @@ def test_a_cold_start_is_told_to_its_caller_only(serve: Serve) -> None:
 def test_a_body_in_base64_is_decoded(serve: Serve) -> None:
     event = request("/predict", base64.b64encode(b'{"instances": [[1, 2], [3, 4]]}').decode())
     assert serve(events=HTTP)(event | {"isBase64Encoded": True})["body"] == ANSWER
+
+
+@pytest.mark.parametrize(
+    ("name", "path", "whole", "base"),
+    [
+        ("alb", "/iris/openapi.json", "", "/iris"),
+        ("alb", "/openapi.json", "", ""),  # another rule's, without it
+        ("api_gateway_rest", "/openapi.json", "/Prod/openapi.json", "/Prod"),
+        ("api_gateway_rest", "/openapi.json", "/openapi.json", ""),
+        ("api_gateway_rest", "/openapi.json", "/base/path/openapi.json", "/base/path"),  # a domain of one's own
+    ],
+)
+def test_what_is_in_front_of_the_path_is_the_documents_server(
+    name: str, path: str, whole: str, base: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(http_ways.BASE, "/iris")
+    event = recorded(name) | {"httpMethod": "GET", "path": path, "body": "", "isBase64Encoded": False}
+    event["requestContext"] |= {"path": whole} if whole else {}
+    document = json.loads(serve(events=HTTP)(event)["body"])
+    assert document["paths"] and document.get("servers") == ([{"url": base}] if base else None)
+
+
+@pytest.mark.parametrize("arn", [None, "arn:aws:iam::123456789012:user/me"])
+def test_a_rest_api_says_who_signed(arn: str | None) -> None:
+    event = recorded("api_gateway_rest")
+    event["requestContext"]["identity"]["userArn"] = arn
+    assert http_event.read(event).is_signed == (arn is not None)
 
 
 def test_direct_events_are_still_answered(serve: Serve) -> None:

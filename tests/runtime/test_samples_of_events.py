@@ -9,7 +9,7 @@ import boto3
 import pytest
 
 from slsdeploy import plugins
-from slsdeploy_runtime.events import Placed, Source
+from slsdeploy_runtime.events import Placed, Site, Source
 from tests.runtime import bundles
 from tests.runtime.conftest import REGION, Serve, recorded
 
@@ -57,3 +57,33 @@ def test_a_sample_is_answered(name: str, serve: Serve, aws: None) -> None:
     if name == "http":
         answer = json.loads(answer["body"])
     assert answer == ANSWERS.get(name, OUTPUTS)
+
+
+BALANCER = "arn:aws:elasticloadbalancing:eu-west-1:123456789012:listener/app/web/50dc6c495c0c9188/f2f7dc8efc522ab2"
+
+
+@pytest.mark.parametrize(
+    ("options", "form"),
+    [
+        ({"via": "http_api"}, "api_gateway_http"),
+        ({"via": "rest_api"}, "api_gateway_rest"),
+        ({"via": "load_balancer", "auth": "none", "listener": BALANCER, "priority": 1}, "alb_multi_value"),
+        (
+            {"via": "load_balancer", "auth": "none", "listener": BALANCER, "priority": 1, "path": "/iris/*"},
+            "alb_multi_value",
+        ),
+    ],
+)
+def test_a_sample_comes_its_triggers_way(
+    options: dict[str, Any], form: str, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trigger = SOURCES["http"].Trigger(**options)
+    event = SOURCES["http"].sample(BODY, Placed("HttpTrigger", trigger, {}, REGION))
+    real = recorded(form)
+    assert event.keys() <= real.keys()
+    assert event["requestContext"].keys() <= real["requestContext"].keys()
+    site = Site("Function", 30, "HttpTrigger")
+    for name, value in SOURCES["http"].wire(trigger, site).environment.items():
+        monkeypatch.setenv(name, value)
+    answer = serve(events=[bundles.event("http", **options)])(event)
+    assert json.loads(answer["body"]) == OUTPUTS

@@ -166,6 +166,15 @@ def unused_output(root: Path) -> Subject:
     return rules.subject(replace(project, config=config))
 
 
+def called_through(via: str, timeout: int) -> Callable[[Path], Subject]:
+    def make(root: Path) -> Subject:
+        project = make_project(root, timeout=timeout)
+        trigger = plugins.event_sources()["http"].Trigger(via=via)
+        return rules.subject(replace(project, config=project.config.model_copy(update={"trigger": (trigger,)})))
+
+    return make
+
+
 def empty_schedule(root: Path) -> Subject:
     trigger = Trigger("slsdeploy_runtime.events.schedule", plugins.event_sources()["schedule"].Trigger(), "Schedule")
     return rules.subject(replace(make_project(root), handler=None, triggers=(trigger,)))
@@ -177,6 +186,8 @@ def empty_schedule_with_a_handler(root: Path) -> Subject:
 
 
 TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
+    ("api-timeout", "warning", called_through("rest_api", 30), "ends a request after 29 s", "slsdeploy.toml"),
+    ("api-timeout", "warning", called_through("http_api", 31), "after 30 s; the function has 31 s", "slsdeploy.toml"),
     ("model-missing", "error", no_model, "iris.onnx does not exist", "iris.onnx"),
     ("model-missing", "note", not_fetched, "s3://b/i.onnx has not been fetched yet", "s3://b/i.onnx"),
     ("model-missing", "error", not_copied, "the copy of /mnt/models/iris.onnx that is built with", "efs/iris.onnx"),

@@ -1,11 +1,10 @@
-"""HTTP: a Function URL of its own; events of API Gateway (REST and HTTP APIs) and load balancers are answered as well.
+"""HTTP: a Function URL, an HTTP API, a REST API, or a rule of a load balancer; events of all of them are answered, wired here or not.
 
-`http_event.py` reads the event and writes the answer; `routes.py` has what lies between.
+`http_ways.py` wires them. `http_event.py` reads the event and writes the answer; `routes.py` has what lies between.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -13,52 +12,66 @@ from typing import Any, Literal
 
 from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option
 
+# a Function URL, which has no more options
+_URL = ("url", None, "/*", None)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trigger:
-    """A Function URL.
+    """Who may call the function over HTTP, and which way.
 
-    With `auth = "iam"`, a caller needs `lambda:InvokeFunctionUrl` and, since October 2025, `lambda:InvokeFunction` too
-    (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html), and signs its requests.
+    With `auth = "iam"` a caller signs its requests. For a Function URL it needs `lambda:InvokeFunctionUrl` and, since October 2025,
+    `lambda:InvokeFunction` too (https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html); for an API `execute-api:Invoke`.
+    Raises ValueError for what does not fit the way.
     """
 
     type: Literal["http"] = "http"
+    via: Literal["url", "http_api", "rest_api", "load_balancer"] = option(
+        "url",
+        "which way requests come: a Function URL, an API Gateway HTTP API or REST API (of the stack's own), or a load balancer that exists",
+    )
     auth: Literal["iam", "none"] = option(
-        "iam", "who may call it: signed requests of those who are allowed to, or anybody"
+        "iam",
+        'who may call it: signed requests of those who are allowed to, or anybody (a load balancer knows "none" only)',
     )
     cors: Mapping[str, Any] | None = option(
         None,
-        "which web pages may call it: { allow_origins, allow_methods, allow_headers, expose_headers, max_age, allow_credentials }",
+        "which web pages may call it: { allow_origins, allow_methods, allow_headers, expose_headers, max_age, allow_credentials };"
+        ' for via = "url" or "http_api"',
         schema="slsdeploy_runtime.cors",
+    )
+    listener: str | None = option(None, 'with via = "load_balancer": the ARN of the listener that gets a rule')
+    path: str = option("/*", 'with via = "load_balancer": which paths are the function\'s, as in "/iris/*"')
+    priority: int | None = option(
+        None, "with via = \"load_balancer\": the rule's place among the listener's, 1 to 50000, needed"
     )
 
     def __post_init__(self) -> None:
         if self.cors is not None:
             import_module("slsdeploy_runtime.cors").check(self.cors)
+        if (self.via, self.listener, self.path, self.priority) != _URL:
+            import_module("slsdeploy_runtime.http_ways").check(self)
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:
-    """Find a second one: an alias has one URL at most.
+    """Find a second one of a way: an alias has one URL at most, and one API says all that two could.
 
     https://docs.aws.amazon.com/lambda/latest/api/API_CreateFunctionUrlConfig.html
     """
-    for index in [index for index, each in enumerate(triggers) if isinstance(each, Trigger)][1:]:
-        message = 'found a second trigger of type "http"; a function can have one'
-        yield Problem(index, "", message, "remove it, or make it a project of its own")
+    seen = set()
+    for index, each in enumerate(triggers):
+        if not isinstance(each, Trigger):
+            continue
+        if each.via in seen:
+            message = f'found a second trigger of type "http" with via = "{each.via}"; a function can have one'
+            yield Problem(index, "", message, "remove it, give it another `via`, or make it a project of its own")
+        seen.add(each.via)
 
 
 def wire(trigger: Trigger, site: Site) -> Wiring:
-    """Give the function's alias a URL.
-
-    SAM adds the two permissions that a public URL needs since October 2025 (InvokeFunctionUrl, and InvokeFunction through
-    the URL only): https://docs.aws.amazon.com/lambda/latest/dg/urls-auth.html
-    """
-    auth = "AWS_IAM" if trigger.auth == "iam" else "NONE"
-    cors = {} if trigger.cors is None else {"Cors": import_module("slsdeploy_runtime.cors").to_aws(trigger.cors)}
-    return Wiring(
-        properties={"FunctionUrlConfig": {"AuthType": auth, **cors}},
-        outputs={"Url": {"Fn::GetAtt": [f"{site.function}Url", "FunctionUrl"]}},
-    )
+    """Let requests come the way that the trigger chose."""
+    wiring: Wiring = import_module("slsdeploy_runtime.http_ways").wire(trigger, site)
+    return wiring
 
 
 def start(service: Any, source: Source) -> None:
@@ -96,17 +109,6 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
 
 def sample(body: Any, placed: Placed) -> Any:
-    """Return a POST to /predict, as a Function URL sends it."""
-    return {
-        "version": "2.0",
-        "routeKey": "$default",
-        "rawPath": "/predict",
-        "rawQueryString": "",
-        "headers": {"content-type": "application/json", "host": "localhost"},
-        "requestContext": {
-            "http": {"method": "POST", "path": "/predict", "protocol": "HTTP/1.1", "sourceIp": "127.0.0.1"},
-            "requestId": "sample",
-        },
-        "body": json.dumps(body),
-        "isBase64Encoded": False,
-    }
+    """Return a POST to /predict, as it comes the trigger's way."""
+    event: Any = import_module("slsdeploy_runtime.http_sample").make(body, placed.options)
+    return event

@@ -31,11 +31,17 @@ _UPDATABLE = (
 
 
 class CloudFormation:
-    """The service, for every region. `client(region, service)` gives boto3 clients of the local AWS."""
+    """The service, for every region. `client(region, service)` gives boto3 clients of the local AWS.
 
-    def __init__(self, account: str, client: Callable[[str, str], Any]) -> None:
+    `localized` writes an output's addresses as they are here.
+    """
+
+    def __init__(
+        self, account: str, client: Callable[[str, str], Any], localized: Callable[[str], str] = lambda text: text
+    ) -> None:
         self.stacks = Stacks(account)
         self.engine = Engine(account, client)
+        self._localized = localized
         self._client = client
         self._change_sets = ChangeSets(self.stacks, self.engine, self.fetch)
         self.operations: dict[str, Callable[[str, Given], Answer]] = {
@@ -122,10 +128,14 @@ class CloudFormation:
 
     def describe_stacks(self, region: str, given: Given) -> Answer:
         if name := given.get("StackName"):
-            return {"Stacks": [describe.stack(self.stacks.get(region, name))]}
+            return {"Stacks": [self._shown(self.stacks.get(region, name))]}
         return {
-            "Stacks": [describe.stack(stack) for stack in self.stacks.all(region) if stack.status != "DELETE_COMPLETE"]
+            "Stacks": [self._shown(stack) for stack in self.stacks.all(region) if stack.status != "DELETE_COMPLETE"]
         }
+
+    def _shown(self, stack: Stack) -> Answer:
+        outputs = [{**each, "OutputValue": self._localized(each["OutputValue"])} for each in stack.outputs]
+        return {**describe.stack(stack), "Outputs": outputs or None}
 
     def list_stacks(self, region: str, given: Given) -> Answer:
         wanted = given.get("StackStatusFilter") or ()

@@ -1,7 +1,7 @@
 """The local Lambda: functions that moto knows of, run for real. `Functions` is all that the rest of the local AWS sees.
 
-Invoke calls, Function URLs, asynchronous invokes, schedules and queue pollers all end in `Engine.run`. Functions, versions, aliases and
-mappings stay moto's; this reads them and hooks in where moto would run code itself.
+Invoke calls, Function URLs, APIs, asynchronous invokes, schedules and queue pollers all end in `Engine.run`. Functions, versions,
+aliases, mappings and APIs stay moto's; this reads them and hooks in where moto would run code itself.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.local import lambda_names
-from slsdeploy.local.functions import metrics, registry, snapshots, urls
+from slsdeploy.local.functions import apis, metrics, registry, snapshots, urls
 from slsdeploy.local.functions.asynchronous import Asynchronous, retry_seconds
 from slsdeploy.local.functions.engine import Engine, Workshop, new_request
 from slsdeploy.local.functions.hooks import Hooked, Hooks
@@ -43,6 +43,7 @@ class Functions:
         self._workshop = Workshop(endpoint, state, cache, SystemShell())
         self._engine = Engine(self._workshop, LogWriter(metrics.put))
         self._urls = urls.FunctionUrls(self._engine)
+        self._apis = apis.Apis(self._engine)
         self._pollers = Pollers(self._engine, self.invoke)
         self._asynchronous = Asynchronous(self._engine, self.invoke)
         self._schedules = Schedules(self.invoke)
@@ -66,6 +67,7 @@ class Functions:
             self._hooked = None
         if self._engine.is_running:
             self._engine.call(self._urls.close_all())
+            self._engine.call(self._apis.close_all())
         self._engine.stop()
 
     def invoke(self, call: InvokeCall) -> InvokeResult:
@@ -85,6 +87,14 @@ class Functions:
         """Close it."""
         self._engine.call(self._urls.close((region, function, qualifier or None)))
 
+    def apis_changed(self) -> None:
+        """Read the APIs of API Gateway anew: open those that there are, each on a port of its own."""
+        self._engine.call(self._apis.reconcile())
+
+    def localized(self, text: str) -> str:
+        """Return a text with the addresses of APIs as they are here: "http://127.0.0.1:PORT"."""
+        return self._apis.localized(text)
+
     def changed(self) -> None:
         """Read functions, aliases and mappings anew: retire what they were, poll what they are."""
         self._engine.call(self._reconcile())
@@ -101,10 +111,11 @@ class Functions:
             f"A function has at most {concurrency()} environments at a time (SLSDEPLOY_LOCAL_CONCURRENCY).",
             f"Asynchronous invokes are tried again after {delays} seconds, not minutes (SLSDEPLOY_LOCAL_RETRY_SECONDS).",
             *_STREAM_LIMITS,
+            apis.LIMIT,
             snapshots.LIMIT,
             f"A log stream keeps its newest {STREAM_EVENTS:,} events, {STREAM_BYTES >> 20} MB at most; a log group {GROUP_BYTES >> 20} MB.",
-            "Signatures to IAM function URLs are verified for the local access keys, and only looked at for others.",
-            "IAM function URLs take a signature in the Authorization header only: a presigned request gets 403.",
+            "Signatures to IAM function URLs and APIs are verified for the local access keys, and only looked at for others.",
+            "IAM function URLs and APIs take a signature in the Authorization header only: a presigned request gets 403.",
         ]
 
     async def _invoke(self, call: InvokeCall) -> InvokeResult:

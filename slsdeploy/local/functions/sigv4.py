@@ -1,4 +1,4 @@
-"""Checks the signature of a request to an `AWS_IAM` Function URL: AWS Signature Version 4 in the Authorization header.
+"""Checks the signature of a request to an `AWS_IAM` Function URL or API: AWS Signature Version 4 in the Authorization header.
 
 https://docs.aws.amazon.com/IAM/latest/UserGuide/create-signed-request.html. The local AWS knows the secret of a few access
 keys only; a signature by any other key is taken as valid when it is well formed and fresh.
@@ -37,13 +37,13 @@ class Unsigned(Exception):
     """The request is not to be let in; `str()` is what AWS says."""
 
 
-def caller_of(request: HttpRequest, region: str) -> dict[str, object]:
-    """Return who signed a request, as the event names them. Raises Unsigned."""
+def caller_of(request: HttpRequest, region: str, service: str = "lambda") -> dict[str, object]:
+    """Return who signed a request to a service, as the event names them. Raises Unsigned."""
     headers = {name.lower(): value for name, value in request.headers}
     found = _HEADER.fullmatch(headers.get("authorization", "").strip())
     if found is None:
         raise Unsigned("Forbidden")
-    _check_scope(found, region, headers)
+    _check_scope(found, region, service, headers)
     secret = SECRETS.get(found["key"])
     if secret is not None:
         key = _signing_key(secret, found["day"], found["region"], found["service"])
@@ -61,9 +61,9 @@ def caller_of(request: HttpRequest, region: str) -> dict[str, object]:
     }
 
 
-def _check_scope(found: re.Match[str], region: str, headers: Mapping[str, str]) -> None:
-    if found["service"] != "lambda":
-        raise Unsigned("Credential should be scoped to correct service: 'lambda'.")
+def _check_scope(found: re.Match[str], region: str, service: str, headers: Mapping[str, str]) -> None:
+    if found["service"] != service:
+        raise Unsigned(f"Credential should be scoped to correct service: '{service}'.")
     if found["region"] != region:
         raise Unsigned(f"Credential should be scoped to a valid region, not '{found['region']}'. ")
     try:

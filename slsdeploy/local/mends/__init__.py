@@ -16,6 +16,7 @@ NOT_EMULATED = (
     "AppSync APIs, their schemas, data sources and resolvers are recorded: queries are not answered.",
     "Functions of images run as processes, with what the image has below /var/task and /opt, unless --engine runs containers.",
     "Images are not scanned, and lifecycle policies of repositories are recorded only.",
+    "Load balancers are not emulated: target groups and listener rules of a stack are recorded, no request comes through them.",
     "Step Functions run without their roles, and StartSyncExecution is not emulated.",
     "Any credentials are good for the endpoint: other users of this machine can connect to it, and run code as you.",
     "Web browsers are kept from the endpoint, with presigned URLs too; function URLs answer them.",

@@ -1,0 +1,32 @@
+"""API Gateway waits for a function for half a minute at most, whatever the function's own timeout is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from slsdeploy.config import FILE
+from slsdeploy.rules.rule import Finding, Rule, Subject
+
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
+_SECONDS = {"http_api": 30, "rest_api": 29}
+_MORE = {
+    "http_api": "which nothing raises: lower `timeout`, or use a Function URL (15 minutes)",
+    "rest_api": "which a higher quota of the account may raise: lower `timeout`, or use a Function URL (15 minutes)",
+}
+
+
+class ApiTimeout(Rule):
+    """A function that goes on when its caller has been told that it is too late works for nobody, and costs all the same."""
+
+    id = "api-timeout"
+    severity = "warning"
+    link = (
+        "https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html"
+    )
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        config = subject.project.config
+        ways = [each.via for each in config.trigger if each.type == "http"]
+        for via in (via for via in ways if config.timeout > _SECONDS.get(via, config.timeout)):
+            message = f'via = "{via}" ends a request after {_SECONDS[via]} s; the function has {config.timeout} s'
+            yield self.finding(message, f"it is API Gateway's limit, {_MORE[via]}", FILE)
