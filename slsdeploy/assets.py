@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from importlib.util import find_spec
 from pathlib import Path
@@ -39,5 +40,14 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees all of it or none: to a neighbour first, then renamed."""
     path.parent.mkdir(parents=True, exist_ok=True)
     neighbour = path.with_name(f".{path.name}.{os.getpid()}")
-    neighbour.write_bytes(content)
-    neighbour.replace(path)
+    try:
+        neighbour.write_bytes(content)
+        neighbour.replace(path)
+    finally:
+        neighbour.unlink(missing_ok=True)
+
+
+def discard(path: Path) -> None:
+    """Empty a kept file that is damaged, and so every link to it: by its size the next build sees that it has to be made anew."""
+    with contextlib.suppress(OSError):
+        os.truncate(path, 0)

@@ -138,6 +138,15 @@ class Assembled:
     base: str
     layers: tuple[tuple[str, str, Path], ...]
 
+    def is_whole(self) -> bool:
+        """Say whether both files are there, and are what they were."""
+        try:
+            manifest = (self.folder / "manifest.json").read_bytes()
+            config = (self.folder / "config.json").read_bytes()
+        except OSError:
+            return False
+        return digest_of(manifest) == self.digest and json.loads(manifest)["config"]["digest"] == digest_of(config)
+
     def read(self) -> Image:
         """Return the image; nothing is read but the two files."""
         manifest = Manifest(*_typed((self.folder / "manifest.json").read_bytes()))
@@ -166,6 +175,14 @@ def _typed(content: bytes) -> tuple[str, bytes]:
 
 def _descriptor(said: Mapping[str, Any]) -> Descriptor:
     return Descriptor(said["mediaType"], said["digest"], said["size"])
+
+
+def media_type_of(content: bytes) -> str:
+    """Return what a manifest says that it is; OCI's may leave that out.
+
+    https://github.com/opencontainers/image-spec/blob/main/manifest.md#image-manifest-property-descriptions
+    """
+    return str(json.loads(content).get("mediaType") or OCI_MANIFEST)
 
 
 def digest_of(content: bytes) -> str:

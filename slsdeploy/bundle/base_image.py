@@ -13,9 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slsdeploy import assets, oci
-from slsdeploy.bundle import lock
-from slsdeploy.config import FILE
-from slsdeploy.errors import ProjectError
+from slsdeploy.bundle import base_checks, lock
 from slsdeploy.oci import Base, Manifest, Reference
 from slsdeploy.targets import image
 from slsdeploy.tools import Tools
@@ -24,9 +22,6 @@ from slsdeploy.types import Project
 # The tags are Python's minor versions: https://gallery.ecr.aws/lambda/python
 DEFAULT = "public.ecr.aws/lambda/python"
 TABLE = "image"
-_ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}  # Go's words, which images use
-# what our layers are written beside; others (zstd, those of Windows) Lambda is not known to take
-_LAYERS = (oci.OCI_LAYER, oci.DOCKER_LAYER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +74,10 @@ def _fetch(project: Project, pin: Pin | None, tools: Tools) -> Base:
     if pin is not None:
         reference = replace(reference, digest=pin.digest)
     manifest = _one(tools.images.manifest(reference), reference, project, tools)
-    _check(manifest, reference)
+    base_checks.check_manifest(manifest, reference)
     reference = replace(reference, digest=manifest.digest)
     config = tools.images.blob(reference, manifest.document["config"]["digest"])
-    _check_config(json.loads(config), reference, project)
+    base_checks.check_config(config, manifest, reference, project.target)
     for name, content in ((manifest.digest, manifest.content), (f"{manifest.digest}-config", config)):
         assets.write_atomically(_path(name), content)
     return Base(str(reference), manifest, json.loads(config))
@@ -92,38 +87,8 @@ def _one(found: Manifest, reference: Reference, project: Project, tools: Tools) 
     """Return the manifest for the project's architecture: what was found, or what an index names."""
     if found.media_type not in oci.INDEXES:
         return found
-    wanted = _ARCHITECTURES[project.target.architecture]
-    entries = [each for each in found.document["manifests"] if _platform(each) == ("linux", wanted)]
-    if not entries:
-        there = ", ".join(
-            sorted({"/".join(_platform(each)) for each in found.document["manifests"]} - {"unknown/unknown"})
-        )
-        hint = f"there is {there}; set `architecture`, or another base in [image]"
-        raise ProjectError(f"{reference} has no image for linux/{wanted}", hint, FILE)
-    return tools.images.manifest(replace(reference, digest=entries[0]["digest"]))
-
-
-def _platform(entry: Mapping[str, Any]) -> tuple[str, str]:
-    platform = entry.get("platform") or {}
-    return platform.get("os", "unknown"), platform.get("architecture", "unknown")
-
-
-def _check(manifest: Manifest, reference: Reference) -> None:
-    if manifest.media_type not in oci.MANIFESTS:
-        hint = "its media type must be OCI's manifest, or Docker's schema 2: push the base again with a newer client"
-        raise ProjectError(f"{reference} has a manifest that Lambda does not take: {manifest.media_type}", hint, FILE)
-    strange = {each["mediaType"] for each in manifest.document["layers"]} - {*_LAYERS}
-    if strange:
-        hint = "layers must be tars with gzip: https://github.com/bazel-contrib/rules_oci/issues/777"
-        raise ProjectError(f"{reference} has layers that Lambda may not take: {', '.join(sorted(strange))}", hint, FILE)
-
-
-def _check_config(config: Mapping[str, Any], reference: Reference, project: Project) -> None:
-    """A reference may name one image instead of an index: of another architecture, perhaps."""
-    found, wanted = config.get("architecture"), _ARCHITECTURES[project.target.architecture]
-    if found != wanted:
-        hint = "set `architecture`, or another base in [image]"
-        raise ProjectError(f"{reference} is for {found}, the function for {wanted}", hint, FILE)
+    digest = base_checks.choose(found, reference, project.target)
+    return tools.images.manifest(replace(reference, digest=digest))
 
 
 def forget(project: Project) -> None:
@@ -165,11 +130,11 @@ def _path(name: str) -> Any:
 
 def _read(pin: Pin) -> Base | None:
     try:
-        content = _path(pin.digest).read_bytes()
-        config = json.loads(_path(f"{pin.digest}-config").read_bytes())
-        manifest = Manifest(json.loads(content)["mediaType"], content)
+        content, config = (_path(name).read_bytes() for name in (pin.digest, f"{pin.digest}-config"))
+        manifest = Manifest(oci.media_type_of(content), content)
+        is_whole = manifest.digest == pin.digest and manifest.document["config"]["digest"] == oci.digest_of(config)
     except (OSError, ValueError, KeyError):
         return None
-    if manifest.digest != pin.digest:  # the copy was damaged
+    if not is_whole:  # a copy was damaged
         return None
-    return Base(str(replace(oci.reference(pin.base), digest=pin.digest)), manifest, config)
+    return Base(str(replace(oci.reference(pin.base), digest=pin.digest)), manifest, json.loads(config))

@@ -40,9 +40,8 @@ def add(tree: Path, target: Target, tools: Tools) -> None:
     with ThreadPoolExecutor(shares) as pool:
         for done in pool.map(run, range(shares)):
             if done.code != 0:
-                raise ToolError(
-                    f"Python {target.python} cannot compile the bundle:\n{done.stderr[-2000:]}", where=argv[0]
-                )
+                message = f"Python {target.python} cannot compile the bundle:\n{done.stderr[-2000:].strip()}"
+                raise ToolError(message, f"run this again when that is mended; the bundle is made in {tree}", argv[0])
 
 
 def identity(target: Target) -> str:

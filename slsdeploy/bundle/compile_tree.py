@@ -38,4 +38,7 @@ def main(tree: str, share: int, shares: int) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    try:
+        main(sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
+    except OSError as error:  # the disk is full, most likely
+        sys.exit(str(error))

@@ -8,8 +8,10 @@ from contextlib import contextmanager
 
 from slsdeploy.errors import ToolError
 
+# what only writing meets
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # what is wrong with the disk, not with us
-_DISK = (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+_DISK = (*FULL, errno.EACCES, errno.EPERM, errno.ENOTDIR)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets
-from slsdeploy.bundle import bytecode, tree
+from slsdeploy.bundle import bytecode, disk, tree
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import ModelInfo, Project, Target
 from slsdeploy_runtime.manifest import FILE
@@ -74,6 +74,8 @@ def _copy(source: Path, target: Path) -> None:
         shutil.copyfile(source, target)
         target.chmod(0o755 if _is_executable(source) else 0o644)
     except OSError as error:
+        if error.errno in disk.FULL:
+            raise
         raise _unreadable(source, error) from error
 
 

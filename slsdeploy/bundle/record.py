@@ -61,6 +61,7 @@ def read(folder: Path, key: str) -> Bundle | None:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
         bundle = _bundle(document["bundle"])
         is_whole = all(archive.path.stat().st_size == archive.bytes for archive in bundle.archives)
+        is_whole = is_whole and (bundle.image is None or bundle.image.is_whole())
     except (OSError, ValueError, KeyError, TypeError):
         return None
     is_same = document["key"] == key and bundle.path == folder

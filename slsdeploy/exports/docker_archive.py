@@ -17,7 +17,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import IO
 
-from slsdeploy import oci
+from slsdeploy import assets, oci
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.exports import blobs
 from slsdeploy.tools import Task, Tools
@@ -90,7 +90,8 @@ def _layer(stream: IO[bytes], diff_id: str, path: Path) -> None:
 
 
 def _damaged(path: Path, how: str) -> ToolError:
-    return ToolError(f"the layer {path.name} is damaged: {how}", "delete the file and run this again", str(path))
+    assets.discard(path)
+    return ToolError(f"the layer {path.name} is damaged: {how}", "run this again: the layer is made anew", str(path))
 
 
 def _header(name: str, size: int) -> bytes:

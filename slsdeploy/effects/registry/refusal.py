@@ -17,6 +17,7 @@ _ECR_PUSH = (
     "BatchGetImage and GetDownloadUrlForLayer to whoever deploys"
 )
 _ECR_PULL = "allow ecr:BatchGetImage and ecr:GetDownloadUrlForLayer to whoever deploys"
+_GONE = "it was removed, or never whole: `slsdeploy lock --base` takes what the tag names now; or name another base in [image]"
 _TOO_LARGE = "raise the limit of the proxy before the registry (nginx: client_max_body_size 0)"
 
 
@@ -29,7 +30,7 @@ def refusal(answer: Answer, to: oci.Reference, doing: str, auth: Auth) -> Slsdep
         hint = "create it there first, or look at its name; some registries say so to those without rights, too"
         return NoRepository(f"there is no repository {to.repository} at {to.host}", hint, where)
     if status == 404:
-        hint = "look at the name, the tag and the digest"
+        hint = _GONE if "sha256:" in doing else "look at the name and the tag"
         return ToolError(f"cannot {doing}: {to.host} does not have it", hint, where)
     told = f"{to.host} refuses to {doing} ({f'{status} {code}'.strip()})" + (f": {said}" if said else "")
     hint = _hint(status, to, doing)

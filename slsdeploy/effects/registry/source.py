@@ -13,7 +13,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO
 
-from slsdeploy import oci
+from slsdeploy import assets, oci
 from slsdeploy.effects.registry.calls import Calls, Request, pull_scope
 from slsdeploy.effects.registry.http import Answer, base
 from slsdeploy.effects.registry.refusal import refusal
@@ -78,7 +78,9 @@ class Source:
             hint = "run the command again; when it stays so, the registry (or a proxy before it) is broken"
             message = f"what {blob.source.host} gave for {blob.descriptor.digest} is damaged: {how}"
             return ToolError(message, hint, str(blob.source))
-        hint = "build again, and let nothing else write there meanwhile"
+        if isinstance(blob.source, Path):
+            assets.discard(blob.source)
+        hint = "run this again: the layer is made anew"
         return BuildError(f"the layer {blob.name} has changed since it was built: {how}", hint, _where(blob))
 
 
