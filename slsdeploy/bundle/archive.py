@@ -52,7 +52,7 @@ def join(archives: Sequence[Path], path: Path) -> None:
             joined.start_dir = joined.fp.tell()
 
 
-def link(source: Path, target: Path) -> None:
+def link(source: Path | str, target: Path | str) -> None:
     """Put a file of the cache in place: hard-linked where that can be, copied where not."""
     try:
         os.link(source, target)

@@ -66,15 +66,18 @@ def lay_out(parts: Iterable[Kept], folder: Path) -> None:
     Raises BuildError when two parts have the same file.
     """
     owners: dict[str, str] = {}
+    there: set[str] = set()
     for part in parts:
         for file in tree.walk(part.tree):
-            target = folder / file.path
             if file.path in owners:
                 message = f"{file.path} is in the {owners[file.path]} and in the {part.name}"
                 raise BuildError(message, 'rename the file of the project, or use package = "layer"', file.path)
             owners[file.path] = part.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            archive.link(part.tree / file.path, target)
+            above = file.path.rpartition("/")[0]
+            if above not in there:  # thousands of files are in hundreds of folders
+                (folder / above).mkdir(parents=True, exist_ok=True)
+                there.add(above)
+            archive.link(f"{part.tree}/{file.path}", f"{folder}/{file.path}")
 
 
 def _ignore(folder: Path) -> None:
