@@ -8,7 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from slsdeploy import oci
 from slsdeploy.config import origin, secret
+from slsdeploy.errors import ProjectError
 
 NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
@@ -89,6 +91,14 @@ def _is_secret(source: str) -> str:
     return source
 
 
+def _is_image(text: str) -> str:
+    try:
+        oci.reference(text)
+    except ProjectError as error:
+        raise ValueError(f"expected {error.hint}") from None
+    return text
+
+
 def _is_tag(key: str) -> str:
     if key.lower().startswith("aws:"):
         raise ValueError('tags that begin with "aws:" are reserved (https://docs.aws.amazon.com/tag-editor/)')
@@ -101,6 +111,7 @@ Module = Annotated[str, AfterValidator(_is_module)]
 Variable = Annotated[str, AfterValidator(_is_settable)]
 Secret = Annotated[str, AfterValidator(_is_secret)]
 TagKey = Annotated[str, AfterValidator(_is_tag), Field(min_length=1, max_length=128)]
+ImageReference = Annotated[str, AfterValidator(_is_image)]
 ServedName = Annotated[str, Field(pattern=SERVED_NAME, max_length=64)]
 
 
@@ -162,7 +173,7 @@ class FileSystem(_Section):
 class Image(_Section):
     """`[image]`: how `package = "image"` is built."""
 
-    base: str | None = Field(
+    base: ImageReference | None = Field(
         None,
         description="the image to build upon, as HOST/REPOSITORY:TAG; default: AWS's own for the Python version, "
         "public.ecr.aws/lambda/python",

@@ -117,3 +117,9 @@ def test_others_may_be_beside_it(tmp_path: Path, output: str, trigger: str) -> N
 def test_a_name_is_taken_once(tmp_path: Path) -> None:
     found = problem(tmp_path, '[output]\ntype = "sqs"\nqueue = "rows"\n[[trigger]]\ntype = "sqs"\nqueue = "rows"\n')
     assert (found.key, found.message) == ("output.queue", 'the queue "rows" is created by trigger[0] already')
+
+
+def test_a_base_that_is_no_reference_is_told_with_its_line(tmp_path: Path) -> None:
+    found = problem(tmp_path, '[image]\nbase = "Python:3"\n')
+    assert (found.key, found.line) == ("image.base", 4)
+    assert "HOST/REPOSITORY:TAG" in found.message

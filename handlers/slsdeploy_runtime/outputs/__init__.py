@@ -19,7 +19,11 @@ from __future__ import annotations
 from slsdeploy_runtime import events
 from slsdeploy_runtime.events import option
 
-__all__ = ["logical_id", "option", "variable"]
+__all__ = ["NotSent", "logical_id", "option", "variable"]
+
+
+class NotSent(Exception):
+    """AWS took the batch of answers but not this one."""
 
 
 def logical_id(trigger: str, what: str) -> str:

@@ -15,8 +15,7 @@ from slsdeploy_runtime.destinations import ARN
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names
-from slsdeploy_runtime.outputs import logical_id, option, variable
-from slsdeploy_runtime.outputs.sqs import NotSent
+from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
 from slsdeploy_runtime.resources import allow, kept
 
 if TYPE_CHECKING:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from slsdeploy_runtime.destinations import service_of
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import FIFO, Created, check_names
-from slsdeploy_runtime.outputs import logical_id, option, variable
-from slsdeploy_runtime.outputs.sqs import NotSent
+from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
 from slsdeploy_runtime.resources import allow, topic
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from slsdeploy_runtime.destinations import service_of
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import FIFO, Created, check_names
-from slsdeploy_runtime.outputs import logical_id, option, variable
+from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
 from slsdeploy_runtime.resources import allow, queue
 
 if TYPE_CHECKING:
@@ -24,10 +24,6 @@ URL = "QUEUE_URL"
 ENTRIES, BYTES = 10, 262_144
 # MessageGroupId and MessageDeduplicationId: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
 _ID = re.compile(r"[A-Za-z0-9!-/:-@[-`{-~]{1,128}", re.ASCII)
-
-
-class NotSent(Exception):
-    """AWS took the batch of answers but not this one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
