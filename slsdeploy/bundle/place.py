@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from slsdeploy.bundle import archive, tree
+from slsdeploy.bundle import archive, facts, tree
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.errors import BuildError
 from slsdeploy.tools import Tools
@@ -61,7 +61,7 @@ def replace(folder: Path, by: Path) -> None:
 
 
 def lay_out(parts: Iterable[Kept], folder: Path) -> None:
-    """Put the files of all parts into one folder.
+    """Put the files of all parts into one folder, and the facts about them beside them.
 
     Raises BuildError when two parts have the same file.
     """
@@ -78,6 +78,10 @@ def lay_out(parts: Iterable[Kept], folder: Path) -> None:
                 (folder / above).mkdir(parents=True, exist_ok=True)
                 there.add(above)
             archive.link(f"{part.tree}/{file.path}", f"{folder}/{file.path}")
+        if part.facts.is_file():
+            beside = facts.place(folder, part.name)
+            beside.parent.mkdir(exist_ok=True)
+            archive.link(part.facts, beside)
 
 
 def _ignore(folder: Path) -> None:
