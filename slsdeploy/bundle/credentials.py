@@ -78,7 +78,7 @@ _FORMS = (
     _form("an Anthropic key", b"sk-ant-", rb"(?<!\w)sk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{80,}"),
     _form("a Hugging Face token", b"hf_", rb"(?<!\w)hf_[A-Za-z]{34}(?!\w)"),
     _form("an npm token", b"npm_", rb"(?<!\w)npm_[A-Za-z0-9]{36}(?!\w)"),
-    _form("an npm password", b"//", rb"(?m)^\s*//[^\s=]+:(?:_authToken|_password|_auth)\s*=\s*(?!\$\{)\S{8,}"),
+    _form("an npm password", b"//", rb"(?m)^\s*//[^\s=]+:(?:_authToken|_password|_auth)\s*=\s*(?!\$\{)(\S{8,})"),
     # https://pypi.org/help/#apitoken: the beginning is the same in all of them
     _form("a PyPI token", b"pypi-AgE", rb"pypi-AgE[A-Za-z0-9_-]{50,}"),
     _form("a SendGrid key", b"SG.", rb"(?<!\w)SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),
@@ -127,6 +127,6 @@ def of_content(content: bytes) -> Iterator[Credential]:
             continue
         for match in form.pattern.finditer(content):
             found = Credential(form.kind, content.count(b"\n", 0, match.start()) + 1)
-            if found not in seen and (form.kind == _KEY or not _EXAMPLE.search(match.group())):
+            if found not in seen and (form.kind == _KEY or not _EXAMPLE.search(match.group(match.lastindex or 0))):
                 seen.add(found)
                 yield found

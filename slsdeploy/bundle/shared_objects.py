@@ -1,18 +1,16 @@
 """A tree -> what its shared objects say of themselves: for which machine they are, what they link to, and which versions of it they need.
 
 Nothing is loaded. A damaged file is a fact like any other; it is never waited for: who reads it stops after `_PATIENCE` looks at it.
-Done once for each part, when it is made: see `facts`.
+Done once for each part, when it is made: see `tree_facts`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
-
-from slsdeploy.bundle import tree
 
 if TYPE_CHECKING:
     from elftools.elf.elffile import ELFFile
@@ -63,13 +61,8 @@ class SharedObject:
         return bool(_MODULE.search(self.path))
 
 
-def facts(folder: Path) -> list[dict[str, Any]]:
-    """Return what is known of the shared objects in a tree, as JSON has it."""
-    return [asdict(found) for found in look(folder, (file.path for file in tree.walk(folder)))]
-
-
 def of_facts(said: Iterable[Mapping[str, Any]]) -> tuple[SharedObject, ...]:
-    """Read `facts`."""
+    """Read what was kept of them as JSON."""
     return tuple(
         SharedObject(
             **{

@@ -9,11 +9,12 @@ import struct
 import subprocess
 import sys
 import time
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
-from slsdeploy.bundle import shared_objects
+from slsdeploy.bundle import shared_objects, tree_facts
 from slsdeploy.bundle.shared_objects import SharedObject
 from tests import elf
 
@@ -97,7 +98,7 @@ def test_a_damaged_object_is_a_fact_and_not_waited_for(tmp_path: Path) -> None:
         damaged = bytearray(whole)
         for _ in range(8):
             damaged[chance.randrange(4, len(whole))] = chance.randrange(256)
-        json.dumps(shared_objects.asdict(read(tmp_path, bytes(damaged))))
+        json.dumps(asdict(read(tmp_path, bytes(damaged))))
     assert time.perf_counter() - began < 60
 
 
@@ -133,7 +134,7 @@ def test_which_files_are_looked_at(tmp_path: Path) -> None:
     names = ["a.so", "b.so.1.2", "c.cpython-313-aarch64-linux-gnu.so", "d.dylib", "e.pyd", "f.dll", "n\new.so"]
     for name in [*names, "g.py", "h.sock", "i.so.py", "so"]:
         (tmp_path / name).write_bytes(elf.shared_object())
-    said = shared_objects.facts(tmp_path)
+    said = tree_facts.find(tmp_path)[tree_facts.OBJECTS]
     assert sorted(each["path"] for each in said) == sorted(names)
     found = shared_objects.of_facts(json.loads(json.dumps(said)))
     assert [each.path for each in found if each.is_module] == ["c.cpython-313-aarch64-linux-gnu.so"]
