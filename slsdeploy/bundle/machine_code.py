@@ -43,6 +43,35 @@ def defect(found: SharedObject) -> str:
     return f"is damaged ({found.damage})" if found.damage else _NOTHING.get(found.format, "")
 
 
+def fits(found: SharedObject, target: Target) -> bool:
+    """Say whether an object is one, and for the target."""
+    return not misfit(found, target) and not defect(found)
+
+
+def is_imported(found: SharedObject) -> bool:
+    """Say whether Python imports it, as far as its name tells."""
+    return found.is_module and found.path.endswith(".so")
+
+
+def is_linked(found: SharedObject) -> bool:
+    """Say whether something on Linux would load it, by its name: no .dll, and no program."""
+    name = posixpath.basename(found.path)
+    return name.endswith(".so") or ".so." in name
+
+
+def own(found: SharedObject) -> str:
+    """Return an object's path as its maker knows it: without the folder of the bundle that it lies in."""
+    for folder in ("task/", "opt/python/", "opt/"):
+        if found.path.startswith(folder):
+            return found.path.removeprefix(folder)
+    return found.path
+
+
+def package(found: SharedObject) -> str:
+    """Return the top folder of an object, which is that of its package: numpy for numpy.libs, too."""
+    return own(found).split("/", 1)[0].partition(".")[0]
+
+
 def stem(path: str) -> str:
     """Return what a module is imported by: objects for several systems lie side by side under one name."""
     folder, _, name = path.rpartition("/")

@@ -63,8 +63,8 @@ def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=shelf))
     try:
         (draft / "tree").mkdir()
-        made = make(draft / "tree") or {}
-        facts.write(draft, {**made, **tree_facts.find(draft / "tree")})
+        told = make(draft / "tree") or {}
+        facts.write(draft, {**told, **tree_facts.find(draft / "tree")})
         _describe(draft)
         _place(draft, folder)
     finally:

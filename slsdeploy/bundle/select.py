@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
@@ -31,22 +32,26 @@ UNASKED = (
 
 @dataclass(frozen=True, slots=True)
 class Stray:
-    """A link among the files that is not followed: it leaves the project folder, or points nowhere."""
+    """What cannot ship: a link that leaves the project folder ("outside") or points "nowhere", or what is no file ("special")."""
 
     path: str
-    is_broken: bool
+    why: Literal["outside", "nowhere", "special"]
 
     def refusal(self) -> ProjectError:
         """Return what is wrong with it."""
-        if self.is_broken:
-            return ProjectError(f"{self.path} is a link that points nowhere", "mend or remove it", self.path)
-        hint = f'copy what it points to into the project folder, or leave it out: exclude = ["{self.path}"]'
+        out = f'leave it out: exclude = ["{self.path}"]'
+        match self.why:
+            case "nowhere":
+                return ProjectError(f"{self.path} is a link that points nowhere", "mend or remove it", self.path)
+            case "special":
+                return ProjectError(f"{self.path} is a pipe, a socket or a device, and no file", out, self.path)
+        hint = f"copy what it points to into the project folder, or {out}"
         return ProjectError(f"{self.path} is a link that leaves the project folder", hint, self.path)
 
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The files that ship as code, relative to the project folder, sorted; and the links that may not."""
+    """The files that ship as code, relative to the project folder, sorted; and what may not."""
 
     files: tuple[Path, ...]
     strays: tuple[Stray, ...]
@@ -138,9 +143,12 @@ def _linked(root: Path, path: str, rules: _Rules) -> Iterator[str | Stray]:
 
 
 def _stray(root: Path, path: str) -> Stray | None:
-    if not (root / path).exists():
-        return Stray(path, is_broken=True)
-    return None if (root / path).resolve().is_relative_to(root) else Stray(path, is_broken=False)
+    found = root / path
+    if not found.exists():
+        return Stray(path, "nowhere")
+    if not found.resolve().is_relative_to(root):
+        return Stray(path, "outside")
+    return None if found.is_file() or found.is_dir() else Stray(path, "special")
 
 
 def _check_handler(project: Project, selected: Sequence[Path]) -> None:
