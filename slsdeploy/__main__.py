@@ -98,8 +98,10 @@ def end(error: BaseException, words: list[str]) -> int:
 
 def is_json(words: list[str]) -> bool:
     """Say whether the command line asks for JSON: SARIF is JSON too."""
+    from itertools import pairwise
+
     formats = {word.partition("=")[2] for word in words if word.startswith("--format=")}
-    formats |= {after for word, after in zip(words, words[1:], strict=False) if word == "--format"}
+    formats |= {after for word, after in pairwise(words) if word == "--format"}
     return "--json" in words or bool(formats & {"json", "sarif"})
 
 

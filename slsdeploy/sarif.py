@@ -1,4 +1,4 @@
-"""Findings -> SARIF 2.1.0, which GitHub, GitLab and editors read. Pure.
+"""Findings -> SARIF 2.1.0, which GitHub, GitLab and editors read. Reads the files for the hashes of their lines.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; what GitHub wants of it:
 https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from slsdeploy import __version__
 from slsdeploy.config import FILE
 from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.fingerprints import of_lines
 from slsdeploy.results import Explained
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -48,10 +49,10 @@ def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], 
     }
     run = {
         "tool": {"driver": driver},
-        "originalUriBaseIds": {_ROOT: {"uri": f"{top.as_uri().rstrip('/')}/"}},
+        "originalUriBaseIds": {_ROOT: {"description": {"text": "the top folder of the repository"}}},
         "columnKind": "unicodeCodePoints",
         "results": [
-            _result(problem, index[problem["rule"]], folder, seen)
+            _result(problem, index[problem["rule"]], _Place(top, folder, problem), seen)
             for problem, seen in zip(problems, _numbered(problems), strict=True)
         ],
     }
@@ -100,26 +101,49 @@ def _severity(severity: str) -> str:
     return "recommendation" if severity == "note" else severity
 
 
-def _result(problem: Mapping[str, Any], index: int, folder: Path, seen: int) -> dict[str, Any]:
+class _Place:
+    """Where a problem is: the file, by its path from the top of the repository, and the line (0: the file as a whole).
+
+    That of slsdeploy.toml for what is elsewhere, not there, or built: code scanning wants a file of the repository.
+    """
+
+    def __init__(self, top: Path, folder: Path, problem: Mapping[str, Any]) -> None:
+        path = problem["path"]
+        is_kept = bool(path) and not path.startswith(".slsdeploy/") and (top / folder / path).is_file()
+        self.path = folder / (path if is_kept else FILE)
+        self.line = int(problem["line"]) if is_kept else 0
+        self.file = top / self.path
+
+    @property
+    def location(self) -> dict[str, Any]:
+        """Return it in SARIF's words."""
+        place: dict[str, Any] = {"artifactLocation": {"uri": quote(self.path.as_posix()), "uriBaseId": _ROOT}}
+        if self.line:
+            place["region"] = {"startLine": self.line}
+        return {"physicalLocation": place}
+
+    @property
+    def hash(self) -> str:
+        """Return that of the line, "" where there is no text."""
+        try:
+            hashes = of_lines(self.file.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError):
+            return ""
+        return hashes[max(self.line, 1) - 1] if self.line <= len(hashes) else ""
+
+
+def _result(problem: Mapping[str, Any], index: int, place: _Place, seen: int) -> dict[str, Any]:
     hint = f"\n{problem['hint']}" if problem["hint"] else ""
     key = "\0".join([problem["rule"], problem["path"], problem["message"], str(seen)])
-    place: dict[str, Any] = {"artifactLocation": {"uri": _uri(problem["path"], folder), "uriBaseId": _ROOT}}
-    if problem["line"]:
-        place["region"] = {"startLine": problem["line"]}
+    fingerprint = hashlib.sha256(key.encode()).hexdigest()
     return {
         "ruleId": problem["rule"],
         "ruleIndex": index,
         "level": problem["severity"],
         "message": {"text": problem["message"] + hint},
-        "locations": [{"physicalLocation": place}],
-        "partialFingerprints": {"slsdeploy/v1": hashlib.sha256(key.encode()).hexdigest()},
+        "locations": [place.location],
+        "partialFingerprints": {"primaryLocationLineHash": place.hash or fingerprint, "slsdeploy/v1": fingerprint},
     }
-
-
-def _uri(path: str, folder: Path) -> str:
-    """Return the path of a file of the project; of slsdeploy.toml for what is elsewhere, or in no file at all."""
-    is_inside = bool(path) and "://" not in path and not PurePosixPath(path).is_absolute()
-    return quote((PurePosixPath(folder.as_posix()) / (path if is_inside else FILE)).as_posix())
 
 
 def _numbered(problems: Iterable[Mapping[str, Any]]) -> list[int]:
