@@ -32,10 +32,10 @@ class FileName(Rule):
             shown = path.encode("utf-8", "backslashreplace").decode()
             encoded = path.encode("utf-8", "surrogateescape")
             if shown != path:
-                yield self.finding(f"the name of {shown} is not UTF-8", "rename it", shown)
+                yield self.finding(f"the name of {shown} is not UTF-8", "rename it")
             elif len(encoded) > _PATH or any(len(name) > _NAME for name in encoded.split(b"/")):
                 message = f"the name of {shown[:60]}... is longer than Linux takes"
-                yield self.finding(message, f"rename it: {_NAME} bytes each, {_PATH:,} for the path", shown)
+                yield self.finding(message, f"rename it: {_NAME} bytes each, {_PATH:,} for the path", path)
             elif "\\" in path or not path.isprintable():
                 message = f"the name of {shown!r} has a character that hardly any tool expects"
                 yield self.finding(message, "rename it", path, "warning")

@@ -23,7 +23,7 @@ _NEWEST = (1, 31)
 
 
 class ModelOpset(Rule):
-    """A model is newer than the onnxruntime that the function gets: its opset, or the version of its file.
+    """A model is newer than the onnxruntime that the function gets, in its opset or its file's version.
 
     The requirements decide which onnxruntime that is; the one that slsdeploy itself runs on may be newer, and takes the model.
 

@@ -11,10 +11,11 @@ name = "iris"
 model = "iris.onnx"
 architecture = "arm64"
 """
+HANDLER = "import fast\n\ndef postprocess(outputs):\n    return outputs\n"
 
 
 def write(root: Path) -> None:
-    ruling.write(root, TOML, {"requirements.txt": "fast\n"})
+    ruling.write(root, TOML, {"handler.py": HANDLER, "requirements.txt": "fast\n"})
 
 
 def wheels(index: Path) -> None:

@@ -11,6 +11,7 @@ from tests import ruling, wheelhouse
 TOML = """
 name = "iris"
 model = "iris.onnx"
+architecture = "x86_64"
 """
 
 

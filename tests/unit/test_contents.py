@@ -53,7 +53,12 @@ def test_a_file_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     old(made.root / "handler.py", b"import json\n")
     read: list[str] = []
     before = contents._read
-    monkeypatch.setattr(contents, "_read", lambda file, path: (read.append(path), before(file, path))[1])
+
+    def noted(file: Path, path: str) -> contents.Content:
+        read.append(path)
+        return before(file, path)
+
+    monkeypatch.setattr(contents, "_read", noted)
     # the clock of a change cannot be set back: as if it had been long ago
     monkeypatch.setattr(contents, "_SETTLED_NS", -1)
     first = contents.look(made)
