@@ -103,11 +103,6 @@ def has(library: str) -> bool:
     return library in SURE or library in THERE or bool(_PYTHON.fullmatch(library))
 
 
-def lacks(library: str) -> bool:
-    """Say whether it is known that the runtime does not have it."""
-    return is_musls(library) or bool(remedy(library))
-
-
 def is_musls(library: str) -> bool:
     """Say whether it is the other C library's, Alpine Linux's: what needs that cannot run beside glibc."""
     return bool(_MUSL.match(library))

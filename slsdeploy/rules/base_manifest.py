@@ -13,8 +13,8 @@ from slsdeploy.rules.rule import Finding, Rule, Subject
 class BaseManifest(Rule):
     """The base of the image has layers, or a manifest, that Lambda does not take.
 
-    Attestations among its layers, layers that are not gzip, a manifest of another kind. It is known without asking anyone once the base was
-    looked at and is named by its digest; until then the build says so. An index is fine: its image for the function's architecture is taken.
+    Attestations among its layers, layers that are not gzip, another kind of manifest. An index is fine: its image for the function's
+    architecture is taken. It is known here once the base was looked at, when it is named by its digest; until then the build says so.
 
     Why: Lambda refuses the image: "UnsupportedImageLayerDetected", or "The image manifest or layer media type is not supported".
 

@@ -7,15 +7,16 @@ from collections.abc import Iterator
 
 from slsdeploy.bundle import lambda_libraries, machine_code, tree_facts
 from slsdeploy.bundle.machine_code import Missing
-from slsdeploy.rules.rule import BundleRule, Finding, Severity, Subject
+from slsdeploy.rules.rule import BundleRule, Finding, Subject
 from slsdeploy.types import Bundle
 
 
 class MissingLibrary(BundleRule):
     """A shared object links to a library that neither the bundle nor the base has.
 
-    An error where Lambda is known not to have what a module links to that Python imports (libGL, libX11; Alpine Linux's C library). Else a
-    warning. A note where the bundle has it in a place where the loader does not look: the package may load it by itself first.
+    An error for what needs Alpine Linux's C library: nothing of it loads on Lambda. Else a warning: the package may do without that object.
+    A note where the bundle has the library in a place where the loader does not look, since the package may load it by itself first; and
+    upon a base of one's own, whose libraries are not known here.
 
     Why: the import fails: "cannot open shared object file: No such file or directory".
 
@@ -27,37 +28,51 @@ class MissingLibrary(BundleRule):
     """
 
     id = "missing-library"
+    severity = "warning"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/python-image.html"
 
     def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
-        if "linux" not in subject.project.target.platform:
+        target, has_base = subject.project.target, subject.has_lambdas_base
+        if "linux" not in target.platform:
             return
-        by_library: dict[tuple[str, str], list[Missing]] = defaultdict(list)
-        objects = [each for each in tree_facts.objects(bundle) if machine_code.fits(each, subject.project.target)]
-        for each in machine_code.missing(objects, subject.has_lambdas_base):
-            by_library[machine_code.package(each.object), each.library].append(each)
-        for (package, library), missing in by_library.items():
-            yield self._judged(package, library, missing, subject.has_lambdas_base)
+        objects = [each for each in tree_facts.objects(bundle) if machine_code.fits(each, target)]
+        kinds: dict[tuple[str, str], list[Missing]] = defaultdict(list)
+        for each in machine_code.missing(objects, has_base):
+            kinds[_kind(each, has_base), machine_code.package(each.object)].append(each)
+        for (kind, package), missing in sorted(kinds.items()):
+            yield self._told(kind, package, missing)
 
-    def _judged(self, package: str, library: str, missing: list[Missing], has_base: bool) -> Finding:
-        first = machine_code.own(missing[0].object)
-        others = f" (and {len(missing) - 1} more of {package})" if len(missing) > 1 else ""
-        link = f"{first}{others} links to {library}"
-        if missing[0].elsewhere:
-            message = f"{link}, which is at {missing[0].elsewhere}, where the loader does not look"
-            return self.finding(
-                message, "put it into the project's folder lib, unless the package loads it itself", "", "note"
-            )
-        remedy = lambda_libraries.remedy(library)
-        hint = (
-            remedy
-            or f"take a build of {package} that brings {library}, or put it into the project's folder lib (with `include`)"
+    def _told(self, kind: str, package: str, missing: list[Missing]) -> Finding:
+        first, libraries = missing[0], list(dict.fromkeys(each.library for each in missing))
+        others = len({each.object.path for each in missing}) - 1
+        what = f"{machine_code.own(first.object)}{f' (and {others} more of {package})' if others else ''} links to"
+        names = ", ".join(libraries[:4]) + (f" and {len(libraries) - 4} more" if len(libraries) > 4 else "")
+        remedies = (lambda_libraries.remedy(library) for library in libraries)
+        hint = next(
+            filter(None, remedies),
+            f"take a build of {package} that brings them, or put them into the folder lib (with `include`)",
         )
-        if lambda_libraries.is_musls(library):
-            return self.finding(f"{link}: it is built for Alpine Linux", f"take the manylinux wheel of {package}")
-        if not has_base:
-            return self.finding(f"{link}, which is not in the bundle; its base may have it", hint, "", "note")
-        is_sure = lambda_libraries.lacks(library) and any(machine_code.is_imported(each.object) for each in missing)
-        severity: Severity = "error" if is_sure else "warning"
-        told = "is not" if lambda_libraries.lacks(library) else "is not known to be"
-        return self.finding(f"{link}, which is not in the bundle, and {told} in Lambda's runtime", hint, "", severity)
+        match kind:
+            case "musl":
+                return self.finding(
+                    f"{what} {names}: it is built for Alpine Linux",
+                    f"take the manylinux wheel of {package}",
+                    "",
+                    "error",
+                )
+            case "elsewhere":
+                message = f"{what} {first.library}, which is at {first.elsewhere}, where the loader does not look"
+                return self.finding(
+                    message, "put it into the folder lib, unless the package loads it by itself", "", "note"
+                )
+            case "unknown":
+                return self.finding(f"{what} {names}: not in the bundle; the base may have it", hint, "", "note")
+        return self.finding(f"{what} {names}: not in the bundle, nor in Lambda's runtime", hint)
+
+
+def _kind(missing: Missing, has_base: bool) -> str:
+    if lambda_libraries.is_musls(missing.library):
+        return "musl"
+    if missing.elsewhere:
+        return "elsewhere"
+    return "absent" if has_base else "unknown"
