@@ -34,6 +34,7 @@ class Built:
 
     `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
     outputs[{type, path, bytes}]}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    `sbom` is the path of the bill of materials (CycloneDX).
     """
 
     package: str
@@ -44,6 +45,7 @@ class Built:
     models: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     image: Mapping[str, Any] | None = None
+    sbom: str = ""
 
 
 @dataclass(frozen=True, slots=True)

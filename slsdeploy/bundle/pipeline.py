@@ -29,6 +29,7 @@ from slsdeploy.bundle import (
     prepare,
     record,
     resolution,
+    sbom,
     select,
     verify,
 )
@@ -194,6 +195,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             preparations=inputs.preparations,
             image=packed.image,
         )
+        sbom.write(project, bundle, inputs.packages.requirements.lines, draft)
         record.write(bundle, inputs.key, draft)
         place.replace(folder, draft)
     return bundle
