@@ -80,14 +80,25 @@ class Subject:
         return self.project.base.reference if self.project.base else ""
 
 
-def write(project: Project, bundle: Bundle, requirements: Iterable[str], draft: Path) -> None:
-    """Write the document into a draft of the bundle; `requirements` are the project's own."""
+def read(folder: Path) -> str:
+    """Return the document of the bundle in a folder, "" when there is none."""
+    try:
+        return (folder / FILE).read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def subject(project: Project, bundle: Bundle, requirements: Iterable[str], draft: Path) -> Subject:
+    """Return what is to be told of a bundle that is still a draft; `requirements` are the project's own."""
     found = distributions.of_facts(facts.read(facts.place(draft, "dependencies")))
     once = {each.key: each for each in found}  # of one that is there twice, nobody knows which is imported
     named = tuple(filter(None, map(needs_graph.name_of, requirements)))
-    subject = Subject(project, bundle, tuple(once.values()), named)
-    text = _again(bundle.path / FILE, subject) or make(subject)
-    (draft / FILE).write_text(text, encoding="utf-8")
+    return Subject(project, bundle, tuple(once.values()), named)
+
+
+def write(subject: Subject, draft: Path, former: str) -> None:
+    """Write the document into a draft of the bundle; `former` is that of the last bundle."""
+    (draft / FILE).write_text(_again(former, subject) or make(subject), encoding="utf-8")
 
 
 def make(subject: Subject) -> str:
@@ -101,17 +112,16 @@ def make(subject: Subject) -> str:
     return json.dumps(document, indent=1, sort_keys=True, ensure_ascii=False) + "\n"
 
 
-def _again(path: Path, subject: Subject) -> str:
+def _again(text: str, subject: Subject) -> str:
     """Return the last document with the bundle's digest in it, if nothing else of it changed; else ""."""
     try:
-        text = path.read_text(encoding="utf-8")
         said = json.loads(text)
         former: str = said["metadata"]["component"]["hashes"][0]["content"]
         told = {each["name"]: each["value"] for each in said["metadata"]["properties"]}
         serial: str = said["serialNumber"]
         if told[_MADE_FROM] != subject.key or len(former) != len(subject.bundle.digest):
             return ""
-    except (OSError, ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError):
         return ""
     return text.replace(former, subject.bundle.digest).replace(serial, _serial(subject).urn)
 

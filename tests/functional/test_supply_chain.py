@@ -15,7 +15,7 @@ from slsdeploy.bundle import distributions, facts, record, sbom
 from slsdeploy.config import FILE
 from slsdeploy.types import Bundle
 from tests import bases, wheelhouse
-from tests.building import HANDLER, House
+from tests.building import HANDLER, House, save_model
 
 
 def test_what_is_installed_is_told_beside_the_bundle_though_the_records_are_gone(house: House) -> None:
@@ -122,6 +122,16 @@ def test_a_changed_handler_changes_the_digest_and_the_serial_alone(house: House)
     for each in (before, after):
         del each["serialNumber"], each["metadata"]["component"]["hashes"]
     assert before == after
+
+
+def test_after_a_change_of_the_code_the_last_document_is_taken_again(house: House) -> None:
+    house.write("handler.py", HANDLER)
+    path = house.build().path / sbom.FILE
+    path.write_text(path.read_text(encoding="utf-8").replace("numpy-2.4.6-py3-none-any.whl", "marked"))
+    house.write("handler.py", HANDLER + "# more\n")
+    assert "marked" in (house.build().path / sbom.FILE).read_text(encoding="utf-8")
+    save_model(house.root / "iris.onnx", 3.0)
+    assert "marked" not in (house.build().path / sbom.FILE).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "\0", '{"metadata": {"component": 1}}'])
