@@ -52,13 +52,15 @@ class Built:
 class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
-    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none.
+    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `prepared`: how each model ships,
+    {model, choice, digest}.
     """
 
     path: str
     models: Sequence[Mapping[str, Any]]
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
+    prepared: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

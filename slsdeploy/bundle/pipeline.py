@@ -84,6 +84,7 @@ def build(project: Project, tools: Tools) -> Bundle:
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+            prepare.insist(project, bundle.preparations, bundle.notes)
     for note in bundle.notes:
         tools.reporter.note(note)
     return bundle
