@@ -16,9 +16,10 @@ from typing import Any, TypeVar
 
 from slsdeploy import assets
 from slsdeploy.bundle import toml
+from slsdeploy.config.loading import DEFAULT_STAGE
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ProjectError
-from slsdeploy.types import PinnedFile, S3Object, S3Origin
+from slsdeploy.types import PinnedFile, Project, S3Object, S3Origin
 
 FILE = "slsdeploy.lock"
 _VERSION = 1
@@ -120,6 +121,17 @@ def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
     arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != TARGETS, item[0]))
     document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
     assets.write_atomically(folder / FILE, f"{_HEADER}{toml.dump(document)}".encode())
+
+
+def insist(project: Project, missing: str, options: str = "") -> None:
+    """Refuse what the lock file lacks, where nothing may be added to it; `options` are those of `lock` that mend it.
+
+    Raises ProjectError with --locked.
+    """
+    if project.locked:
+        lock = f"slsdeploy lock{options}{f' --stage {project.stage}' if project.stage != DEFAULT_STAGE else ''}"
+        hint = f"run `{lock}` without --locked, look at what it changed in {FILE}, and commit that"
+        raise ProjectError(f"--locked: {missing}", hint, FILE)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from slsdeploy.cli.options import (
     Folder,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
@@ -29,6 +30,7 @@ def plan(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -37,7 +39,7 @@ def plan(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.plan(where(folder, stage, local, settings, engine), make_tools(ui)))
+    ui.show(pipeline.plan(where(folder, stage, local, settings, engine, locked), make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy up samples/iris --local"))
@@ -46,6 +48,7 @@ def up(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -57,7 +60,7 @@ def up(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.up(where(folder, stage, local, settings, engine), make_tools(ui)))
+    ui.show(pipeline.up(where(folder, stage, local, settings, engine, locked), make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy status --local"))

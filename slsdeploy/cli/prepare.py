@@ -12,6 +12,7 @@ from slsdeploy.cli.options import (
     Folder,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
@@ -94,6 +95,7 @@ def build(
             "default: in .slsdeploy",
         ),
     ] = None,
+    locked: Locked = False,
     stage: Stage = None,
     local: Local = False,
     settings: Settings = None,
@@ -104,7 +106,7 @@ def build(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.build(where(folder, stage, local, settings), make_tools(ui), push, output or ()))
+    ui.show(pipeline.build(where(folder, stage, local, settings, locked=locked), make_tools(ui), push, output or ()))
 
 
 @app.command(epilog=example("slsdeploy lock --models"))
