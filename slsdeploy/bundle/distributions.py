@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import csv
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from email.message import Message
 from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
@@ -17,6 +17,7 @@ from typing import Any
 
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
+from slsdeploy.bundle.wheels import Wheel
 
 WORD = "distributions"
 _ENDING = ".dist-info"
@@ -32,7 +33,8 @@ class Distribution:
     """An installed package.
 
     `licences` is one SPDX expression, or one name, or the names that its classifiers have; nothing when it says none.
-    `hashes` ("sha256:...") are those of all files that the lock allows for it. `requires` is as it says it, with markers and extras.
+    `hashes` ("sha256:...") are those of all files that the lock allows for it, `wheel` and `digest` are of the one that was installed
+    ("": not known). `requires` is as it says it, with markers and extras.
     """
 
     name: str
@@ -43,6 +45,8 @@ class Distribution:
     hashes: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     requires: tuple[str, ...] = ()
+    wheel: str = ""
+    digest: str = ""
 
     @property
     def key(self) -> str:
@@ -52,11 +56,14 @@ class Distribution:
         return canonicalize_name(self.name)
 
 
-def read(packages: Path, section: Section) -> tuple[Distribution, ...]:
-    """Return what is installed in a folder, in the order of names; a package that is there twice is told twice."""
-    hashes = _hashes(section)
+def read(packages: Path, section: Section, wheels: Iterable[Wheel] = ()) -> tuple[Distribution, ...]:
+    """Return what is installed in a folder, in the order of names; a package that is there twice is told twice.
+
+    `wheels` are the files that it may have been installed from.
+    """
+    hashes, files = _hashes(section), list(wheels)
     found = (_distribution(folder, hashes) for folder in packages.glob(f"*{_ENDING}") if folder.is_dir())
-    return tuple(sorted(found, key=lambda each: (each.key, each.version)))
+    return tuple(sorted((_with_wheel(each, files) for each in found), key=lambda each: (each.key, each.version)))
 
 
 def facts(found: Iterable[Distribution]) -> Facts:
@@ -95,11 +102,23 @@ def _distribution(folder: Path, hashes: Mapping[str, tuple[str, ...]]) -> Distri
         modules=_modules(folder),
         requires=_all(metadata, "Requires-Dist"),
     )
-    return Distribution(**{**_fields(found), "hashes": hashes.get(found.key, ())})
+    return replace(found, hashes=hashes.get(found.key, ()))
 
 
-def _fields(of: Distribution) -> dict[str, Any]:
-    return {name: getattr(of, name) for name in Distribution.__slots__}
+def _with_wheel(found: Distribution, wheels: Iterable[Wheel]) -> Distribution:
+    """Say which file was installed, if that is sure: it has the package's tags, and the lock knows it."""
+    from packaging.tags import parse_tag
+    from packaging.version import Version
+
+    try:
+        tags, version = {tag for each in found.tags for tag in parse_tag(each)}, str(Version(found.version))
+    except ValueError:
+        return found
+    for wheel in wheels:
+        is_its = (wheel.name, wheel.version) == (found.key, version) and wheel.tags == tags
+        if is_its and wheel.digest in found.hashes:
+            return replace(found, wheel=wheel.file, digest=wheel.digest)
+    return found
 
 
 def _headers(path: Path) -> Message:

@@ -41,7 +41,8 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
-            found = distributions.read(folder, packages.section)
+            files = wheels.files(packages.section, packages.requirements, project, tools)
+            found = distributions.read(folder, packages.section, files)
             prune.prune(folder)
             onnxruntime_wheel.slim(folder, keep_tools=packages.uses_tools)
             bytecode.add(tree, project.target, tools)
