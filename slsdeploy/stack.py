@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from slsdeploy import assets, idempotency, large_answers, reach
-from slsdeploy.config import FILE, secret
+from slsdeploy.config import FILE, Policy, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Model, ModelInfo, Project, Template, Trigger
@@ -140,7 +140,7 @@ def _settings(project: Project) -> dict[str, Any]:
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
     config = project.config
-    wirings = [_secrets(config.secrets), reach.wire(project), *_output(config.output)]
+    wirings = [_policy(config.policy), _secrets(config.secrets), reach.wire(project), *_output(config.output)]
     return [*wirings, idempotency.wire(project), large_answers.wire(project)]
 
 
@@ -178,6 +178,14 @@ def _late_policy() -> dict[str, Any]:
 
 def _output(output: Any) -> list[Wiring]:
     return [] if output is None else [import_module(type(output).__module__).wire(output, "")]
+
+
+def _policy(policy: Sequence[Policy]) -> Wiring:
+    allowed = [
+        {"Sid": f"Own{number}", "Effect": "Allow", "Action": each.actions, "Resource": each.resources}
+        for number, each in enumerate(policy, 1)
+    ]
+    return Wiring(statements=allowed)
 
 
 def _secrets(secrets: Mapping[str, str]) -> Wiring:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from slsdeploy import stack
+from slsdeploy.errors import ConfigError
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 LIMIT = 4096
@@ -31,7 +32,10 @@ class EnvironmentSize(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        variables = {name: _known(value) for name, value in stack.variables(subject.project).items()}
+        try:
+            variables = {name: _known(value) for name, value in stack.variables(subject.project).items()}
+        except ConfigError:  # what trigger-options and queue-visibility are for
+            return
         size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode())
         if size > LIMIT:
             largest = max(variables, key=lambda name: len(variables[name]))

@@ -1,4 +1,4 @@
-"""Every rule has a project that trips it, and only it."""
+"""Variants of what trips a rule, beside the fixture projects of tests/rules; and what does not."""
 
 from __future__ import annotations
 
