@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from slsdeploy import results
+from slsdeploy.printable import printable
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
@@ -60,7 +61,8 @@ def listed(result: results.Listed) -> Iterator[RenderableType]:
 
 
 def _place(problem: Mapping[str, Any]) -> str:
-    return f"{problem['path']}:{problem['line']}" if problem["line"] else str(problem["path"])
+    path = printable(problem["path"])
+    return f"{path}:{problem['line']}" if problem["line"] else path
 
 
 def _counted(problems: Sequence[Mapping[str, Any]]) -> str:

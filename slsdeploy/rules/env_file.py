@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 _NAME = re.compile(
@@ -37,7 +38,9 @@ class EnvFile(Rule):
             name = PurePosixPath(path).name
             if _NAME.fullmatch(name) and not _HARMLESS.fullmatch(name):
                 yield self.finding(
-                    f"{path} is a file of environment variables, and ships", f'{hint}; exclude = ["{path}"]', path
+                    f"{printable(path)} is a file of environment variables, and ships",
+                    f'{hint}; exclude = ["{path}"]',
+                    path,
                 )
         for index, pattern in enumerate(subject.project.config.include):
             name = PurePosixPath(pattern).name
