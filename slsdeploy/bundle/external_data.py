@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from slsdeploy.errors import ExternalDataError
+from slsdeploy.printable import printable
 
 _SAVE = "save it with its external data beside it (onnx.save_model)"
 
@@ -40,19 +41,19 @@ def file(path: Path, location: str) -> Path:
 
 
 def _wrong(path: Path, location: str, size: int) -> Iterator[ExternalDataError]:
-    where = str(path)
+    where, named = str(path), printable(location[:200])
     if not location or not _is_inside(path.parent, location):
-        message = f'the model keeps its weights outside its own folder, in "{location}"'
+        message = f'the model keeps its weights outside its own folder, in "{named}"'
         yield ExternalDataError(message, _SAVE, where)
         return
     held = file(path, location)
-    if not held.is_file():
-        message = f'the model keeps its weights in "{location}", which is missing'
+    if not os.path.isfile(held):  # noqa: PTH113 -- pathlib's raises for names that no file can have
+        message = f'the model keeps its weights in "{named}", which is missing'
         yield ExternalDataError(message, "copy it beside the model; both files belong together", where)
         return
     found = held.stat().st_size
     if found < size:
-        message = f'"{location}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
+        message = f'"{named}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
         yield ExternalDataError(message, "copy it again", where)
 
 

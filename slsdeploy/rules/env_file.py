@@ -12,7 +12,7 @@ from slsdeploy.rules.rule import Finding, Rule, Subject
 _NAME = re.compile(
     r"\.env(?:rc|\..+)?|.+\.env(?:\.(?:local|dev|development|prod|production|staging|test))?", re.IGNORECASE
 )
-_HARMLESS = re.compile(r".*\.(?:example|sample|template|dist)", re.IGNORECASE)
+_HARMLESS = re.compile(r".*\.(?:example|sample|template|dist)", re.IGNORECASE | re.DOTALL)
 
 
 class EnvFile(Rule):

@@ -27,4 +27,4 @@ class LinkOutside(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for stray in subject.contents.strays:
             refusal = stray.refusal()
-            yield self.finding(printable(refusal.message)(refusal.hint), stray.path)
+            yield self.finding(printable(refusal.message), printable(refusal.hint), stray.path)

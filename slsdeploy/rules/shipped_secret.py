@@ -29,8 +29,7 @@ class ShippedSecret(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for path, content in subject.contents.files.items():
             for found in content.credentials:
-                hint = f'leave it out (exclude = ["{printable(path)}"]) and let `secrets` read it at start; revoke it if others have seen it'
-                if found.line:
-                    hint = "take it out and let `secrets` read it at start; revoke it if others have seen it"
+                what = "it" if found.line else "the file"
+                hint = f"take {what} out and let `secrets` read it at start; revoke it if others have seen it"
                 severity: Severity | None = "warning" if found.kind == _ID else None
                 yield self.finding(f"{printable(path)} holds {found.kind}, and ships", hint, path, severity, found.line)
