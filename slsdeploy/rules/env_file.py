@@ -9,9 +9,8 @@ from pathlib import PurePosixPath
 from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
-_NAME = re.compile(
-    r"\.env(?:rc|\..+)?|.+\.env(?:\.(?:local|dev|development|prod|production|staging|test))?", re.IGNORECASE
-)
+_STAGES = "local|dev|development|prod|production|staging|test"
+_NAME = re.compile(rf"\.env(?:rc|\..+)?|.+\.env(?:\.(?:{_STAGES}))?", re.IGNORECASE | re.DOTALL)
 _HARMLESS = re.compile(r".*\.(?:example|sample|template|dist)", re.IGNORECASE | re.DOTALL)
 
 

@@ -144,7 +144,7 @@ def test_the_clock_and_chance_at_import(root: Path, toml: str, severities: list[
 def test_binaries_of_the_project(root: Path) -> None:
     arm, x86 = elf.shared_object(elf.AARCH64), elf.shared_object(elf.X86_64)
     objects = {"a__so": x86, "b__dll": b"MZ" + bytes(9), "c__so": b"", "d__so": b"text", "tool": x86, "good__so": arm}
-    found = findings(root, ALL, **objects)
+    found = findings(root, ALL, None, **objects)
     assert {(each.severity, each.path) for each in found} == {
         *(("error", "a.so"), ("warning", "b.dll"), ("warning", "c.so"), ("warning", "d.so"), ("warning", "tool")),
     }
