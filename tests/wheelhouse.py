@@ -20,8 +20,8 @@ def add_wheel(
     tag: str = "py3-none-any",
     files: Mapping[str, bytes] | None = None,
     needs: Sequence[str] = (),
-    licence: str = "MIT",
     metadata: bytes | None = None,
+    licence: str = "MIT",
 ) -> Path:
     """Write a wheel with these files; by default one module of the package's name."""
     module = name.replace("-", "_")
