@@ -81,11 +81,10 @@ class Subject:
 
     @property
     def has_lambdas_base(self) -> bool:
-        """Say whether the function runs upon Amazon Linux 2023 as Lambda has it: not here, and not in an image of another base."""
+        """Say whether the function runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base."""
         said = self.project.config.image
-        if self.project.local or self.package != targets.IMAGE:
-            return not self.project.local
-        return not said.dockerfile and (said.base is None or said.base.startswith(f"{base_image.DEFAULT}:"))
+        is_own = said.dockerfile or (said.base is not None and not said.base.startswith(f"{base_image.DEFAULT}:"))
+        return self.package != targets.IMAGE or not is_own
 
     def relative(self, path: Path) -> str:
         """Write a path as the user knows it."""
