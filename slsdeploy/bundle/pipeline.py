@@ -29,6 +29,7 @@ from slsdeploy.bundle import (
     prepare,
     record,
     resolution,
+    sbom,
     select,
     verify,
 )
@@ -83,6 +84,7 @@ def build(project: Project, tools: Tools) -> Bundle:
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+            prepare.insist(project, bundle.preparations, bundle.notes)
     for note in bundle.notes:
         tools.reporter.note(note)
     return bundle
@@ -169,8 +171,8 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
     prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
     kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
-    with place.draft(project.work) as draft:
-        place.lay_out(kept, draft)
+    former = sbom.read(folder)
+    with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
         if project.handler:
             with tools.reporter.step("check the handler"):
@@ -194,8 +196,8 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             preparations=inputs.preparations,
             image=packed.image,
         )
+        sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
-        place.replace(folder, draft)
     return bundle
 
 
