@@ -29,8 +29,8 @@ def explain(rule: Rule) -> Explained:
         phase=rule.phase,
         summary=_prose(head.split("\n\n")[0]),
         meaning=_prose(head),
-        why=_prose(parts.get("Why", "")),
-        mend=_prose(parts.get("Mend", "")),
+        why=_sentence(parts.get("Why", "")),
+        mend=_sentence(parts.get("Mend", "")),
         example=inspect.cleandoc("\n" + parts.get("Example", "")),
         link=rule.link,
     )
@@ -52,6 +52,13 @@ def find(id: str) -> Rule:
 def unknown(id: str, known: Sequence[str], where: str = "") -> ProjectError:
     """Return the error of a rule that there is not."""
     return ProjectError(f'there is no rule "{id}"', did_you_mean(id, known) or "`slsdeploy explain` lists them", where)
+
+
+def _sentence(text: str) -> str:
+    """Begin as a sentence does, unless the first word is a name that is written otherwise."""
+    prose = _prose(text)
+    first = prose.partition(" ")[0]
+    return prose[:1].upper() + prose[1:] if first.isalpha() else prose
 
 
 def _prose(text: str) -> str:
