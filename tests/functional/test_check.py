@@ -143,6 +143,11 @@ def test_build_shows_warnings_in_a_line_each_on_standard_error(run: Run, words: 
     assert "api-timeout" not in said.out
 
 
+def test_a_gate_says_that_it_is_one(run: Run) -> None:
+    last = run(WARNING, "check", "--fail-on", "warning").out.splitlines()[-1]
+    assert last == "1 warning; fail_on lets this not through; `slsdeploy explain api-timeout` says more"
+
+
 def test_build_stops_before_anything_is_made_when_fail_on_says_so(run: Run, root: Path) -> None:
     said = run(WARNING, "build", "--fail-on", "warning", "--json")
     assert (said.code, said.document["error"]["type"]) == (7, "GateError")
@@ -185,8 +190,8 @@ def test_explain(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     said = explain("snap-start").out
     assert said.startswith("snap-start error, looks at the project\n\nSnapStart is on, together with")
     for part in (
-        "\nWhy. a snapshot",
-        "\nHow to mend it. leave out",
+        "\nWhy. A snapshot",
+        "\nHow to mend it. Leave out",
         "\n    ephemeral_storage = 1024\n",
         "\nhttps://docs.aws",
     ):
@@ -198,6 +203,7 @@ def test_explain(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     columns = [re.match(r"\S+ +(?:error|warning|note) +(?=(?:project|bundle) )", row) for row in rows]
     assert len({found and found.end() for found in columns}) == 1
     assert len(json.loads(explain("--json").out)["rules"]) == len(rows)
+    assert "an S3 trigger whose results would trigger it again" in explain("configuration").out
     unknown = explain("snapstart")
     assert (unknown.code, unknown.out) == (2, "")
     assert 'did you mean "snap-start"?' in unknown.err
