@@ -65,7 +65,13 @@ def configuration() -> str:
     lines = [HEAD, "## Keys\n", *_table(keys, schema["required"]), PRECEDENCE]
     lines += ["## `[models.NAME]`\n", "Several models in one function, instead of `model`.\n"]
     lines += _table(model["properties"], model["required"])
-    for key, name in (("image", "Image"), ("vpc", "Vpc"), ("file_system", "FileSystem"), ("check", "Check"), ("policy", "Policy")):
+    for key, name in (
+        ("image", "Image"),
+        ("vpc", "Vpc"),
+        ("file_system", "FileSystem"),
+        ("check", "Check"),
+        ("policy", "Policy"),
+    ):
         heading = "[[policy]]" if key == "policy" else f"[{key}]"
         lines += [f"## `{heading}`\n", f"{_sentence(defined[name]['description'])}\n"]
         lines += _table(defined[name]["properties"], defined[name].get("required", ()))

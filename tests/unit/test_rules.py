@@ -123,7 +123,7 @@ def misfit_fallback(root: Path) -> Subject:
 
 def in_s3(root: Path, size: int, load: str = "eager", **config: Any) -> Subject:
     """Say that the model is in S3, has so many bytes, and is here."""
-    project = make_project(root, memory=10240, **config)
+    project = make_project(root, memory=3008, **config)
     model = replace(project.models[0], origin=S3Origin("bucket", "iris.onnx"), load=load)  # type: ignore[arg-type]
     return enlarged(rules.subject(replace(project, models=(model,))), size)
 
