@@ -109,7 +109,7 @@ class Invoked:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS."""
+    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS. `models`: the sha256 of each, by name."""
 
     stack: str
     status: str
@@ -121,6 +121,7 @@ class Stated:
     bundle_digest: str
     deployed_at: str
     outputs: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

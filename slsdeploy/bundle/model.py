@@ -6,6 +6,7 @@ Both are imported when a model is inspected and not before: they are slow to imp
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -219,7 +220,9 @@ def external_files(path: Path) -> list[str]:
 
 
 def _external(model: Any, path: Path) -> list[Path]:
-    return [_external_file(path, location, size) for location, size in sorted(_locations(model).items())]
+    """Return the other files, each once, in the order of their names: as whoever finds them beside the model would tell them."""
+    found = {_external_file(path, location, size) for location, size in _locations(model).items()}
+    return sorted(found, key=lambda file: file.relative_to(path.parent).as_posix())
 
 
 def _locations(model: Any) -> dict[str, int]:
@@ -238,7 +241,7 @@ def _locations(model: Any) -> dict[str, int]:
 
 
 def _external_file(path: Path, location: str, size: int) -> Path:
-    file = path.parent / location
+    file = Path(os.path.normpath(path.parent / location))
     where = str(path)
     if not location or not file.resolve().is_relative_to(path.parent.resolve()):
         message = f'the model keeps its weights outside its own folder, in "{location}"'
