@@ -127,7 +127,7 @@ def variables(project: Project) -> dict[str, Any]:
 
 
 def identity(project: Project, bundle: str, models: Sequence[str] = ()) -> dict[str, str]:
-    """Return the variables that say what a version of the function is made of: digests of the bundle, and of each model ("NAME=DIGEST ...").
+    """Return the variables that say what a version of the function is made of: digests of the bundle and of its models ("NAME=DIGEST ...").
 
     They are with each version in what GetFunctionConfiguration answers, which metadata of the template, tags and the package are not.
     All variables may take 4 KB together: of many models, digests are cut short.

@@ -10,6 +10,7 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,13 +75,19 @@ def _document(folder: Path) -> dict[str, Any]:
     """Return all that is in the lock file, nothing when there is none. Raises ProjectError."""
     with _readable():
         try:
-            document = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+            document = _parse((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         if document["version"] != _VERSION:
             hint = "use the slsdeploy that wrote it, or delete it to resolve anew"
             raise ProjectError(f"{FILE} has version {document['version']}, this slsdeploy reads {_VERSION}", hint, FILE)
     return document
+
+
+@lru_cache(maxsize=2)
+def _parse(text: str) -> dict[str, Any]:
+    """Parse once what is asked for by each who has a table in it; nobody changes the document."""
+    return tomllib.loads(text)
 
 
 @contextmanager

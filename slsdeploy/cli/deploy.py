@@ -9,7 +9,9 @@ import typer
 from slsdeploy.cli.options import (
     HERE,
     Engine,
+    FailOn,
     Folder,
+    Ignore,
     Json,
     Local,
     Locked,
@@ -18,6 +20,7 @@ from slsdeploy.cli.options import (
     Verbose,
     app,
     example,
+    gated,
     make_tools,
     make_ui,
     where,
@@ -31,6 +34,8 @@ def plan(
     local: Local = False,
     engine: Engine = None,
     locked: Locked = False,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -39,7 +44,8 @@ def plan(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.plan(where(folder, stage, local, settings, engine, locked), make_tools(ui)))
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
+    ui.show(pipeline.plan(about, make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy up samples/iris --local"))
@@ -49,6 +55,8 @@ def up(
     local: Local = False,
     engine: Engine = None,
     locked: Locked = False,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -60,7 +68,8 @@ def up(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.up(where(folder, stage, local, settings, engine, locked), make_tools(ui)))
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
+    ui.show(pipeline.up(about, make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy status --local"))
