@@ -20,13 +20,11 @@ from slsdeploy import __version__
 from slsdeploy.bundle import distributions, facts, needs_graph
 from slsdeploy.bundle.distributions import Distribution
 from slsdeploy.bundle.requirements import RUNTIME
-from slsdeploy.types import Bundle, EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
+from slsdeploy.types import SBOM, Bundle, EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
 
-FILE = "sbom.cdx.json"
-MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _MADE_FROM = "slsdeploy:made-from"
 # Raise it when what this module writes of the same bundle changes.
 _RECIPE = 1
@@ -83,7 +81,7 @@ class Subject:
 def read(folder: Path) -> str:
     """Return the document of the bundle in a folder, "" when there is none."""
     try:
-        return (folder / FILE).read_text(encoding="utf-8")
+        return (folder / SBOM).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 
@@ -98,7 +96,7 @@ def subject(project: Project, bundle: Bundle, requirements: Iterable[str], draft
 
 def write(subject: Subject, draft: Path, former: str) -> None:
     """Write the document into a draft of the bundle; `former` is that of the last bundle."""
-    (draft / FILE).write_text(_again(former, subject) or make(subject), encoding="utf-8")
+    (draft / SBOM).write_text(_again(former, subject) or make(subject), encoding="utf-8")
 
 
 def make(subject: Subject) -> str:

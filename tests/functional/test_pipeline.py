@@ -142,8 +142,9 @@ def test_status_says_what_is_deployed_and_down_removes_it(desk: Desk) -> None:
     stated = app.status(desk.where, desk.tools)
     model = wheelhouse.digest(desk.root / "iris.onnx")
     assert (stated.bundle_digest, stated.models) == (deployed.bundle_digest, {"iris": model})
-    function = desk.cloud.stacks["iris-dev"].template["Resources"]["Function"]["Properties"]
-    variables = function["Environment"]["Variables"]
+    template = desk.cloud.stacks["iris-dev"].template
+    assert template is not None
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
     assert variables["SLSDEPLOY_BUNDLE"] == deployed.bundle_digest
     assert variables["SLSDEPLOY_MODELS"] == f"iris={model}"
     assert app.down(desk.where, desk.tools).removed

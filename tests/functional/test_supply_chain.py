@@ -11,9 +11,9 @@ import pytest
 from cyclonedx.schema import SchemaVersion
 from cyclonedx.validation.json import JsonStrictValidator
 
-from slsdeploy.bundle import distributions, facts, record, sbom
+from slsdeploy.bundle import distributions, facts, record
 from slsdeploy.config import FILE
-from slsdeploy.types import Bundle
+from slsdeploy.types import SBOM, Bundle
 from tests import bases, wheelhouse
 from tests.building import HANDLER, House, save_model
 
@@ -41,7 +41,7 @@ def test_facts_are_not_found_again_when_nothing_changed(house: House) -> None:
 
 def read(bundle: Bundle) -> Any:
     """Return the bundle's document, once the library's own validator has found nothing wrong with it."""
-    text = (bundle.path / sbom.FILE).read_text(encoding="utf-8")
+    text = (bundle.path / SBOM).read_text(encoding="utf-8")
     assert JsonStrictValidator(SchemaVersion.V1_6).validate_str(text) is None
     return json.loads(text)
 
@@ -67,7 +67,7 @@ def test_the_bill_of_materials_names_everything(house: House) -> None:
     wheel = wheelhouse.digest(house.index / "numpy-2.4.6-py3-none-any.whl")
     bundle = house.build()
     document = read(bundle)
-    assert record.describe(bundle).sbom == str(bundle.path / sbom.FILE)
+    assert record.describe(bundle).sbom == str(bundle.path / SBOM)
     whole = document["metadata"]["component"]
     assert (whole["name"], whole["type"]) == ("iris", "application")
     assert whole["hashes"] == [{"alg": "SHA-256", "content": bundle.digest}]
@@ -97,12 +97,12 @@ def test_the_bill_of_materials_names_everything(house: House) -> None:
 
 def test_the_same_project_gives_the_same_bytes(house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first = house.build()
-    content = (first.path / sbom.FILE).read_bytes()
+    content = (first.path / SBOM).read_bytes()
     monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "another cache"))
     shutil.copytree(house.root, tmp_path / "elsewhere", ignore=shutil.ignore_patterns(".slsdeploy"))
     second = House(tmp_path / "elsewhere", house.index).build()
     assert second.digest == first.digest
-    assert (second.path / sbom.FILE).read_bytes() == content
+    assert (second.path / SBOM).read_bytes() == content
     assert str(tmp_path).encode() not in content
 
 
@@ -115,10 +115,10 @@ def test_a_changed_handler_changes_the_digest_and_the_serial_alone(house: House)
     after = read(second)
     assert after["metadata"]["component"]["hashes"][0]["content"] == second.digest != first.digest
     assert after["serialNumber"] != before["serialNumber"]
-    again = (second.path / sbom.FILE).read_text(encoding="utf-8")
-    (second.path / sbom.FILE).unlink()
+    again = (second.path / SBOM).read_text(encoding="utf-8")
+    (second.path / SBOM).unlink()
     assert house.build().digest == second.digest
-    assert (second.path / sbom.FILE).read_text(encoding="utf-8") == again, "written anew, it is the same"
+    assert (second.path / SBOM).read_text(encoding="utf-8") == again, "written anew, it is the same"
     for each in (before, after):
         del each["serialNumber"], each["metadata"]["component"]["hashes"]
     assert before == after
@@ -126,18 +126,18 @@ def test_a_changed_handler_changes_the_digest_and_the_serial_alone(house: House)
 
 def test_after_a_change_of_the_code_the_last_document_is_taken_again(house: House) -> None:
     house.write("handler.py", HANDLER)
-    path = house.build().path / sbom.FILE
+    path = house.build().path / SBOM
     path.write_text(path.read_text(encoding="utf-8").replace("numpy-2.4.6-py3-none-any.whl", "marked"))
     house.write("handler.py", HANDLER + "# more\n")
-    assert "marked" in (house.build().path / sbom.FILE).read_text(encoding="utf-8")
+    assert "marked" in (house.build().path / SBOM).read_text(encoding="utf-8")
     save_model(house.root / "iris.onnx", 3.0)
-    assert "marked" not in (house.build().path / sbom.FILE).read_text(encoding="utf-8")
+    assert "marked" not in (house.build().path / SBOM).read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("damage", ["", "{}", "[]", "\0", '{"metadata": {"component": 1}}'])
 def test_a_damaged_document_is_not_taken_again(house: House, damage: str) -> None:
     house.write("handler.py", HANDLER)
-    (house.build().path / sbom.FILE).write_text(damage)
+    (house.build().path / SBOM).write_text(damage)
     house.write("handler.py", HANDLER + "# more\n")
     assert read(house.build())["metadata"]["component"]["name"] == "iris"
 
