@@ -269,6 +269,10 @@ class Config(_Section):
     snap_start: bool = Field(
         False, description="start from a snapshot of the initialised function: Lambda SnapStart (docs/snapstart.md)"
     )
+    verify: bool = Field(
+        False,
+        description="the function hashes each model before it loads it, and refuses another (docs/supply-chain.md)",
+    )
     idempotent: bool | Idempotency = Field(
         False,
         description="answer once what a queue, stream or event delivers twice; true, or "

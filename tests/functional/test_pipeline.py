@@ -166,7 +166,14 @@ def test_stages_are_stacks_of_their_own(desk: Desk) -> None:
 
 def test_status_says_what_is_deployed_and_down_removes_it(desk: Desk) -> None:
     deployed = app.up(desk.where, desk.tools)
-    assert app.status(desk.where, desk.tools).bundle_digest == deployed.bundle_digest
+    stated = app.status(desk.where, desk.tools)
+    model = wheelhouse.digest(desk.root / "iris.onnx")
+    assert (stated.bundle_digest, stated.models) == (deployed.bundle_digest, {"iris": model})
+    template = desk.cloud.stacks["iris-dev"].template
+    assert template is not None
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["SLSDEPLOY_BUNDLE"] == deployed.bundle_digest
+    assert variables["SLSDEPLOY_MODELS"] == f"iris={model}"
     assert app.down(desk.where, desk.tools).removed
     assert desk.cloud.objects == {}
     assert not app.down(desk.where, desk.tools).removed
