@@ -121,11 +121,15 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Downed:
-    """`down`: what was removed, and the data that was kept because there was something in it."""
+    """`down`: what was removed, and the data that was kept because there was something in it.
+
+    `shared` are the layers that were kept because others use them: ARN -> a function that does.
+    """
 
     stack: str
     removed: bool
     kept: Sequence[str]
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

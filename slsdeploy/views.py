@@ -173,6 +173,9 @@ def downed(result: results.Downed) -> Iterator[RenderableType]:
     yield f"[green]✓[/] {result.stack} is gone" if result.removed else f"[green]✓[/] there is no stack {result.stack}"
     for physical_id in result.kept:
         yield f"  kept, there is something in it: [bold]{escape(physical_id)}[/]  [dim](--delete-data removes such things too)[/]"
+    for arn, function in result.shared.items():
+        name, _, number = arn.partition(":layer:")[2].rpartition(":")
+        yield f"  kept, {escape(function)} uses it: the layer [bold]{escape(name)}[/], version {number}"
 
 
 def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:

@@ -185,6 +185,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
+            architecture=project.target.architecture,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
             path=folder,
             parts=tuple(packing.describe(item, folder, packed) for item in kept),

@@ -6,6 +6,7 @@ A module here named `layer` is what `package = "layer"` means. It has
     LIMIT                     bytes, unzipped, that are too many for Lambda
     PLACES                    where each part's tree is mounted: "task/..." is /var/task/..., "opt/..." is /opt/...
     ARCHIVES                  which parts go into which archive; an archive holds parts of one mount
+    layers(bundle)            the shared layers that the function needs
     artifact(bundle, store) -> Artifact
                               where the archives will live, and all properties of the function that depend on the packaging
 
@@ -23,6 +24,7 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol, cast
 
 from slsdeploy.errors import ProjectError
+from slsdeploy.layers import SharedLayer
 from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
 
 # What Lambda calls.
@@ -45,6 +47,9 @@ class PackagingTarget(Protocol):
     LIMIT: int
     PLACES: Mapping[PartName, PurePosixPath]
     ARCHIVES: Mapping[str, tuple[PartName, ...]]
+
+    @staticmethod
+    def layers(bundle: Bundle) -> tuple[SharedLayer, ...]: ...
 
     @staticmethod
     def artifact(bundle: Bundle, store: Store) -> Artifact: ...

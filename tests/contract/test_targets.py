@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
 import pytest
 
-from slsdeploy import targets
+from slsdeploy import layers, targets
 from slsdeploy.errors import ProjectError
 from slsdeploy.oci import Assembled
 from slsdeploy.targets import PackagingTarget
@@ -59,19 +61,36 @@ def test_the_artifact_points_to_what_is_uploaded(target: PackagingTarget) -> Non
         assert artifact.properties["ImageUri"] == f"registry.example.com/slsdeploy/iris-dev@sha256:{'1' * 64}"
         assert artifact.image.bytes == 100 * len(bundle.archives)
         return
-    uploaded = {item.key: item for item in artifact.objects}
-    for archive in bundle.archives:
-        item = uploaded[f"iris-dev/{archive.name}-{archive.digest}.zip"]
-        assert (item.bucket, item.path, item.bytes) == ("bucket", archive.path, archive.bytes)
-    assert artifact.properties["CodeUri"]["Key"] in uploaded
-    layers = {name: resource["Properties"] for name, resource in artifact.resources.items()}
-    assert [layer["Ref"] for layer in artifact.properties.get("Layers", [])] == list(layers)
-    assert {layer["ContentUri"]["Key"] for layer in layers.values()} | {artifact.properties["CodeUri"]["Key"]} == set(
-        uploaded
-    )
+    (item,) = artifact.objects
+    sent = {(item.path, item.bytes), *((layer.path, layer.bytes) for layer in artifact.layers)}
+    assert sent == {(archive.path, archive.bytes) for archive in bundle.archives}
+    assert artifact.properties["CodeUri"] == {"Bucket": "bucket", "Key": item.key}
+    assert item.key.startswith("iris-dev/")
+    assert artifact.layers == target.layers(bundle)
+    named = [arn["Fn::Sub"].partition(":layer:")[2] for arn in artifact.properties.get("Layers", [])]
+    assert named == [f"{layer.name}:${{{layer.parameter}}}" for layer in artifact.layers]
     # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
-    assert len(layers) <= 5
-    assert all(len(layer["LayerName"]) <= 140 for layer in layers.values())
+    assert len(artifact.layers) <= 5
+    # https://docs.aws.amazon.com/lambda/latest/api/API_PublishLayerVersion.html
+    assert all(re.fullmatch(r"[a-zA-Z0-9_-]{1,140}", layer.name) for layer in artifact.layers)
+    assert all(layers.read(f"arn:aws:lambda:us-east-1:123456789012:layer:{each.name}:7") for each in artifact.layers)
+
+
+def test_a_layer_is_named_after_its_content_and_what_that_is_for() -> None:
+    bundle = a_bundle(targets.find("layer"))
+    names = {each.title: each.name for each in targets.find("layer").layers(bundle)}
+    assert {
+        layer.title: layer.name for layer in targets.find("layer").layers(replace(bundle, digest="e" * 64))
+    } == names
+    arm = {each.title: each.name for each in targets.find("layer").layers(replace(bundle, architecture="x86_64"))}
+    assert [title for title in names if names[title] != arm[title]] == ["dependencies"]
+    older = {each.title: each.name for each in targets.find("layer").layers(replace(bundle, python="3.12"))}
+    assert [title for title in names if names[title] != older[title]] == ["dependencies", "runtime"]
+    model = next(archive for archive in bundle.archives if archive.name == "model")
+    others = [archive for archive in bundle.archives if archive is not model]
+    changed = replace(bundle, archives=(*others, replace(model, digest="f" * 64)))
+    after = {each.title: each.name for each in targets.find("layer").layers(changed)}
+    assert [title for title in names if names[title] != after[title]] == ["model"]
 
 
 def test_the_artifact_says_how_it_is_run(target: PackagingTarget) -> None:

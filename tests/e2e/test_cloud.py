@@ -49,7 +49,7 @@ def test_a_stack_comes_is_seen_and_goes(cloud: Cloud, local_aws: Any) -> None:
     assert cloud.observe(stack).stack is None
     assert cloud.stack_state(stack) is None
     wanted = template(stack)
-    assert "Queue" in drain(cloud.deploy_stack(wanted, is_new=True))
+    assert "Queue" in drain(cloud.deploy_stack(wanted, is_new=True, numbers={}))
     state = cloud.observe(stack).stack
     assert state is not None
     assert (state.name, state.status, dict(state.tags)) == (stack, "CREATE_COMPLETE", dict(wanted.tags))
@@ -62,8 +62,8 @@ def test_a_stack_comes_is_seen_and_goes(cloud: Cloud, local_aws: Any) -> None:
 
 def test_what_is_deployed_needs_no_step(cloud: Cloud, local_aws: Any) -> None:
     stack = local_aws.name("contract")
-    wanted, nothing = template(stack), Artifact((), {}, {}, "d", "zip")
-    drain(cloud.deploy_stack(wanted, is_new=True))
+    wanted, nothing = template(stack), Artifact((), {}, "d", "zip")
+    drain(cloud.deploy_stack(wanted, is_new=True, numbers={}))
     assert make_plan(wanted, nothing, cloud.observe(stack)).resources == ()
     drain(cloud.delete_stack(stack))
 
@@ -71,7 +71,7 @@ def test_what_is_deployed_needs_no_step(cloud: Cloud, local_aws: Any) -> None:
 def test_a_failure_names_the_resource_and_leaves_nothing(cloud: Cloud, local_aws: Any) -> None:
     stack = local_aws.name("contract")
     with pytest.raises(DeployError, match=r"^Broken \(AWS::Lambda::Function\) failed: "):
-        drain(cloud.deploy_stack(template(stack, Broken=BROKEN), is_new=True))
+        drain(cloud.deploy_stack(template(stack, Broken=BROKEN), is_new=True, numbers={}))
     assert cloud.stack_state(stack) is None
 
 

@@ -15,7 +15,7 @@ from slsdeploy.types import Artifact, Object, Observed, StackState, Template
 BUCKET = "slsdeploy-123456789012-us-east-1"
 CODE = Object(BUCKET, "iris-dev/code-abc.zip", Path("code.zip"), 10)
 MODEL = Object(BUCKET, "iris-dev/model-def.zip", Path("model.zip"), 20)
-ARTIFACT = Artifact(objects=(CODE, MODEL), properties={}, resources={}, digest="d" * 64, package="layer")
+ARTIFACT = Artifact(objects=(CODE, MODEL), properties={}, digest="d" * 64, package="layer")
 RESOURCES: dict[str, Any] = {"Function": {"Type": "AWS::Lambda::Function", "Properties": {"MemorySize": 128}}}
 TEMPLATE = Template(
     "iris-dev", sam={}, cloudformation={"Metadata": {"a": 1}, "Resources": RESOURCES}, tags={"team": "a"}
