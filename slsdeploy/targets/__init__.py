@@ -34,6 +34,9 @@ ENTRY = "slsdeploy_runtime.app.handler"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ZIP_LIMIT = 262_144_000
 
+# https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+LAYERS = 5  # a function's, at most
+
 IMAGE = "image"  # its archives are layers of an image, not zips
 # Only what changed is uploaded: a layer's key is the digest of its content.
 AUTO = "layer"
