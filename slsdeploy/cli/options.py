@@ -39,6 +39,16 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
 ]
+FailOn = Annotated[
+    Literal["error", "warning", "note"] | None,
+    typer.Option(
+        "--fail-on", help="the least severe finding of the preflight that stops it; default: error", show_default=False
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULE", help="a rule of the preflight that is not to be run; may be repeated"),
+]
 HERE = Path()
 UsageError: Any = typer.BadParameter.__bases__[0]  # wherever this Typer keeps its Click
 
@@ -71,6 +81,13 @@ def where(folder: Path, stage: str | None, local: bool, settings: list[str] | No
 
     overrides = dict(_setting(text) for text in settings or [])
     return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides, engine=engine or "")
+
+
+def gated(about: Where, fail_on: Literal["error", "warning", "note"] | None, ignore: list[str] | None) -> Where:
+    """Add what the preflight is to let pass."""
+    from dataclasses import replace
+
+    return replace(about, fail_on=fail_on, ignore=tuple(ignore or ()))
 
 
 def _setting(text: str) -> tuple[str, str]:
