@@ -21,7 +21,7 @@ from slsdeploy import failure, preflight, rules, sarif, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
-from slsdeploy.bundle import locking, model, origins, place
+from slsdeploy.bundle import attached, locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
@@ -267,7 +267,7 @@ def _cost(info: ModelInfo) -> str:
 
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
-    project = origins.find(open_project(where, tools))
+    project = attached.find(origins.find(open_project(where, tools)))
     gate = preflight.gate(project.config, where.fail_on, where.ignore)
     bundle = building.last(project)
     findings = preflight.find(rules.subject(project, bundle), gate)

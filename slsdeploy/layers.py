@@ -1,5 +1,6 @@
-"""What a shared layer is: dependencies, runtime or model, named after its content, so that stages and functions of an account use the same.
+"""What layers are: shared ones, which are ours, and those of others that a project attaches.
 
+A shared layer is dependencies, runtime or model, named after its content, so that stages and functions of an account use the same.
 The tool publishes it, not a stack: what a stack publishes is its own. The template names the layer; the number of its version, which
 only Lambda gives, is a parameter of the stack.
 """
@@ -62,3 +63,15 @@ def read(arn: str) -> tuple[str, int] | None:
     """Return name and number of a shared layer's version; None for any other layer's ARN."""
     found = _OURS.fullmatch(arn)
     return (found[1], int(found[2])) if found else None
+
+
+@dataclass(frozen=True, slots=True)
+class AttachedLayer:
+    """A version of somebody else's layer, and its bytes, unzipped (None: not known yet)."""
+
+    arn: str
+    bytes: int | None = None
+
+    @property
+    def region(self) -> str:
+        return self.arn.split(":")[3]

@@ -80,13 +80,15 @@ class Built:
 class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
-    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none.
+    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `layers`: those of others, as
+    {arn, unzipped_bytes}.
     """
 
     path: str
     models: Sequence[Mapping[str, Any]]
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
+    layers: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

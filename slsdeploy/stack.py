@@ -50,6 +50,8 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
         del properties[name]
     properties.update(_settings(project))
     properties.update(artifact.properties)
+    if project.layers:  # before ours: what lies upon them was verified without them
+        properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
     sam.update(_parameters(artifact))
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:

@@ -128,6 +128,9 @@ class Cloud(Protocol):
     def remove_layers(self, arns: frozenset[str], bucket: str) -> Mapping[str, str]:
         """Delete those of the layers' versions that no function uses; return the others, each with a function that does."""
 
+    def layer_size(self, arn: str) -> int:
+        """Return how many bytes a version of a layer, anybody's, has unzipped."""
+
     def deploy_stack(self, template: Template, is_new: bool, numbers: Mapping[str, int]) -> Iterator[StackEvent]:
         """Create and execute a change set; yield what happens until it has. Raises DeployError with the first failure.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from slsdeploy.layers import Published, SharedLayer
+from slsdeploy.layers import AttachedLayer, Published, SharedLayer
 from slsdeploy.oci import Assembled, Base, Reference
 from slsdeploy_runtime.digests import of_files
 
@@ -210,6 +210,7 @@ class Project:
     """What the configuration means on this machine: absolute paths, modules found, the platform to build for.
 
     `base` is what its image is built upon, once that is known; `engine` the program that runs the local function's containers, "" for none.
+    `layers` are those of others.
     """
 
     root: Path
@@ -222,6 +223,7 @@ class Project:
     triggers: tuple[Trigger, ...]
     base: Base | None = None
     engine: str = ""
+    layers: tuple[AttachedLayer, ...] = ()
 
     @property
     def name(self) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import DeployError, NoRepository, ToolError
+from slsdeploy.errors import AwsError, DeployError, NoRepository, ToolError
 from slsdeploy.layers import Published, SharedLayer, key_of
 from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
@@ -113,6 +113,7 @@ class FakeCloud:
         self.registry = FakeRegistry()
         self.layers: dict[tuple[str, int], str] = {}  # name and number -> the stack that it was published for
         self.published: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}  # of layers of others: ARN -> bytes, unzipped
         self.used: dict[str, frozenset[str]] = {}
 
     def observe(self, stack: str, images: bool = False, layers: Sequence[SharedLayer] = ()) -> Observed:
@@ -140,6 +141,12 @@ class FakeCloud:
         self.layers[layer.name, number] = stack
         task.advance(layer.bytes)
         return number
+
+    def layer_size(self, arn: str) -> int:
+        self.reads.append(f"size {arn}")
+        if arn not in self.sizes:
+            raise AwsError(f"no layer {arn}", code="ResourceNotFoundException")
+        return self.sizes[arn]
 
     def layers_of(self, stack: str) -> frozenset[str]:
         held = {each for each, publisher in self.layers.items() if publisher == stack}

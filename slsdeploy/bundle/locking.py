@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any, Literal
 
-from slsdeploy.bundle import base_image, lock, origins, place, resolution
+from slsdeploy.bundle import attached, base_image, lock, origins, place, resolution
 from slsdeploy.results import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
@@ -26,6 +26,9 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         if "base" in again:
             base_image.forget(project)
         settled = base_image.settle(origins.settle(project, tools), tools)
+        settled = attached.find(settled)
+        if any(layer.bytes is None for layer in settled.layers):
+            settled = attached.settle(settled, tools, tools.connect(project))
         section = resolution.settle(settled, tools)
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
     return Locked(
@@ -42,6 +45,7 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         ],
         requirements=[package.requirement for package in section.packages],
         image=_image(settled),
+        layers=[{"arn": layer.arn, "unzipped_bytes": layer.bytes} for layer in settled.layers],
     )
 
 

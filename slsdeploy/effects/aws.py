@@ -19,8 +19,8 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from slsdeploy.effects import data, objects, repositories, shared_layers, stacks
-from slsdeploy.effects.client import Client, name_of, translated
+from slsdeploy.effects import data, objects, remote_zip, repositories, shared_layers, stacks
+from slsdeploy.effects.client import Client, name_of, reader, translated
 from slsdeploy.errors import AwsError
 from slsdeploy.layers import FOLDER, Published, SharedLayer, key_of
 from slsdeploy.layers import read as read_layer
@@ -120,6 +120,12 @@ class Aws:
         number = shared_layers.publish(self.client(LAYERS), layer, bucket, stack)
         task.advance(layer.bytes)
         return number
+
+    def layer_size(self, arn: str) -> int:
+        """Return how many bytes a version of a layer, anybody's, has unzipped."""
+        name, _, number = arn.rpartition(":")
+        found = self.client(LAYERS).get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
+        return remote_zip.unzipped_size(reader(found["Location"]), found["CodeSize"])
 
     def layers_of(self, stack: str) -> frozenset[str]:
         """Return the shared layers' versions that a stack's function uses, in any version of it, or that were published for it."""

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any, Protocol, cast
@@ -38,9 +39,8 @@ ZIP_LIMIT = 262_144_000
 LAYERS = 5  # a function's, at most
 
 IMAGE = "image"  # its archives are layers of an image, not zips
-# Only what changed is uploaded: a layer's key is the digest of its content.
-AUTO = "layer"
-AUTO_NOTE = 'package = "auto": layers, so that a change of code uploads only the code'
+AUTO = "auto"
+FIRST = "layer"  # what "auto" is, unless something speaks against it: a change of code uploads only the code
 
 
 class PackagingTarget(Protocol):
@@ -87,8 +87,36 @@ def zipped(bundle: Bundle, code: Object) -> dict[str, Any]:
     }
 
 
-def choose(package: str) -> tuple[PackagingTarget, str]:
-    """Return the target that the key `package` means, and one line that explains the choice where "auto" made it."""
-    if package == "auto":
-        return find(AUTO), AUTO_NOTE
-    return find(package), ""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What "auto" decides by: bytes of our own files and of attached layers, unzipped; how many layers there would be, theirs and ours.
+
+    `unknown` are the attached layers whose size is not known.
+    """
+
+    own: int
+    attached: int
+    layers_attached: int
+    layers_own: int
+    snap_start: bool
+    unknown: int = 0
+
+
+def choose(facts: Facts) -> tuple[str, str]:
+    """Return the target that "auto" means, and a line that says why."""
+    total = facts.own + facts.attached
+    size = f"{_mb(total)} of {_mb(ZIP_LIMIT)} MB unzipped"
+    if facts.unknown:
+        size += f" without {facts.unknown} of `layers` (`slsdeploy lock` asks for their size)"
+    snap_start = f"SnapStart {'on' if facts.snap_start else 'off'}"
+    if total >= ZIP_LIMIT and not facts.layers_attached:
+        limit = f"{_mb(total)} MB unzipped are more than a zip and its layers may be ({_mb(ZIP_LIMIT)} MB), and an image may be 10 GiB"
+        return IMAGE, f'package = "{AUTO}": an image: {limit}; {snap_start}'
+    if facts.layers_attached + facts.layers_own > LAYERS:
+        count = f"with the {facts.layers_attached} of `layers`, ours would be more than the {LAYERS} that a function may have"
+        return "zip", f'package = "{AUTO}": one zip: {count}; {size}, {snap_start}'
+    return FIRST, f'package = "{AUTO}": layers: {size}, {snap_start}; a change of code uploads only the code'
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f}"

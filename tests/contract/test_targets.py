@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 
@@ -112,13 +112,28 @@ def test_the_artifact_is_a_function_of_the_bundle(target: PackagingTarget) -> No
 
 
 def test_auto_explains_itself() -> None:
-    target, note = targets.choose("auto")
-    assert target.NAME in targets.names()
-    assert target.NAME in note or "layers" in note
-    assert targets.choose("zip") == (targets.find("zip"), "")
+    def told(**given: Any) -> tuple[str, str]:
+        facts = {"own": 84_200_000, "attached": 0, "layers_attached": 0, "layers_own": 3, "snap_start": False}
+        name, why = targets.choose(targets.Facts(**{**facts, **given}))
+        return name, why.removeprefix('package = "auto": ')
+
+    size = "84.2 of 262.1 MB unzipped"
+    fast = "a change of code uploads only the code"
+    assert told() == ("layer", f"layers: {size}, SnapStart off; {fast}")
+    assert told(snap_start=True, own=1_000_000) == ("layer", f"layers: 1.0 of 262.1 MB unzipped, SnapStart on; {fast}")
+    both = "with the 3 of `layers`, ours would be more than the 5 that a function may have"
+    assert told(layers_attached=3) == ("zip", f"one zip: {both}; {size}, SnapStart off")
+    assert told(layers_attached=3, layers_own=2)[0] == "layer"
+    large = "412.0 MB unzipped are more than a zip and its layers may be (262.1 MB), and an image may be 10 GiB"
+    assert told(own=412_000_000) == ("image", f"an image: {large}; SnapStart off")
+    assert told(own=targets.ZIP_LIMIT - 1)[0] == "layer"
+    assert told(own=targets.ZIP_LIMIT)[0] == "image"
+    # an image takes no layers: what is too large is refused, with what takes the room
+    assert told(own=200_000_000, attached=100_000_000, layers_attached=1)[0] == "layer"
+    assert "without 1 of `layers` (`slsdeploy lock` asks" in told(layers_attached=1, unknown=1)[1]
 
 
 def test_an_unknown_package_is_said() -> None:
     with pytest.raises(ProjectError, match='no package "tarball"') as raised:
-        targets.choose("tarball")
+        targets.find("tarball")
     assert "layer" in raised.value.hint
