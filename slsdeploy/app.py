@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from slsdeploy import apply as applying
@@ -40,8 +40,8 @@ LAYER = "AWS::Lambda::LayerVersion"
 class Where:
     """Which project, which stage, which AWS: what every command is told. `overrides` are options that stand above the file.
 
-    `engine` is the program that runs local functions in containers, "" for none. `fail_on` and `ignore` are what the preflight lets
-    pass beside `[check]`.
+    `engine` is the program that runs local functions in containers, "" for none; `locked` as `Project` has it. `fail_on` and `ignore` are
+    what the preflight lets pass beside `[check]`.
     """
 
     root: Path
@@ -49,6 +49,7 @@ class Where:
     local: bool = False
     overrides: Mapping[str, object] = field(default_factory=dict)
     engine: str = ""
+    locked: bool = False
     fail_on: Severity | None = None
     ignore: Sequence[str] = ()
 
@@ -132,7 +133,8 @@ def open_project(where: Where, tools: Tools) -> Project:
     config, stage = configuration.load(
         where.root / configuration.FILE, stage=where.stage, overrides=where.overrides, environ=os.environ
     )
-    return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell, engine=where.engine)
+    read = projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell, engine=where.engine)
+    return replace(read, locked=where.locked)
 
 
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:

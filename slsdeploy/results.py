@@ -64,6 +64,7 @@ class Built:
 
     `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
     outputs[{type, path, bytes}]}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    `sbom` is the path of the bill of materials (CycloneDX).
     """
 
     package: str
@@ -74,20 +75,22 @@ class Built:
     models: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     image: Mapping[str, Any] | None = None
+    sbom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
-    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `layers`: those of others, as
-    {arn, unzipped_bytes}.
+    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `prepared`: how each model ships,
+    {model, choice, digest}. `layers`: those of others, {arn, unzipped_bytes}.
     """
 
     path: str
     models: Sequence[Mapping[str, Any]]
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
+    prepared: Sequence[Mapping[str, str]] = ()
     layers: Sequence[Mapping[str, Any]] = ()
 
 

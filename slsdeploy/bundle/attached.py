@@ -34,12 +34,13 @@ def find(project: Project) -> Project:
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
     """Return the project with every size that can be known; `cloud` is asked for those that are not pinned.
 
-    Raises ProjectError when there is no such layer, or it is of another region.
+    Raises ProjectError when there is no such layer, or it is of another region; with --locked, when one is not pinned.
     """
     found = find(project)
     unknown = [layer for layer in found.layers if layer.bytes is None]
     if cloud is None or not unknown:
         return found
+    lock.insist(project, f"the size of the layer {unknown[0].arn} is not pinned")
     for layer in unknown:
         _check_region(layer, cloud)
     with tools.reporter.step("look at layers"):

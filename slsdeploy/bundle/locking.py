@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any, Literal
 
-from slsdeploy.bundle import attached, base_image, lock, origins, place, resolution
+from slsdeploy import targets
+from slsdeploy.bundle import attached, base_image, choosing, lock, origins, pipeline, place, prepare, resolution
 from slsdeploy.results import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
@@ -14,7 +15,9 @@ Pinned = Literal["models", "requirements", "base"]
 
 
 def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
-    """Pin the models in S3 and the image's base, and resolve the requirements, where that is not done yet; what is named, anew.
+    """Pin the models in S3 and the image's base, resolve the requirements, say how models ship, where that is not done yet.
+
+    What is named is done anew. After it, a build with --locked finds all that it needs.
 
     Raises ProjectError, BuildError and ToolError as a build does; the lock file is as it was then.
     """
@@ -30,6 +33,9 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         if any(layer.bytes is None for layer in settled.layers):
             settled = attached.settle(settled, tools, tools.connect(project))
         section = resolution.settle(settled, tools)
+        inputs = pipeline.gather(settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools))
+        if pipeline.package_of(settled, inputs) == targets.IMAGE:  # what "auto" is
+            settled = base_image.settle(choosing.chosen(settled, targets.IMAGE), tools)
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
     return Locked(
         path=str(folder / lock.FILE),
@@ -46,6 +52,7 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         requirements=[package.requirement for package in section.packages],
         image=_image(settled),
         layers=[{"arn": layer.arn, "unzipped_bytes": layer.bytes} for layer in settled.layers],
+        prepared=[{"model": each.model, "choice": each.choice, "digest": each.digest} for each in inputs.preparations],
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import bytecode, layout, onnxruntime_wheel, parts, prune, wheels
+from slsdeploy.bundle import bytecode, distributions, layout, onnxruntime_wheel, parts, prune, wheels
+from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
@@ -35,13 +36,16 @@ def key(packages: Packages, project: Project) -> str:
 def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
 
-    def make(tree: Path) -> None:
+    def make(tree: Path) -> Facts:
         folder = tree / packages.place
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
+            files = wheels.files(packages.section, packages.requirements, project, tools)
+            found = distributions.read(folder, packages.section, files)
             prune.prune(folder)
             onnxruntime_wheel.slim(folder, keep_tools=packages.uses_tools)
             bytecode.add(tree, project.target, tools)
+        return distributions.facts(found)
 
     return parts.keep(NAME, key(packages, project), make)

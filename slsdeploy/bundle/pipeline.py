@@ -31,6 +31,7 @@ from slsdeploy.bundle import (
     prepare,
     record,
     resolution,
+    sbom,
     select,
     verify,
 )
@@ -83,6 +84,7 @@ def build(project: Project, tools: Tools) -> Bundle:
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
             bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+            prepare.insist(project, bundle.preparations, bundle.notes)
     _check_size(bundle.parts, inputs.packaging, project.layers)
     for note in bundle.notes:
         tools.reporter.note(note)
@@ -142,22 +144,20 @@ def last(project: Project) -> Bundle | None:
 
     try:
         inputs = gather(project, lambda: section, remember)
-        package = _recall(project, inputs)
-        if package != inputs.packaging.NAME:
+        package = package_of(project, inputs)
+        if package and package != inputs.packaging.NAME:
             inputs = gather(base_image.find(choosing.chosen(project, package)), lambda: section, remember)
         return record.read(project.work / "bundle", inputs.key)
     except (ProjectError, OSError):  # the next build says which
         return None
 
 
-def _recall(project: Project, inputs: Inputs) -> str:
-    """Return what the package is; of "auto", what it was last. Raises ProjectError when that is not known."""
+def package_of(project: Project, inputs: Inputs) -> str:
+    """Return what the package is; of "auto", what the last build chose, "" when there was none of the same parts."""
     if project.config.package != targets.AUTO:
         return project.config.package
     size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
-    if size is None:
-        raise ProjectError("there was no build yet")
-    return targets.choose(choosing.facts(project, size))[0]
+    return "" if size is None else targets.choose(choosing.facts(project, size))[0]
 
 
 def gather(
@@ -206,6 +206,7 @@ def _inspect(model: Model) -> ModelInfo:
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
     kept, prepared = _keep(project, inputs, tools)
     _check_size(kept, inputs.packaging, project.layers)
+    former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
         if project.handler:
@@ -231,6 +232,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             preparations=inputs.preparations,
             image=packed.image,
         )
+        sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
     return bundle
 

@@ -14,6 +14,7 @@ from slsdeploy.cli.options import (
     Ignore,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
@@ -32,6 +33,7 @@ def plan(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
     fail_on: FailOn = None,
     ignore: Ignore = None,
     settings: Settings = None,
@@ -42,7 +44,7 @@ def plan(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    about = gated(where(folder, stage, local, settings, engine), fail_on, ignore)
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
     ui.show(pipeline.plan(about, make_tools(ui)))
 
 
@@ -52,6 +54,7 @@ def up(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
     fail_on: FailOn = None,
     ignore: Ignore = None,
     settings: Settings = None,
@@ -65,7 +68,7 @@ def up(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    about = gated(where(folder, stage, local, settings, engine), fail_on, ignore)
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
     ui.show(pipeline.up(about, make_tools(ui)))
 
 

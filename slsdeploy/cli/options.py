@@ -39,6 +39,9 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
 ]
+Locked = Annotated[
+    bool, typer.Option("--locked", help="refuse what slsdeploy.lock does not have, and write nothing there; for CI")
+]
 FailOn = Annotated[
     Literal["error", "warning", "note"] | None,
     typer.Option(
@@ -75,12 +78,20 @@ def example(text: str) -> str:
     return f"Example: {text}"
 
 
-def where(folder: Path, stage: str | None, local: bool, settings: list[str] | None, engine: str | None = None) -> Where:
+def where(
+    folder: Path,
+    stage: str | None,
+    local: bool,
+    settings: list[str] | None,
+    engine: str | None = None,
+    locked: bool = False,
+) -> Where:
     """Return what a command is about."""
     from slsdeploy.app import Where
 
     overrides = dict(_setting(text) for text in settings or [])
-    return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides, engine=engine or "")
+    root = folder.absolute()
+    return Where(root, stage, local=local, overrides=overrides, engine=engine or "", locked=locked)
 
 
 def gated(about: Where, fail_on: Literal["error", "warning", "note"] | None, ignore: list[str] | None) -> Where:

@@ -14,6 +14,7 @@ from slsdeploy.cli.options import (
     Ignore,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
@@ -75,6 +76,7 @@ def build(
             "default: in .slsdeploy",
         ),
     ] = None,
+    locked: Locked = False,
     fail_on: FailOn = None,
     ignore: Ignore = None,
     stage: Stage = None,
@@ -87,7 +89,7 @@ def build(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    about = gated(where(folder, stage, local, settings), fail_on, ignore)
+    about = gated(where(folder, stage, local, settings, locked=locked), fail_on, ignore)
     ui.show(pipeline.build(about, make_tools(ui), push, output or ()))
 
 
