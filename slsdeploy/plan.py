@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from hashlib import sha256
 from typing import Any, assert_never
 
+from slsdeploy.errors import ProjectError
 from slsdeploy.layers import Published, SharedLayer
 from slsdeploy.steps import (
     CreateBucket,
@@ -34,15 +35,39 @@ EMPTY = frozenset({"REVIEW_IN_PROGRESS"})
 
 
 def make_plan(template: Template, artifact: Artifact, observed: Observed) -> Plan:
-    """Return the steps that lead from what is observed to the template; none when they agree."""
+    """Return the steps that lead from what is observed to the template; none when they agree.
+
+    Raises ProjectError when no update of the stack leads there.
+    """
     stack = observed.stack
     live = stack if stack is not None and stack.status not in BROKEN | EMPTY else None
+    _check_kind(live, template)
     numbers = choose_numbers(artifact, observed, live)
     renumbered = {name for name, number in numbers.items() if live and live.parameters.get(name) != str(number)}
     changes = tuple(compare(live.template if live else None, template.cloudformation, renumbered))
     wanted = is_different(live, template) or bool(renumbered)
     steps = tuple(_steps(template, artifact, observed, live)) if wanted else ()
     return Plan(steps=steps, resources=changes, digest=digest(template))
+
+
+def _check_kind(live: StackState | None, template: Template) -> None:
+    """Refuse what CloudFormation would refuse: such a change replaces the function, and one that has a name cannot be replaced.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+    """
+    before, after = (_kind(each) for each in ((live.template if live else None) or {}, template.cloudformation))
+    if before and after and before != after:
+        hint = f"`slsdeploy down` first (what is in buckets and queues is kept), or another stage, or `package` as it is: {before}"
+        message = (
+            f"{template.stack} is deployed as {before} and would become {after}, which AWS does not do in an update"
+        )
+        raise ProjectError(message, hint, "package")
+
+
+def _kind(template: Mapping[str, Any]) -> str:
+    found = [each for each in template.get("Resources", {}).values() if each["Type"] == "AWS::Lambda::Function"]
+    kinds = {each.get("Properties", {}).get("PackageType", "Zip") for each in found}
+    return "" if len(kinds) != 1 else "an image" if kinds == {"Image"} else "a zip or layers"
 
 
 def choose_numbers(artifact: Artifact, observed: Observed, live: StackState | None) -> dict[str, int | None]:

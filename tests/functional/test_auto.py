@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 from slsdeploy import app
+from slsdeploy.errors import ProjectError
 from tests import bases, ruling
 from tests.desk import TOML, Desk
 
@@ -35,7 +38,9 @@ def test_what_is_too_large_for_a_zip_is_an_image_and_goes_back_when_it_is_smalle
     assert [step for step in desk.reporter.steps if step.startswith(("make", "pack"))] == []
     assert app.check(desk.where, desk.tools).waiting == []  # it found what was built
     (desk.root / "weights.bin").write_bytes(b"")
-    assert app.up(desk.where, desk.tools).package == "layer"
+    assert app.build(desk.where, desk.tools).package == "layer"
+    with pytest.raises(ProjectError, match="is deployed as an image and would become a zip or layers"):
+        app.plan(desk.where, desk.tools)
 
 
 def test_models_too_large_for_a_zip_are_not_made_into_layers_first(desk: Desk) -> None:
