@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import subprocess
 import sys
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,7 @@ from slsdeploy import app, invoking, layers
 from slsdeploy.app import Where
 from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.shell import SystemShell
+from slsdeploy.errors import ProjectError
 from slsdeploy.results import Downed, Upped
 from slsdeploy.tools import Tools
 from tests.fakes import FakeRegistry, FakeReporter
@@ -194,3 +197,54 @@ def test_the_content_of_a_layer_is_where_lambda_says(desk: Desk, local_aws: Any)
         end.headers["content-range"]
         == f"bytes {content['CodeSize'] - 100}-{content['CodeSize'] - 1}/{content['CodeSize']}"
     )
+
+
+def zipped(files: dict[str, str]) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return stream.getvalue()
+
+
+def test_a_layer_of_others_is_measured_pinned_and_below_ours(desk: Desk, local_aws: Any) -> None:
+    name = local_aws.name("fonts")
+    # its second file is one of ours: ours is what counts
+    content = zipped({"words.txt": "found" * 1000, "python/slsdeploy_runtime/app.py": "raise ImportError('theirs')"})
+    made = local_aws.client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": content})
+    toml = desk.root / "slsdeploy.toml"
+    without = toml.read_text()
+    toml.write_text(f'layers = ["{made["LayerVersionArn"]}"]\n{without}')
+    (desk.root / "handler.py").write_text(
+        "import sys\nfrom pathlib import Path\n\n\ndef postprocess(outputs):\n"
+        "    files = [Path(folder).parent / 'words.txt' for folder in sys.path if folder.endswith('/python')]\n"
+        "    return {'found': [len(file.read_text()) for file in files if file.exists()]}\n"
+    )
+    result = desk.up()
+    assert desk.calls.count("lambda:GetLayerVersion") == 1
+    pinned = (desk.root / ".slsdeploy/dev-local/slsdeploy.lock").read_text()
+    assert "unzipped_bytes = 5027" in pinned and "[[layer]]" not in (desk.root / "slsdeploy.lock").read_text()
+    event = b'{"instances": [[7.0, 3.2, 4.7, 1.4]]}'
+    assert invoking.invoke(desk.at("dev"), desk.tools, event).payload == {"found": [5000]}
+    assert layers_of(local_aws, result.function_name).keys() >= {"dependencies", "runtime", "model"}
+    assert (desk.up().changed, desk.calls.count("lambda:GetLayerVersion")) == (False, 0)
+    desk.down()
+    assert versions(local_aws, made["LayerVersionArn"]) == [1]  # not ours to delete
+
+
+def test_what_is_too_much_for_lambda_is_refused_in_its_words(local_aws: Any) -> None:
+    client = local_aws.client("lambda")
+    large = io.BytesIO()
+    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("zeros", bytes(262_144_000))
+    with pytest.raises(client.exceptions.InvalidParameterValueException, match="must be smaller than 262144000 bytes"):
+        client.publish_layer_version(LayerName=local_aws.name("large"), Content={"ZipFile": large.getvalue()})
+
+
+def test_a_layer_that_the_local_aws_does_not_have_is_said(desk: Desk) -> None:
+    toml = desk.root / "slsdeploy.toml"
+    arn = "arn:aws:lambda:us-east-1:210987654321:layer:fonts:7"
+    toml.write_text(f'layers = ["{arn}"]\n{toml.read_text()}')
+    with pytest.raises(ProjectError, match=f"the local AWS has no layer {arn}") as raised:
+        desk.up()
+    assert "publish-layer-version" in raised.value.hint
