@@ -17,10 +17,11 @@ ENGINE = 80
 
 def measured(project: Project, bundle: Bundle) -> Iterator[tuple[Model, Measured]]:
     """Yield the models that were measured in the form that ships; what slsdeploy.lock chose was measured elsewhere."""
-    for model, preparation in zip(project.models, bundle.preparations, strict=True):
+    models = {model.name: model for model in project.models}
+    for preparation in bundle.preparations:
         for row in preparation.measured:
             if row.candidate == preparation.choice and not row.dropped:
-                yield model, row
+                yield models[preparation.model], row
 
 
 def slowdown(memory: int) -> float:

@@ -63,8 +63,8 @@ class Built:
     """`build`: the bundle on disk; sizes in bytes. `models`: how each ships and, where that was measured here, the `candidates`.
 
     `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
-    outputs[{type, path, bytes}]}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
-    `sbom` is the path of the bill of materials (CycloneDX).
+    outputs[{type, path, bytes}], sbom}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    `sbom` is the path of the bill of materials (CycloneDX), the image's where it was attached to that in a registry ("" where not).
     """
 
     package: str
@@ -83,7 +83,7 @@ class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
     `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `prepared`: how each model ships,
-    {model, choice, digest}.
+    {model, choice, digest}. `layers`: those of others, {arn, unzipped_bytes}.
     """
 
     path: str
@@ -91,6 +91,7 @@ class Locked:
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
     prepared: Sequence[Mapping[str, str]] = ()
+    layers: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Invoked:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS."""
+    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS. `models`: the sha256 of each, by name."""
 
     stack: str
     status: str
@@ -151,15 +152,20 @@ class Stated:
     bundle_digest: str
     deployed_at: str
     outputs: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Downed:
-    """`down`: what was removed, and the data that was kept because there was something in it."""
+    """`down`: what was removed, and the data that was kept because there was something in it.
+
+    `shared` are the layers that were kept because others use them: ARN -> a function that does.
+    """
 
     stack: str
     removed: bool
     kept: Sequence[str]
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

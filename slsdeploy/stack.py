@@ -21,6 +21,9 @@ from slsdeploy_runtime.events import Signature, Site, Wiring
 FUNCTION = "Function"
 # What a function is made of is the artifact's to say; the template has it only to be valid as it lies.
 _PACKAGING = ("InlineCode", "Handler", "Runtime")
+# What a version of the function is made of.
+BUNDLE, MODELS = "SLSDEPLOY_BUNDLE", "SLSDEPLOY_MODELS"
+_FEW, _SHORT = 8, 16
 LATE_POLICY = "FunctionDataPolicy"
 
 
@@ -49,8 +52,11 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     for name in _PACKAGING:
         del properties[name]
     properties.update(_settings(project))
+    properties["Environment"]["Variables"] |= identity(project, artifact.digest, [info.digest for info in models])
     properties.update(artifact.properties)
-    resources.update(artifact.resources)
+    if project.layers:  # before ours: what lies upon them was verified without them
+        properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
+    sam.update(_parameters(artifact))
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
         _add(sam, wire(project, trigger, models), trigger.name)
@@ -58,6 +64,15 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
         _add(sam, wiring)
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
+
+
+def _parameters(artifact: Artifact) -> dict[str, Any]:
+    """Declare what is known only when a layer is published: the number of its version."""
+    declared = {
+        layer.parameter: {"Type": "Number", "MinValue": 1, "Description": f"the version of the layer {layer.name}"}
+        for layer in artifact.layers
+    }
+    return {"Parameters": declared} if declared else {}
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:
@@ -120,6 +135,24 @@ def variables(project: Project) -> dict[str, Any]:
         **project.config.environment,
         **{name: value for environment in wired for name, value in environment.items()},
     }
+
+
+def identity(project: Project, bundle: str, models: Sequence[str] = ()) -> dict[str, str]:
+    """Return the variables that say what a version of the function is made of: digests of the bundle and of its models ("NAME=DIGEST ...").
+
+    They are with each version in what GetFunctionConfiguration answers, which metadata of the template, tags and the package are not.
+    All variables may take 4 KB together: of many models, digests are cut short.
+    """
+    named = zip(project.models, models, strict=bool(models))
+    length = 64 if len(models) <= _FEW else _SHORT
+    return {BUNDLE: bundle, MODELS: " ".join(f"{model.name}={digest[:length]}" for model, digest in named)}
+
+
+def models_of(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of the models that a stack serves, by name; none of one that was deployed before they were told."""
+    properties = template.get("Resources", {}).get(FUNCTION, {}).get("Properties", {})
+    said = str(properties.get("Environment", {}).get("Variables", {}).get(MODELS, ""))
+    return dict(each.split("=", 1) for each in said.split() if "=" in each)
 
 
 def _settings(project: Project) -> dict[str, Any]:

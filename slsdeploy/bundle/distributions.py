@@ -6,18 +6,19 @@ nothing in it stops a build. https://packaging.python.org/en/latest/specificatio
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from email.message import Message
-from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
-from slsdeploy.bundle.wheels import Wheel
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from slsdeploy.bundle.wheels import Wheel
 
 WORD = "distributions"
 _ENDING = ".dist-info"
@@ -125,6 +126,8 @@ def _with_wheel(found: Distribution, wheels: Iterable[Wheel]) -> Distribution:
 
 
 def _headers(path: Path) -> Message:
+    from email.parser import HeaderParser  # slow to import, and not needed when nothing changed
+
     return HeaderParser().parsestr(_text(path))
 
 
@@ -178,6 +181,8 @@ def _modules(folder: Path) -> tuple[str, ...]:
 
 
 def _recorded(path: Path) -> Iterator[PurePosixPath]:
+    import csv
+
     try:
         for row in csv.reader(_text(path).splitlines()):
             if row and row[0]:

@@ -46,7 +46,7 @@ class HandlerFunctions(Rule):
         if not ARGUMENTS.keys() & defined.keys() and not _may_have_more(source):
             near = [meant for name in defined if (meant := did_you_mean(name, ARGUMENTS))]
             hint = near[0] if near else f"write one or more of {SIGNATURES}, or leave out the module"
-            yield self.finding(f"{path} has none of {', '.join(ARGUMENTS)}", hint, path)
+            yield self.finding(f"the module has none of {', '.join(ARGUMENTS)}", hint, path)
 
 
 def _parse(path: Path) -> ast.Module | None:

@@ -35,7 +35,7 @@ class PythonDeprecated(Rule):
         end, today = DATES[python], _today()
         if today + _SOON < end:
             return
-        said = "has deprecated" if today >= end else "deprecates"
+        said = "deprecated" if today >= end else "deprecates"
         newer = [version for version, day in DATES.items() if day > end]
         hint = f'set python = "{newer[-1]}"' if newer else "update slsdeploy: it may know newer ones"
         yield self.setting(subject, ("python",), f"Lambda {said} Python {python} on {end}", hint)
@@ -44,4 +44,5 @@ class PythonDeprecated(Rule):
 def _today() -> date:
     """Return the day, in UTC; that of the sources where a build is to be the same every day: https://reproducible-builds.org/specs/source-date-epoch/."""
     said = os.environ.get("SOURCE_DATE_EPOCH", "")
-    return datetime.fromtimestamp(int(said), UTC).date() if said.isdecimal() else datetime.now(UTC).date()
+    is_meant = said.isascii() and said.isdecimal() and len(said) < 12  # later than the year 5000 nobody builds
+    return datetime.fromtimestamp(int(said), UTC).date() if is_meant else datetime.now(UTC).date()
