@@ -14,8 +14,8 @@ from slsdeploy.types import Bundle
 class WheelTags(BundleRule):
     """A package in the bundle is a wheel for another Python or platform than the function's.
 
-    Those that were installed from the requirements, and those that lie in the project with their .dist-info (`pip install --target`): when no
-    machine code of such a one ships, it is a warning.
+    Those that were installed from the requirements, and those that lie in the project with their .dist-info (`pip install --target`): if no
+    machine code of those ships, it is a warning.
 
     Why: its modules do not import: Python looks for those of its own version and platform.
 
