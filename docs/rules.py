@@ -47,7 +47,6 @@ SARIF is what code scanning reads. In a workflow of GitHub (its results are rela
 - uses: github/codeql-action/upload-sarif@v3
   with:
     sarif_file: slsdeploy.sarif
-    category: slsdeploy
 ```
 """
 

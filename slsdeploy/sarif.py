@@ -37,7 +37,11 @@ def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], 
         "semanticVersion": __version__,
         "rules": [_rule(rule) for rule in descriptors],
     }
+    place = "" if folder == Path() else f"{quote(folder.as_posix())}/"
     run = {
+        "automationDetails": {
+            "id": f"slsdeploy/{place}"
+        },  # so that projects of one repository do not replace each other's results
         "tool": {"driver": driver},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the top folder of the repository"}}},
         "columnKind": "unicodeCodePoints",
