@@ -11,8 +11,6 @@ from hashlib import sha256
 from importlib import import_module
 from typing import Any
 
-import yaml
-
 from slsdeploy import assets, idempotency, large_answers, reach
 from slsdeploy.config import FILE, secret
 from slsdeploy.errors import ConfigError
@@ -42,6 +40,8 @@ def make_template(project: Project, artifact: Artifact, region: str, models: Seq
 
 def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] = ()) -> dict[str, Any]:
     """Merge the function's settings, the artifact and the wiring of every trigger onto templates/function.yaml."""
+    import yaml  # most commands make no template
+
     sam: dict[str, Any] = yaml.safe_load((assets.templates() / "function.yaml").read_text(encoding="utf-8"))
     sam["Metadata"] = {"slsdeploy": {"bundle": artifact.digest, "package": artifact.package}}
     resources = sam["Resources"]
@@ -62,6 +62,8 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
 
 def to_yaml(template: Mapping[str, Any]) -> str:
     """Return a template as people read it, in the order in which it was built."""
+    import yaml
+
     return yaml.safe_dump(json.loads(json.dumps(template)), sort_keys=False, width=120)
 
 

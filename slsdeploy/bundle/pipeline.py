@@ -169,8 +169,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
     prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
     kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
-    with place.draft(project.work) as draft:
-        place.lay_out(kept, draft)
+    with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
         if project.handler:
             with tools.reporter.step("check the handler"):
@@ -195,7 +194,6 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             image=packed.image,
         )
         record.write(bundle, inputs.key, draft)
-        place.replace(folder, draft)
     return bundle
 
 

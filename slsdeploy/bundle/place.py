@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from slsdeploy.bundle import archive, tree
+from slsdeploy.bundle.compile_tree import MOUNTS
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.errors import BuildError
 from slsdeploy.tools import Tools
 
 _DRAFT = ".draft-"
 _OLD = ".old-"
+_LIST = "laid-out.json"  # which files of a bundle are of which part
 
 
 @contextmanager
@@ -39,45 +43,123 @@ def exclusive(work: Path, tools: Tools, what: str = "build") -> Iterator[None]:
 
 
 @contextmanager
-def draft(work: Path) -> Iterator[Path]:
-    """Give a folder to make a bundle in; what killed builds left is removed first, and this one's when it fails."""
-    for left in [*work.glob(f"{_DRAFT}*"), *work.glob(f"{_OLD}*")]:
-        tree.remove(left)
-    folder = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=work))
-    folder.chmod(0o755)
-    try:
-        yield folder
-    finally:
-        tree.remove(folder)
+def renewed(folder: Path, parts: Sequence[Kept]) -> Iterator[Path]:
+    """Give a folder in which the parts are laid out, to finish a bundle in; when the block ends it takes the place of the old one.
 
-
-def replace(folder: Path, by: Path) -> None:
-    """Put a finished draft in the place of a folder."""
-    old = folder.with_name(f"{_OLD}{by.name.removeprefix(_DRAFT)}")
-    if folder.exists():
-        folder.rename(old)
-    by.rename(folder)
-    tree.remove(old)
-
-
-def lay_out(parts: Iterable[Kept], folder: Path) -> None:
-    """Put the files of all parts into one folder.
+    What the old one has of them is taken over: to link and to remove thousands of files again takes longer than all the rest of a
+    build. When the block fails the old bundle is as it was; a build that is killed meanwhile leaves none, and the next lays out all.
 
     Raises BuildError when two parts have the same file.
     """
-    owners: dict[str, str] = {}
-    there: set[str] = set()
+    work = folder.parent
+    for left in [*work.glob(f"{_DRAFT}*"), *work.glob(f"{_OLD}*")]:
+        tree.remove(left)
+    draft = Path(tempfile.mkdtemp(prefix=_DRAFT, dir=work))
+    draft.chmod(0o755)
+    old = draft.with_name(draft.name.replace(_DRAFT, _OLD))
+    try:
+        there = _take_over(folder, parts, draft, old)
+        try:
+            _lay_out(parts, draft, there)
+            yield draft
+        except BaseException:
+            if there:
+                _give_back(folder, there, draft, old)
+            raise
+        if folder.exists():
+            folder.rename(old)
+        draft.rename(folder)
+    finally:
+        tree.remove(draft)
+        tree.remove(old)
+
+
+class _Listed(NamedTuple):
+    """A part that is laid out: its digest, and its files by their paths in the bundle."""
+
+    digest: str
+    files: Sequence[str]
+
+
+def _listed(folder: Path) -> dict[str, _Listed]:
+    """Read which parts are laid out in a folder."""
+    try:
+        said = json.loads((folder / _LIST).read_text(encoding="utf-8"))
+        return {name: _Listed(*each) for name, each in said.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _has_just(folder: Path, listed: Mapping[str, _Listed]) -> bool:
+    """Say whether a folder's mounts have these files and no others; who ran something in it may have left bytecode."""
+    found = {f"{top}/{file.path}" for top in MOUNTS if (folder / top).is_dir() for file in tree.walk(folder / top)}
+    return found == {path for each in listed.values() for path in each.files}
+
+
+def _take_over(folder: Path, parts: Iterable[Kept], draft: Path, old: Path) -> dict[str, _Listed]:
+    """Make a draft of the bundle in a folder, if it has some of the parts: those are returned, everything else is set aside."""
+    listed = _listed(folder)
+    digests: dict[str, str] = {part.name: part.digest for part in parts}
+    there = {name: each for name, each in listed.items() if digests.get(name) == each.digest}
+    if not there or not _has_just(folder, listed):
+        return {}
+    draft.rmdir()
+    folder.rename(draft)
+    old.mkdir()
+    _move(draft, old, [path for name, each in listed.items() if name not in there for path in each.files])
+    for entry in list(draft.iterdir()):
+        if entry.name not in MOUNTS:
+            entry.rename(old / entry.name)
+    return there
+
+
+def _give_back(folder: Path, there: Mapping[str, _Listed], draft: Path, old: Path) -> None:
+    """Undo that: remove what was added since, put back what was set aside."""
+    kept = {path for each in there.values() for path in each.files}
+    for path in [file.path for file in tree.walk(draft) if file.path not in kept]:
+        (draft / path).unlink()
+        _remove_empty(draft, path)
+    _move(old, draft, [file.path for file in tree.walk(old)])
+    draft.rename(folder)
+
+
+def _move(source: Path, target: Path, paths: Iterable[str]) -> None:
+    for path in paths:
+        (target / path).parent.mkdir(parents=True, exist_ok=True)
+        (source / path).rename(target / path)
+        _remove_empty(source, path)
+
+
+def _remove_empty(folder: Path, path: str) -> None:
+    """Remove the folders above a file that is gone, if they are empty: Python would import them."""
+    for above in PurePosixPath(path).parents[:-1]:
+        try:
+            (folder / above).rmdir()
+        except OSError:
+            break
+
+
+def _lay_out(parts: Iterable[Kept], folder: Path, there: Mapping[str, _Listed]) -> None:
+    """Put the files of all parts into a folder that has some of them, and write down what lies there."""
+    listed = dict(there)
+    owners = {path: name for name, each in there.items() for path in each.files}
+    above: set[str] = set()
     for part in parts:
-        for file in tree.walk(part.tree):
+        if part.name in there:
+            continue
+        files = tree.walk(part.tree)
+        for file in files:
             if file.path in owners:
                 message = f"{file.path} is in the {owners[file.path]} and in the {part.name}"
                 raise BuildError(message, 'rename the file of the project, or use package = "layer"', file.path)
             owners[file.path] = part.name
-            above = file.path.rpartition("/")[0]
-            if above not in there:  # thousands of files are in hundreds of folders
-                (folder / above).mkdir(parents=True, exist_ok=True)
-                there.add(above)
+            parent = file.path.rpartition("/")[0]
+            if parent not in above:  # thousands of files are in hundreds of folders
+                (folder / parent).mkdir(parents=True, exist_ok=True)
+                above.add(parent)
             archive.link(f"{part.tree}/{file.path}", f"{folder}/{file.path}")
+        listed[part.name] = _Listed(part.digest, [file.path for file in files])
+    (folder / _LIST).write_text(json.dumps(listed), encoding="utf-8")
 
 
 def _ignore(folder: Path) -> None:

@@ -36,8 +36,11 @@ def local_stop(as_json: Json = False) -> None:
     """
     from slsdeploy.local import daemon
 
+    ui, pid = make_ui(as_json), daemon.status().pid
     daemon.stop()
-    make_ui(as_json).show(_local_status())
+    if pid:
+        ui.note(f"process {pid} was stopped")
+    ui.show(_local_status())
 
 
 @local_app.command("status", epilog=example("slsdeploy local status --json"))
