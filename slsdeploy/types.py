@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy.oci import Assembled, Base, Reference
+from slsdeploy.space import Slimmed, Space
 from slsdeploy_runtime.digests import of_files
 
 if TYPE_CHECKING:
@@ -278,6 +279,8 @@ class Bundle:
     notes: tuple[str, ...] = ()
     preparations: tuple[Preparation, ...] = ()
     image: Assembled | None = None
+    space: tuple[Space, ...] = ()
+    slimmed: Slimmed = field(default_factory=Slimmed)
 
     @property
     def unzipped_bytes(self) -> int:

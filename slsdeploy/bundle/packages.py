@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import bytecode, layout, onnxruntime_wheel, parts, prune, wheels
+from slsdeploy.bundle import bytecode, layout, parts, wheels
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.bundle.slim import Wish, slim
 from slsdeploy.tools import Tools
 from slsdeploy.types import PartName, Project
 
@@ -17,19 +18,17 @@ NAME: PartName = "dependencies"
 
 @dataclass(frozen=True, slots=True)
 class Packages:
-    """What the part is made from, and where it is mounted; `uses_tools` says that the project's code uses the tools that come with
-    onnxruntime.
-    """
+    """What the part is made from, what the project wishes to be left out of it, and where it is mounted."""
 
     requirements: Requirements
     section: Section
-    uses_tools: bool
+    wish: Wish
     place: PurePosixPath
 
 
 def key(packages: Packages, project: Project) -> str:
     """Return the part's key: the same key, the same part."""
-    return layout.key(NAME, packages.place, project.target, [packages.section.text, packages.uses_tools])
+    return layout.key(NAME, packages.place, project.target, [packages.section.text, packages.wish.describe()])
 
 
 def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
@@ -40,8 +39,7 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
-            prune.prune(folder)
-            onnxruntime_wheel.slim(folder, keep_tools=packages.uses_tools)
+            slim(folder, tree.parent, packages.wish, project, tools)
             bytecode.add(tree, project.target, tools)
 
     return parts.keep(NAME, key(packages, project), make)

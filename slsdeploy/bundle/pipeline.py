@@ -21,7 +21,6 @@ from slsdeploy.bundle import (
     inspection,
     layout,
     manifest,
-    onnxruntime_wheel,
     origins,
     packing,
     parts,
@@ -38,6 +37,10 @@ from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.prepare import Ingredients, Prepared
+from slsdeploy.bundle.slim import memory as slim_memory
+from slsdeploy.bundle.slim import models as slim_models
+from slsdeploy.bundle.slim import spaces
+from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Cloud, Tools
@@ -75,14 +78,18 @@ def build(project: Project, tools: Tools) -> Bundle:
     """
     with _disk_is_ours(project):
         project = base_image.settle(origins.settle(project, tools), tools)
-        inputs = gather(
-            project,
-            lambda: resolution.settle(project, tools),
-            lambda ingredients: prepare.settle(project, ingredients, tools),
-        )
+
+        def again() -> Inputs:
+            return gather(
+                project,
+                lambda: resolution.settle(project, tools),
+                lambda ingredients: prepare.settle(project, ingredients, tools),
+            )
+
+        inputs = again()
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
-            bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+            bundle = record.read(folder, inputs.key) or _make_slimmed(project, inputs, again, tools)
     for note in bundle.notes:
         tools.reporter.note(note)
     return bundle
@@ -132,9 +139,10 @@ def gather(
     models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
-    uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
     requirements, section = needs.read(project), settle()
-    packages = Packages(requirements, section, uses_tools, packaging.PLACES["dependencies"])
+    wish = wishes.read(project, files, requirements)
+    packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
+    packages = slim_memory.settled(packages, project, models)
     ingredients = Ingredients(models, packages, resolution.on_lambda(project))
     preparations = settle_models(ingredients)
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])
@@ -164,11 +172,29 @@ def _inspect(model: Model) -> ModelInfo:
     return info
 
 
+def _make_slimmed(project: Project, inputs: Inputs, again: Callable[[], Inputs], tools: Tools) -> Bundle:
+    """Make the bundle; with one cut less, and once more, when one turns out to break the project's models or its handler."""
+    while True:
+        subject = _subject(project, inputs)
+        try:
+            if not slim_models.try_models(subject, tools):
+                return _make(project, inputs, project.work / "bundle", tools)
+        except BuildError as error:
+            if not slim_models.blame(error, subject, tools):
+                raise
+        inputs = again()
+
+
+def _subject(project: Project, inputs: Inputs) -> slim_models.Subject:
+    return slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
+
+
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
     dependencies = installed.keep(inputs.packages, project, tools)
     prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
     kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
+    slimmed = slim_models.describe(_subject(project, inputs), dependencies)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
         if project.handler:
@@ -189,9 +215,11 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
-            notes=(*inputs.notes, *prepared.notes),
+            notes=(*inputs.notes, *prepared.notes, *slimmed.notes),
             preparations=inputs.preparations,
             image=packed.image,
+            space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
+            slimmed=slimmed,
         )
         record.write(bundle, inputs.key, draft)
     return bundle

@@ -25,7 +25,7 @@ from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.errors import ToolError
 from slsdeploy.project import host_architecture
-from slsdeploy.tools import Tools
+from slsdeploy.tools import TIMED_OUT, Tools
 from slsdeploy.types import Project
 
 # SYSTEMROOT: nothing starts on Windows without it
@@ -40,11 +40,12 @@ OURS = (sys.executable, "-P", "-s")
 class EngineError(Exception):
     """onnxruntime did not do what it was asked to; says in one line why.
 
-    `is_passing`: for want of memory or room on the disk, which says nothing about the model.
+    `is_passing`: for want of memory or room on the disk, which says nothing about the model. `is_late`: it took too long.
     """
 
-    def __init__(self, reason: str, *, is_passing: bool = False) -> None:
+    def __init__(self, reason: str, *, is_passing: bool = False, is_late: bool = False) -> None:
         super().__init__(reason)
+        self.is_late = is_late
         self.is_passing = is_passing
 
 
@@ -66,8 +67,8 @@ class Engine:
         """Have the folders that it imports from made, unless they are there: whoever measures begins with that."""
         self.folders(tools)
 
-    def run(self, script: str, job: Mapping[str, Any], tools: Tools) -> dict[str, Any]:
-        """Have a script of this folder do a job; return its answer. Raises EngineError."""
+    def run(self, script: str, job: Mapping[str, Any], tools: Tools, limit: float | None = None) -> dict[str, Any]:
+        """Have a script of this folder do a job, in `limit` seconds; return its answer. Raises EngineError."""
         kept = {name: os.environ[name] for name in _OF_THIS_MACHINE if name in os.environ}
         environment = {
             **kept,
@@ -81,9 +82,11 @@ class Engine:
             asked.write_text(json.dumps(job, default=str), encoding="utf-8")
             argv = [*self.argv, str(Path(__file__).with_name(script)), str(asked), str(answer)]
             try:
-                done = tools.shell.run(argv, cwd=Path(scratch), env=environment, inherit=False)
+                done = tools.shell.run(argv, cwd=Path(scratch), env=environment, inherit=False, limit=limit)
             except ToolError as error:
                 raise EngineError(error.message) from error
+            if done.code == TIMED_OUT:
+                raise EngineError(f"it takes longer than {limit:.0f} s", is_late=True)
             if done.code != 0 or not answer.is_file():
                 raise _failure(done.code, done.stderr)
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))

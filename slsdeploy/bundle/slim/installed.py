@@ -5,12 +5,13 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.parser import HeaderParser
 from functools import cached_property
 from pathlib import Path
 
 from slsdeploy.bundle import tree
+from slsdeploy.bundle.slim.cut import Piece
 
 _INFO = ".dist-info"
 _REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?P<extras>\[[^\]]*\])?")
@@ -67,6 +68,11 @@ class Installed:
         """Return the files below a folder."""
         return frozenset(path for path in self.files if path.startswith(f"{folder}/"))
 
+    def without(self, pieces: Iterable[Piece]) -> Installed:
+        """Return what is left without these pieces."""
+        gone = frozenset[str]().union(*(piece.files for piece in pieces))
+        return replace(self, files={path: size for path, size in self.files.items() if path not in gone})
+
     def find(self, name: str) -> Distribution | None:
         return next((each for each in self.distributions if each.name == name), None)
 
@@ -92,6 +98,7 @@ def dotted(path: str) -> str:
 
 
 def normalised(name: str) -> str:
+    """Return a distribution's name as they are compared by."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

@@ -14,7 +14,7 @@ from pathlib import Path, PurePosixPath
 from slsdeploy.bundle.slim import cut
 
 _IMPORT = re.compile(
-    r"^[ \t>.]*(?:from[ \t]+(?P<of>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#;]*)|import[ \t]+(?P<modules>[^\n#;]*))",
+    r"^[ \t]*(?:from[ \t]+(?P<of>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#;]*)|import[ \t]+(?P<modules>[^\n#;]*))",
     re.MULTILINE,
 )
 _BEFORE = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")  # what stands before an attribute
@@ -32,13 +32,18 @@ def of(content: bytes, path: Path | PurePosixPath) -> frozenset[str]:
     aliases = {alias: name for name, alias in imported}
     found = {_cut_short(name) for name, _ in imported} | {_cut_short(name) for name in _chains(text, aliases)}
     found |= set(_quoted(text))
-    found |= {"numpy.*"} if _ALL_NAMES.search(text) else set()
+    found |= {"numpy.*"} if path.parts[0] != "numpy" and _ALL_NAMES.search(text) else set()
     return frozenset(name for name in found if name)
 
 
 def covers(module: str, name: str) -> bool:
     """Say whether who says `name` means the module, or something in it."""
-    return name == module or name.startswith(f"{module}.") or name == f"{module.rpartition('.')[0]}.*"
+    return name == module or name.startswith(f"{module}.")
+
+
+def covers_all(module: str, name: str) -> bool:
+    """Say whether who says `name` means all modules of the package that the module is in (`from numpy import *`)."""
+    return name == f"{module.rpartition('.')[0]}.*"
 
 
 def _imports(text: str, package: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -43,15 +43,23 @@ def _is_named(piece: Piece, gone: frozenset[str], said: Mentions, installed: Ins
     if _name_one(piece, wish.named):
         return True
     for path in installed.scripts:
-        if path in gone or (installed.owners[path] == piece.package and piece.named_by == "others"):
+        if path in gone:
             continue
-        if _name_one(piece, said(path)) and not _does_without(path, piece, installed, wish):
+        names = said(path)
+        if installed.owners[path] == piece.package and piece.named_by == "others":
+            names = frozenset(name for name in names if name.endswith(".*"))
+        if _name_one(piece, names) and not _does_without(path, piece, installed, wish):
             return True
     return False
 
 
 def _name_one(piece: Piece, names: frozenset[str]) -> bool:
-    return any(mentions.covers(module, name) for module in piece.modules for name in names)
+    has_all = piece.named_by == "others"
+    return any(
+        mentions.covers(module, name) or (has_all and mentions.covers_all(module, name))
+        for module in piece.modules
+        for name in names
+    )
 
 
 def _does_without(path: str, piece: Piece, installed: Installed, wish: Wish) -> bool:

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import tree, verify
+from slsdeploy.bundle import record, tree, verify
 from slsdeploy.bundle.slim import importing, imports_left, installed, owners, selecting, undoing
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
@@ -37,12 +37,18 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
     pieces = selecting.select(found, wish)
     always = {cut.name for cut in find_cuts() if cut.always}
     shelf = Shelf(packages, beside / ASIDE)
-    shelf.take(piece for piece in pieces if piece.cut in always)
+    shelf.take([piece for piece in pieces if piece.cut in always])
     tree.remove(shelf.aside)
+    found = found.without(piece for piece in pieces if piece.cut in always)
     pieces = tuple(piece for piece in pieces if piece.cut not in always)
     undone, by = try_out(found, pieces, shelf, project, tools)
     cuts = tuple(_made(group, found, undone) for group in undoing.grouped(pieces))
-    record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found)}
+    taken = {
+        id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group] for id, group in undoing.grouped(pieces)
+    }
+    for id in undone:
+        del taken[id]
+    record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found), "taken": taken}
     (beside / FILE).write_text(json.dumps(record), encoding="utf-8")
 
 
@@ -56,7 +62,7 @@ def try_out(
     groups = [group for group in undoing.grouped(pieces) if group[0] not in undone]
     if not verify.can_run(project):
         undoing.settle(groups, shelf, lambda: "")
-        return undone, _not_run(project)
+        return undone, f"imports were read, not run: {cannot_run(project)}"
     assert project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
         importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
@@ -81,7 +87,9 @@ class Trial:
         """Say what does not import any more ("" when all does); what was taken out itself is not missed."""
         wanted = [name for name in self._good if self._is_left(name)]
         answer = self._importer.run(wanted, self._limit)
-        return next((f"{name}: {answer.modules.get(name, 'not tried')}" for name in wanted if self._wrong(name, answer)), "")
+        return next(
+            (f"{name}: {answer.modules.get(name, 'not tried')}" for name in wanted if self._wrong(name, answer)), ""
+        )
 
     def _is_left(self, name: str) -> bool:
         return (self._importer.packages / self._found.modules[name]).exists()
@@ -94,14 +102,22 @@ def read(beside: Path) -> tuple[Slimmed, Mapping[str, str]]:
     """Return the record of a part, and which package each of its files is of; nothing when there is none."""
     try:
         said: dict[str, Any] = json.loads((beside / FILE).read_text(encoding="utf-8"))
-        return slimmed(said["slimmed"]), said["owners"]
+        return record.slimmed(said["slimmed"]), said["owners"]
     except (OSError, ValueError, KeyError, TypeError):
         return Slimmed(), {}
 
 
-def slimmed(said: Mapping[str, Any]) -> Slimmed:
-    """Return a Slimmed from the JSON of its fields."""
-    return Slimmed(**{**said, "cuts": tuple(CutMade(**cut) for cut in said["cuts"])})
+def taken(beside: Path) -> list[undoing.Group]:
+    """Return the pieces that were taken out of a part, by what is undone at once."""
+    try:
+        said = json.loads((beside / FILE).read_text(encoding="utf-8"))["taken"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [(id, tuple(_piece(each) for each in group)) for id, group in said.items()]
+
+
+def _piece(said: Mapping[str, Any]) -> Piece:
+    return Piece(**{**said, "files": frozenset(said["files"]), "modules": tuple(said["modules"])})
 
 
 def _made(group: undoing.Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
@@ -112,7 +128,9 @@ def _made(group: undoing.Group, found: Installed, undone: Mapping[str, str]) -> 
     return CutMade(pieces[0].cut, pieces[0].package, len(files), size, why, undone.get(id, ""))
 
 
-def _not_run(project: Project) -> str:
+def cannot_run(project: Project) -> str:
+    """Say in one line why what is made for the project's target does not run here."""
     target = project.target
-    lacks = "" if target.interpreter else f"Python {target.python}, "
-    return f"read from their source: this machine has no {lacks}{target.architecture} to run them ({target.platform})"
+    if target.interpreter is None:
+        return f"there is no Python {target.python} on this machine"
+    return f"this machine cannot run what is made for {target.platform}"

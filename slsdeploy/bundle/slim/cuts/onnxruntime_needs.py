@@ -25,7 +25,9 @@ class OnnxruntimeNeeds(Cut):
         {"protobuf", "flatbuffers", "packaging", "sympy", "mpmath", "coloredlogs", "humanfriendly"}
     )
     # kafka: Powertools reads messages there with protobuf, where it is installed
-    words = frozenset({"protobuf", "flatbuffers", "packaging", "sympy", "mpmath", "coloredlogs", "humanfriendly", "kafka"})
+    words = frozenset(
+        {"protobuf", "flatbuffers", "packaging", "sympy", "mpmath", "coloredlogs", "humanfriendly", "kafka"}
+    )
 
     def select(self, installed: Installed, wish: Wish) -> Iterator[Piece]:
         found = [each for each in installed.distributions if each.name in self.distributions]
