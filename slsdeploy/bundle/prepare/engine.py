@@ -40,12 +40,11 @@ OURS = (sys.executable, "-P", "-s")
 class EngineError(Exception):
     """onnxruntime did not do what it was asked to; says in one line why.
 
-    `is_passing`: for want of memory or room on the disk, which says nothing about the model. `is_late`: it took too long.
+    `is_passing`: for want of memory or room on the disk, which says nothing about the model.
     """
 
-    def __init__(self, reason: str, *, is_passing: bool = False, is_late: bool = False) -> None:
+    def __init__(self, reason: str, *, is_passing: bool = False) -> None:
         super().__init__(reason)
-        self.is_late = is_late
         self.is_passing = is_passing
 
 
@@ -85,8 +84,8 @@ class Engine:
                 done = tools.shell.run(argv, cwd=Path(scratch), env=environment, inherit=False, limit=limit)
             except ToolError as error:
                 raise EngineError(error.message) from error
-            if done.code == TIMED_OUT:
-                raise EngineError(f"it takes longer than {limit:.0f} s", is_late=True)
+            if done.code == TIMED_OUT and limit is not None:
+                raise EngineError(f"it takes longer than {limit:.0f} s")
             if done.code != 0 or not answer.is_file():
                 raise _failure(done.code, done.stderr)
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))

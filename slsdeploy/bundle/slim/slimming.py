@@ -74,12 +74,12 @@ def try_out(
 class Trial:
     """Importing what imported before anything was taken out."""
 
-    def __init__(self, importer: Importer, found: Installed, least: float = _LEAST_SECONDS) -> None:
+    def __init__(self, importer: Importer, found: Installed, least: float = 0.0) -> None:
         self._importer = importer
         self._found = found
         before = importer.run(importing.modules_of(found), _MOST_SECONDS)
         self._good = [name for name, wrong in before.modules.items() if not wrong]
-        self._limit = min(max(least, _TIMES * before.seconds), _MOST_SECONDS)
+        self._limit = min(max(least or _LEAST_SECONDS, _TIMES * before.seconds), _MOST_SECONDS)
         count = f"{len(self._good)} module{'' if len(self._good) == 1 else 's'}"
         self.by = f"Python {before.python} imported {count} of what is left"
 
