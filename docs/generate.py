@@ -3,6 +3,7 @@
 docs/commands.md        from the commands themselves (Typer)
 docs/schema.json        the JSON Schema of slsdeploy.toml, for editors
 docs/configuration.md   its keys, as tables
+docs/rules.md           the preflight's rules, as they explain themselves
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ def schema() -> str:
 
 if __name__ == "__main__":
     from configuration import configuration
+    from rules import rules
 
     (DOCS / "commands.md").write_text(commands(), encoding="utf-8")
     (DOCS / "schema.json").write_text(schema(), encoding="utf-8")
     (DOCS / "configuration.md").write_text(configuration(), encoding="utf-8")
+    (DOCS / "rules.md").write_text(rules(), encoding="utf-8")

@@ -66,7 +66,7 @@ def _leave(signum: int, words: list[str]) -> NoReturn:
         signal.signal(number, signal.SIG_IGN)
     message, hint = "interrupted", "the same command goes on from here"
     try:
-        if "--json" in words:
+        if is_json(words):
             print(f'{{"error": {{"type": "Interrupted", "message": "{message}", "hint": "{hint}", "where": ""}}}}')  # noqa: T201
         show_cursor = "\x1b[?25h" if sys.stderr.isatty() else ""  # a spinner may have hidden it
         sys.stderr.write(f"{show_cursor}\n{message}; {hint}\n")
@@ -84,7 +84,7 @@ def end(error: BaseException, words: list[str]) -> int:
 
     if isinstance(error, SystemExit):
         return error.code if isinstance(error.code, int) else 0
-    ui = Ui(as_json="--json" in words)
+    ui = Ui(as_json=is_json(words))
     if isinstance(error, UsageError):
         ui.usage(error)
         return 2
@@ -94,6 +94,15 @@ def end(error: BaseException, words: list[str]) -> int:
         return 1
     ui.error(known)
     return known.exit_code
+
+
+def is_json(words: list[str]) -> bool:
+    """Say whether the command line asks for JSON: SARIF is JSON too."""
+    from itertools import pairwise
+
+    formats = {word.partition("=")[2] for word in words if word.startswith("--format=")}
+    formats |= {after for word, after in pairwise(words) if word == "--format"}
+    return "--json" in words or bool(formats & {"json", "sarif"})
 
 
 def _of_the_machine(error: BaseException) -> SlsdeployError | None:

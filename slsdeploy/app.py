@@ -11,22 +11,22 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Mapping, Sequence, Set
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, rules, shipping, targets
+from slsdeploy import failure, preflight, rules, sarif, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
 from slsdeploy.bundle import locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
-from slsdeploy.errors import DeployError, ProjectError
+from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
-from slsdeploy.rules import model_memory
+from slsdeploy.rules import Severity, model_memory
 from slsdeploy.steps import Deployment, Plan
 from slsdeploy.targets import image, layer
 from slsdeploy.tools import Cloud, LogLine, Tools
@@ -39,7 +39,8 @@ ALIAS = "live"
 class Where:
     """Which project, which stage, which AWS: what every command is told. `overrides` are options that stand above the file.
 
-    `engine` is the program that runs local functions in containers, "" for none.
+    `engine` is the program that runs local functions in containers, "" for none; `locked` as `Project` has it. `fail_on` and `ignore` are
+    what the preflight lets pass beside `[check]`.
     """
 
     root: Path
@@ -47,6 +48,9 @@ class Where:
     local: bool = False
     overrides: Mapping[str, object] = field(default_factory=dict)
     engine: str = ""
+    locked: bool = False
+    fail_on: Severity | None = None
+    ignore: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +72,7 @@ def up(where: Where, tools: Tools) -> Upped:
     with place.exclusive(project.work, tools, "deployment"):
         cloud = tools.connect(project)
         project = building.settle(project, tools, cloud)
-        bundle = make_bundle(project, tools)
+        bundle = make_bundle(project, tools, where)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
         deployment = applying.apply(decided.plan, decided.template, cloud, tools)
@@ -88,7 +92,7 @@ def plan(where: Where, tools: Tools) -> Planned:
     project = open_project(where, tools)
     cloud = tools.connect(project)
     project = building.settle(project, tools, cloud)
-    decided = decide(project, make_bundle(project, tools), cloud, tools).plan
+    decided = decide(project, make_bundle(project, tools, where), cloud, tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -105,7 +109,7 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
     project = open_project(where, tools)
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        bundle = make_bundle(building.settle(project, tools), tools)
+        bundle = make_bundle(building.settle(project, tools), tools, where)
         return shipping.ship(bundle, shipment, tools)
 
 
@@ -114,10 +118,13 @@ def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
     return locking.complete(open_project(where, tools), tools, again)
 
 
-def make_bundle(project: Project, tools: Tools) -> Bundle:
-    """Build, unless the preflight knows already that it is no use."""
-    rules.enforce(rules.subject(project))
-    return building.build(project, tools)
+def make_bundle(project: Project, tools: Tools, where: Where) -> Bundle:
+    """Build, unless the preflight knows already that it is no use; and let it look at what was built."""
+    gate = preflight.gate(project.config, where.fail_on, where.ignore)
+    preflight.enforce(preflight.find(rules.subject(project), gate, "project"), gate, tools.reporter)
+    bundle = building.build(project, tools)
+    preflight.enforce(preflight.find(rules.subject(project, bundle), gate, "bundle"), gate, tools.reporter)
+    return bundle
 
 
 def open_project(where: Where, tools: Tools) -> Project:
@@ -125,7 +132,8 @@ def open_project(where: Where, tools: Tools) -> Project:
     config, stage = configuration.load(
         where.root / configuration.FILE, stage=where.stage, overrides=where.overrides, environ=os.environ
     )
-    return projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell, engine=where.engine)
+    read = projects.resolve(config, where.root, stage=stage, local=where.local, shell=tools.shell, engine=where.engine)
+    return replace(read, locked=where.locked)
 
 
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
@@ -144,7 +152,7 @@ def template(where: Where, tools: Tools) -> Template:
     AWS is asked nothing but for a model in S3 that is not pinned or copied yet.
     """
     project = building.settle(open_project(where, tools), tools)
-    bundle = make_bundle(project, tools)
+    bundle = make_bundle(project, tools, where)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
     store = Store(f"slsdeploy-ACCOUNT-{region}", f"ACCOUNT.dkr.ecr.{region}.amazonaws.com", project.stack)
@@ -260,7 +268,27 @@ def _cost(info: ModelInfo) -> str:
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
     project = origins.find(open_project(where, tools))
-    return Checked(problems=[asdict(finding) for finding in rules.run(rules.subject(project, building.last(project)))])
+    gate = preflight.gate(project.config, where.fail_on, where.ignore)
+    bundle = building.last(project)
+    findings = preflight.find(rules.subject(project, bundle), gate)
+    if bundle is None:
+        _tell_of_waiting(preflight.waiting(gate), tools)
+    return Checked(
+        problems=[asdict(finding) for finding in findings],
+        waiting=[] if bundle else preflight.waiting(gate),
+        exit_code=preflight.exit_code(findings, gate),
+    )
+
+
+def unreadable(error: SlsdeployError) -> Checked:
+    """Return what `check` finds when the project cannot be read at all, for those who want findings and nothing else."""
+    return Checked(problems=sarif.problems_of(error), exit_code=error.exit_code)
+
+
+def _tell_of_waiting(waiting: Sequence[str], tools: Tools) -> None:
+    if waiting:
+        count = "1 rule waits" if len(waiting) == 1 else f"{len(waiting)} rules wait"
+        tools.reporter.note(f"{count} for a bundle: `slsdeploy build` makes it")
 
 
 def _is_image(project: Project, cloud: Cloud) -> bool:

@@ -1,4 +1,5 @@
-"""Event sources: those of our own, one file each in their folder, and those that installed packages add through entry points; outputs.
+"""Event sources: those of our own, one file each in their folder, and those that installed packages add through entry points; outputs;
+the names of the preflight's rules.
 
 A package adds one with an entry point of the group `slsdeploy.events`, whose name is the word that `[[trigger]] type` takes and whose
 value is a module as `slsdeploy_runtime.events` describes it. Its own name is all that is looked up here: the function gets the module
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from types import ModuleType
 
 import slsdeploy_runtime.events
@@ -41,6 +43,12 @@ def event_sources() -> dict[str, ModuleType]:
 def outputs() -> dict[str, ModuleType]:
     """Return the outputs by the word that `[output] type` takes."""
     return _own(slsdeploy_runtime.outputs, "Output")
+
+
+def rules() -> list[str]:
+    """Return the ids of the preflight's rules: the names of their files. None is imported."""
+    files = (Path(__file__).parent / "rules").glob("[!_]*.py")
+    return sorted(file.stem.replace("_", "-") for file in files if file.stem != "rule")
 
 
 def origins() -> dict[str, Origin]:

@@ -23,9 +23,39 @@ class Inspected:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """`check`: what the preflight found."""
+    """`check`: what the preflight found, the worst first; the rules that wait for a bundle; the command's exit code.
+
+    A problem has {rule, severity("error"|"warning"|"note"), message, hint, path, line(0: unknown), link}.
+    """
 
     problems: Sequence[Mapping[str, Any]]
+    waiting: Sequence[str] = ()
+    exit_code: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """`explain RULE`: what a rule of the preflight looks for. `phase`: whether it needs a bundle; `example` is what trips it.
+
+    `summary` is one sentence, with which the `meaning` begins.
+    """
+
+    rule: str
+    severity: str
+    phase: str
+    summary: str
+    meaning: str
+    why: str
+    mend: str
+    example: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """`explain`: all rules, as `explain RULE` says them."""
+
+    rules: Sequence[Explained]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +67,7 @@ class Built:
     `space` has a row {name, part, bytes, files, cut_bytes, cut_files} for each package, model, the runtime and the code. `slimmed`:
     {mode, bytes, cuts[{name, package, files, bytes, why, undone}], imports_by, outputs_by}; `undone` says what broke ("" for a cut that
     was made), the last two who tried what is left. `html` is the treemap's file ("" when none was asked for).
+    `sbom` is the path of the bill of materials (CycloneDX).
     """
 
     package: str
@@ -50,19 +81,22 @@ class Built:
     space: Sequence[Mapping[str, Any]] = ()
     slimmed: Mapping[str, Any] = field(default_factory=dict)
     html: str = ""
+    sbom: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
-    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none.
+    `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `prepared`: how each model ships,
+    {model, choice, digest}.
     """
 
     path: str
     models: Sequence[Mapping[str, Any]]
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
+    prepared: Sequence[Mapping[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,10 @@ def shown(space: Sequence[Row], slimmed: Mapping[str, Any], size: Size) -> Itera
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for title in ("what takes the space", "files", "unzipped", "share", "left out"):
         table.add_column(title, justify="right" if table.columns else "left", no_wrap=True)
-    there, gone = [row for row in space if row["bytes"]], [row for row in space if not row["bytes"] and row["cut_bytes"]]
+    there, gone = (
+        [row for row in space if row["bytes"]],
+        [row for row in space if not row["bytes"] and row["cut_bytes"]],
+    )
     for row in there[:_ROWS]:
         table.add_row(*_cells(row, total, size, escape(row["name"])))
     if there[_ROWS:]:

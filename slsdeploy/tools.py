@@ -67,6 +67,9 @@ class Reporter(Protocol):
     def note(self, text: str) -> None:
         """Say one line that stays."""
 
+    def warning(self, text: str, rule: str) -> None:
+        """Say one line that stays: what may go wrong, and the rule of the preflight that knows."""
+
     def resource(self, event: StackEvent) -> None:
         """Say that a resource of the stack changed its status."""
 

@@ -210,6 +210,7 @@ class Project:
     """What the configuration means on this machine: absolute paths, modules found, the platform to build for.
 
     `base` is what its image is built upon, once that is known; `engine` the program that runs the local function's containers, "" for none.
+    `locked`: nothing may be in its bundle that slsdeploy.lock does not have, and nothing is added there.
     """
 
     root: Path
@@ -222,6 +223,7 @@ class Project:
     triggers: tuple[Trigger, ...]
     base: Base | None = None
     engine: str = ""
+    locked: bool = False
 
     @property
     def name(self) -> str:

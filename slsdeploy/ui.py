@@ -81,6 +81,10 @@ class Ui:
         """Say one line that stays."""
         self.err.print(f"[dim]·[/] {escape(text)}")
 
+    def warning(self, text: str, rule: str) -> None:
+        """Say one line that stays: what may go wrong, and the rule that `explain` says more of."""
+        self.err.print(f"[yellow]![/] {escape(text)} [dim]{escape(f'[{rule}]')}[/]")
+
     def call(self, name: str) -> None:
         """Say which AWS call is made, when asked to be verbose."""
         if self.verbose:

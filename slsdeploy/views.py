@@ -12,11 +12,10 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from slsdeploy import failure, results, space_view, targets
+from slsdeploy import checks, failure, results, space_view, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 _IMPORTS = 6
-SEVERITIES = {"error": "[red]error[/]", "warning": "[yellow]warning[/]", "note": "[dim]note[/]"}
 
 
 def view(result: Any) -> Iterable[RenderableType]:
@@ -47,19 +46,6 @@ def inspected(result: results.Inspected) -> Iterator[RenderableType]:
     yield table
     yield f"[dim]operators[/] {', '.join(result.operators)}"
     yield from (f"[dim]·[/] {escape(note)}" for note in result.notes)
-
-
-def checked(result: results.Checked) -> Iterator[RenderableType]:
-    """Show what the preflight found."""
-    for problem in result.problems:
-        where = f" [dim]{escape(problem['path'])}[/]" if problem["path"] else ""
-        yield f"{SEVERITIES[problem['severity']]} [bold]{problem['rule']}[/]{where} {escape(problem['message'])}"
-        if problem["hint"]:
-            yield f"  [cyan]hint:[/] {escape(problem['hint'])}"
-        if problem["link"]:
-            yield f"  [dim]{problem['link']}[/]"
-    if not result.problems:
-        yield "[green]✓[/] nothing to complain about"
 
 
 def built(result: results.Built) -> Iterator[RenderableType]:
@@ -277,7 +263,9 @@ def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
 
 VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
     results.Inspected: inspected,
-    results.Checked: checked,
+    results.Checked: checks.checked,
+    results.Explained: checks.explained,
+    results.Listed: checks.listed,
     results.Built: built,
     results.Locked: locked,
     results.Planned: planned,

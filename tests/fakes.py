@@ -281,6 +281,7 @@ class FakeReporter:
     def __init__(self) -> None:
         self.steps: list[str] = []
         self.notes: list[str] = []
+        self.warnings: list[str] = []
         self.events: list[StackEvent] = []
 
     @contextmanager
@@ -294,6 +295,9 @@ class FakeReporter:
 
     def note(self, text: str) -> None:
         self.notes.append(text)
+
+    def warning(self, text: str, rule: str) -> None:
+        self.warnings.append(f"{text} [{rule}]")
 
     def resource(self, event: StackEvent) -> None:
         self.events.append(event)

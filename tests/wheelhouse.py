@@ -20,6 +20,7 @@ def add_wheel(
     tag: str = "py3-none-any",
     files: Mapping[str, bytes] | None = None,
     needs: Sequence[str] = (),
+    metadata: bytes | None = None,
 ) -> Path:
     """Write a wheel with these files; by default one module of the package's name."""
     module = name.replace("-", "_")
@@ -27,7 +28,7 @@ def add_wheel(
     requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
     content = {
         **(files if files is not None else {f"{module}/__init__.py": f'VERSION = "{version}"\n'.encode()}),
-        f"{info}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}".encode(),
+        f"{info}/METADATA": metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}".encode(),
         f"{info}/WHEEL": f"Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: {tag}\n".encode(),
     }
     content[f"{info}/RECORD"] = "".join(f"{path},,\n" for path in content).encode()

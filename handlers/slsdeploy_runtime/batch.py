@@ -48,11 +48,12 @@ class Answered(NamedTuple):
 
 
 def answer_items(
-    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None, keeps: bool = False
+    items: Sequence[Item], service: Service, outlet: Outlet, label: str, model: str | None = None, keeps: bool = False
 ) -> Answered:
-    """Answer every record it can, by that model if one is named, and send the answers on; `source` says in the log what a record is.
+    """Answer every record it can, by that model if one is named, and send the answers on.
 
-    With `keeps`, what is to be answered once has its answer kept for when it comes again: where it is sent nowhere.
+    `label` is what the log calls a record: "message {}", with its id. With `keeps`, what is to be answered once has its answer kept for
+    when it comes again: where it is sent nowhere.
     """
 
     def answer(some: Sequence[Item], sent: Sent | None = None) -> Answered:
@@ -62,12 +63,12 @@ def answer_items(
     failures = answered.failures
     for record_id, error in failures.items():
         if not isinstance(error, AfterFailure):
-            service.telemetry.failure(
-                error, f"{source}{record_id}" if source.endswith("/") else f"{source} {record_id}"
-            )
+            service.telemetry.failure(error, label.format(record_id))
     waiting = sum(isinstance(error, AfterFailure) for error in failures.values())
     if waiting:
-        service.telemetry.warning("records wait for an earlier one that failed", where=source, count=waiting)
+        service.telemetry.warning(
+            "records wait for an earlier one that failed", where=label.format("").strip(), count=waiting
+        )
     return answered._replace(failures={item.id: failures[item.id] for item in items if item.id in failures})
 
 

@@ -29,14 +29,14 @@ def request_of(text: str, source: str, meta: dict[str, Any], is_raw_welcome: boo
 
 
 def answer_pushed(
-    items: Sequence[Item], service: Service, outlet: Outlet, source: str, model: str | None = None
+    items: Sequence[Item], service: Service, outlet: Outlet, label: str, model: str | None = None
 ) -> list[Any]:
     """Return the answer to each request, and send it on. Raises the error of a single one, or EventsFailed.
 
     What was answered before is not again: its former answer is returned, or None where that was sent on.
     """
     # what is only returned would be lost if we were killed between the mark and the return
-    answered = answer_items(items, service, outlet, source, model, keeps=outlet.way is None)
+    answered = answer_items(items, service, outlet, label, model, keeps=outlet.way is None)
     failures = list(answered.failures.values())
     if failures and len(items) == 1:
         raise failures[0]

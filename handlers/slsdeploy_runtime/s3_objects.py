@@ -9,8 +9,9 @@ from slsdeploy_runtime import s3_event
 from slsdeploy_runtime.batch import Item, answer_items
 from slsdeploy_runtime.http_body import JSON, media_type
 from slsdeploy_runtime.json_text import from_json
-from slsdeploy_runtime.outlet import Failures, Outgoing, Outlet
+from slsdeploy_runtime.outlet import Outlet
 from slsdeploy_runtime.request import Request
+from slsdeploy_runtime.s3_answers import Objects
 from slsdeploy_runtime.s3_event import Arrivals, Place
 from slsdeploy_runtime.service import Service
 
@@ -41,27 +42,16 @@ class Attempted(NamedTuple):
 
 
 class Results(NamedTuple):
-    """The results' bucket ("": that of the object) and prefix: the way of answers to the objects `BUCKET/KEY`, one by one."""
+    """The results' bucket ("": that of the object) and prefix, and the client that reads and writes."""
 
     client: Any
     bucket: str
     prefix: str
-    entries: int = 1
-    bytes: int = 5 * 1024**3
-    largest: int = 5 * 1024**3
-    is_ordered: bool = False
 
     def place(self, of: str) -> Place:
         """Return where the result of an object is, by its `BUCKET/KEY`."""
         bucket, _, key = of.partition("/")
         return self.bucket or bucket, f"{self.prefix}{key}.json"
-
-    def post(self, answers: Sequence[Outgoing]) -> Failures:
-        """Write the results."""
-        for each in answers:
-            bucket, key = self.place(each.id)
-            self.client.put_object(Bucket=bucket, Key=key, Body=each.body, ContentType=JSON)
-        return {}
 
 
 class Work(NamedTuple):
@@ -77,7 +67,12 @@ def work(service: Service, trigger: Trigger, output_bucket: str, outlet: Outlet,
     """Return it; `outlet` is the project's output, if that is where its answers go."""
     results = Results(service.client("s3"), output_bucket, trigger.output_prefix)
     time_left = getattr(context, "get_remaining_time_in_millis", None)
-    return Work(trigger, results, outlet if outlet.prefix else Outlet(results, service), time_left)
+    return Work(
+        trigger,
+        results,
+        outlet if outlet.prefix else Outlet(Objects(results.client, results.place), service),
+        time_left,
+    )
 
 
 def predict_objects(objects: Arrivals, service: Service, work: Work) -> dict[str, Any]:
@@ -118,7 +113,7 @@ def predict(objects: Arrivals, service: Service, work: Work) -> Attempted:
         for name, each in read.items()
         if isinstance(each, Request | Exception)
     ]
-    answered = answer_items(items, service, work.outlet, "s3://")
+    answered = answer_items(items, service, work.outlet, "s3://{}")
     written = [] if work.outlet.prefix else [work.results.place(each) for each in answered.answers]
     attempted = Attempted(
         [f"s3://{bucket}/{key}" for bucket, key in written],

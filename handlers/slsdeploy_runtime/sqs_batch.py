@@ -28,7 +28,7 @@ def answer_batch(
         keys = [f"sqs {record.get('eventSourceARN', '')} {message_id}"]
         return Item(message_id, group, attempt(lambda: _request(record, service)), {"message_id": message_id}, keys)
 
-    failures = answer_items(read_all(records, read), service, outlet, "message", model).failures
+    failures = answer_items(read_all(records, read), service, outlet, "message {}", model).failures
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failures]}
 
 

@@ -133,7 +133,7 @@ def answer(items: Sequence[Item], service: Any, outlet: Outlet, trigger: StreamO
     """
     from slsdeploy_runtime.batch import answer_items, first_of_each_group
 
-    failures = answer_items(items, service, outlet, "record", trigger.model).failures
+    failures = answer_items(items, service, outlet, "record {}", trigger.model).failures
     first = first_of_each_group(items, failures)
     if first and len(items) > 1 and first[0] is items[0] and trigger.bisect_batch_on_function_error:
         error = failures[items[0].id]

@@ -45,7 +45,7 @@ class Measured:
 def bench(where: app.Where, tools: Tools, asked: Asked) -> Benched:
     """Build for this machine, measure, write the page. Raises BuildError when the function does not start or fails on the event."""
     project = app.open_project(replace(where, local=True), tools)
-    bundle = app.make_bundle(project, tools)
+    bundle = app.make_bundle(project, tools, where)
     tried = bundled.prepare(project, bundle, asked.event, tools)
     measured = _measure(tried, project, asked, tools)
     page = asked.html or project.work / "bench.html"

@@ -57,6 +57,8 @@ def settle(project: Project, tools: Tools) -> Project:
     if found.base is not None or not _needs_one(project):
         return found
     pin = pinned(project)
+    if pin is None:
+        lock.insist(project, f"the base {named(project)} is not pinned for {project.target.architecture}")
     with tools.reporter.step(f"look at {pin.base if pin else named(project)}"):
         base = _fetch(project, pin, tools)
     if pin is None:

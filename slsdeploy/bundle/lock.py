@@ -10,14 +10,16 @@ import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 from slsdeploy import assets
 from slsdeploy.bundle import toml
+from slsdeploy.config.loading import DEFAULT_STAGE
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ProjectError
-from slsdeploy.types import PinnedFile, S3Object, S3Origin
+from slsdeploy.types import PinnedFile, Project, S3Object, S3Origin
 
 FILE = "slsdeploy.lock"
 _VERSION = 1
@@ -73,13 +75,19 @@ def _document(folder: Path) -> dict[str, Any]:
     """Return all that is in the lock file, nothing when there is none. Raises ProjectError."""
     with _readable():
         try:
-            document = tomllib.loads((folder / FILE).read_text(encoding="utf-8"))
+            document = _parse((folder / FILE).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         if document["version"] != _VERSION:
             hint = "use the slsdeploy that wrote it, or delete it to resolve anew"
             raise ProjectError(f"{FILE} has version {document['version']}, this slsdeploy reads {_VERSION}", hint, FILE)
     return document
+
+
+@lru_cache(maxsize=2)
+def _parse(text: str) -> dict[str, Any]:
+    """Parse once what is asked for by each who has a table in it; nobody changes the document."""
+    return tomllib.loads(text)
 
 
 @contextmanager
@@ -113,6 +121,17 @@ def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
     arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != TARGETS, item[0]))
     document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
     assets.write_atomically(folder / FILE, f"{_HEADER}{toml.dump(document)}".encode())
+
+
+def insist(project: Project, missing: str, options: str = "") -> None:
+    """Refuse what the lock file lacks, where nothing may be added to it; `options` are those of `lock` that mend it.
+
+    Raises ProjectError with --locked.
+    """
+    if project.locked:
+        lock = f"slsdeploy lock{options}{f' --stage {project.stage}' if project.stage != DEFAULT_STAGE else ''}"
+        hint = f"run `{lock}` without --locked, look at what it changed in {FILE}, and commit that"
+        raise ProjectError(f"--locked: {missing}", hint, FILE)
 
 
 @contextmanager

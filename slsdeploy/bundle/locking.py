@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any, Literal
 
-from slsdeploy.bundle import base_image, lock, origins, place, resolution
+from slsdeploy.bundle import base_image, lock, origins, pipeline, place, prepare, resolution
 from slsdeploy.results import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
@@ -14,7 +14,9 @@ Pinned = Literal["models", "requirements", "base"]
 
 
 def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
-    """Pin the models in S3 and the image's base, and resolve the requirements, where that is not done yet; what is named, anew.
+    """Pin the models in S3 and the image's base, resolve the requirements, say how models ship, where that is not done yet.
+
+    What is named is done anew. After it, a build with --locked finds all that it needs.
 
     Raises ProjectError, BuildError and ToolError as a build does; the lock file is as it was then.
     """
@@ -27,6 +29,9 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
             base_image.forget(project)
         settled = base_image.settle(origins.settle(project, tools), tools)
         section = resolution.settle(settled, tools)
+        made = pipeline.gather(
+            settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools)
+        ).preparations
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
     return Locked(
         path=str(folder / lock.FILE),
@@ -42,6 +47,7 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         ],
         requirements=[package.requirement for package in section.packages],
         image=_image(settled),
+        prepared=[{"model": each.model, "choice": each.choice, "digest": each.digest} for each in made],
     )
 
 

@@ -58,8 +58,16 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
         pins[pin.uri] = pin
     before = {pin.uri: pin for pin in lock.read_pins(folder(project))}
     if before | pins != before:  # what else is pinned, other stages have
+        moved = ", ".join(uri for uri, pin in pins.items() if before.get(uri) != pin)
+        _insist(project, f"{moved} is the same in another version than is pinned")
         lock.write_pins(folder(project), (before | pins).values())
     return replace(found, models=tuple(_placed(each, pins) for each in found.models))
+
+
+def _insist(project: Project, missing: str) -> None:
+    """Refuse to pin with --locked; what the local AWS has is no business of slsdeploy.lock."""
+    if not project.local:
+        lock.insist(project, missing)
 
 
 def check(of: Model, info: ModelInfo) -> None:
@@ -102,6 +110,7 @@ def _is_here(pin: S3Origin) -> bool:
 
 def _pin(origin: S3Origin, tools: Tools, connect: Connect, project: Project) -> S3Origin:
     """Fetch what is there now, the model and the files that hold its weights, and say what it was."""
+    _insist(project, f"{origin.uri} is not pinned")
     cloud, files = connect(), []
     beside, slash, main = origin.key.rpartition("/")
     with _draft() as draft:

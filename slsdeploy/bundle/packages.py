@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import bytecode, layout, parts, wheels
+from slsdeploy.bundle import bytecode, distributions, layout, parts, wheels
+from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
@@ -34,12 +35,15 @@ def key(packages: Packages, project: Project) -> str:
 def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
 
-    def make(tree: Path) -> None:
+    def make(tree: Path) -> Facts:
         folder = tree / packages.place
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
-            slim(folder, tree.parent, packages.wish, project, tools)
+            files = wheels.files(packages.section, packages.requirements, project, tools)
+            found = distributions.read(folder, packages.section, files)
+            gone = slim(folder, tree.parent, packages.wish, project, tools)
             bytecode.add(tree, project.target, tools)
+        return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)

@@ -1,7 +1,7 @@
 """Parts that were made, kept by the digest of what they were made from: a second build copies nothing and resolves nothing.
 
-A kept part is a folder of the user's cache: `tree/`, `part.json`, and `part.zip` once it was packed. It is made elsewhere and renamed
-into place, so it is whole or not there, however a build ends and however many there are at once.
+A kept part is a folder of the user's cache: `tree/`, `part.json`, `facts.json` (see `facts`), and `part.zip` once it was packed.
+It is made elsewhere and renamed into place, so it is whole or not there, however a build ends and however many there are at once.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy import assets
-from slsdeploy.bundle import archive, tree
+from slsdeploy.bundle import archive, facts, tree
+from slsdeploy.bundle.facts import Facts
 from slsdeploy.types import PartName
 
 _DESCRIPTION = "part.json"
@@ -41,9 +42,14 @@ class Kept:
     def tree(self) -> Path:
         return self.folder / "tree"
 
+    @property
+    def facts(self) -> Path:
+        """The file of what was found out when it was made (`facts.read`)."""
+        return self.folder / facts.FILE
 
-def keep(name: PartName, key: str, make: Callable[[Path], None]) -> Kept:
-    """Return the part of that key; `make` fills a folder with it when it is not there, or was damaged."""
+
+def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept:
+    """Return the part of that key; `make` fills a folder with it when it is not there, or was damaged, and may return facts about it."""
     shelf = assets.cache_dir() / "parts"
     folder = shelf / f"{name}-{key[:40]}"
     found = _read(name, folder)
@@ -54,7 +60,7 @@ def keep(name: PartName, key: str, make: Callable[[Path], None]) -> Kept:
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=shelf))
     try:
         (draft / "tree").mkdir()
-        make(draft / "tree")
+        facts.write(draft, make(draft / "tree") or {})
         _describe(draft)
         _place(draft, folder)
     finally:

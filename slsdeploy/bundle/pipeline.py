@@ -28,6 +28,7 @@ from slsdeploy.bundle import (
     prepare,
     record,
     resolution,
+    sbom,
     select,
     verify,
 )
@@ -90,6 +91,7 @@ def build(project: Project, tools: Tools) -> Bundle:
         folder = project.work / "bundle"
         with place.exclusive(project.work, tools):
             bundle = record.read(folder, inputs.key) or _make_slimmed(project, inputs, again, tools)
+            prepare.insist(project, bundle.preparations, bundle.notes)
     for note in bundle.notes:
         tools.reporter.note(note)
     return bundle
@@ -195,6 +197,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
     kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
     slimmed = slim_models.describe(_subject(project, inputs), dependencies)
+    former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
         if project.handler:
@@ -221,6 +224,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
             slimmed=slimmed,
         )
+        sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
     return bundle
 

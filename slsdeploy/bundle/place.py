@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
-from slsdeploy.bundle import archive, tree
+from slsdeploy.bundle import archive, facts, tree
 from slsdeploy.bundle.compile_tree import MOUNTS
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.errors import BuildError
@@ -140,11 +140,14 @@ def _remove_empty(folder: Path, path: str) -> None:
 
 
 def _lay_out(parts: Iterable[Kept], folder: Path, there: Mapping[str, _Listed]) -> None:
-    """Put the files of all parts into a folder that has some of them, and write down what lies there."""
+    """Put the files of all parts into a folder that has some of them, the facts about them beside, and write down what lies there."""
     listed = dict(there)
     owners = {path: name for name, each in there.items() for path in each.files}
     above: set[str] = set()
+    (folder / facts.FOLDER).mkdir()
     for part in parts:
+        if part.facts.is_file():
+            archive.link(part.facts, facts.place(folder, part.name))
         if part.name in there:
             continue
         files = tree.walk(part.tree)

@@ -24,6 +24,9 @@ _AVAILABLE = (
 )
 _UNPARSED = re.compile(r"Couldn't parse requirement|Unsupported requirement|Expected .*requirement", re.IGNORECASE)
 _HASH = re.compile(r"Hash mismatch|hash mismatch|no hashes|In `--require-hashes` mode", re.IGNORECASE)
+_MISMATCH = re.compile(
+    r"Hash mismatch for `(?P<name>[^`]+)` Expected: (?P<expected>(?:sha\d+:[0-9a-f]+ )+)Computed: (?P<found>sha\d+:[0-9a-f]+)"
+)
 _LAST_LINES = 12
 
 
@@ -41,6 +44,8 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
         return ToolError(f"the package index cannot be reached:\n{_indent(said)}", hint, "uv")
     if _UNPARSED.search(text):
         return ProjectError(f"{origin or 'the requirements'} cannot be read:\n{_indent(said)}", where=origin)
+    if mismatch := _MISMATCH.search(text):
+        return _not_locked(mismatch["name"], mismatch["expected"].split(), mismatch["found"])
     if _HASH.search(text):
         hint = "the index has other files than were locked; delete slsdeploy.lock only when that is expected"
         return BuildError(f"a package is not what slsdeploy.lock says:\n{_indent(said)}", hint, "slsdeploy.lock")
@@ -58,6 +63,14 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
         return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)
     hint = "UV_CACHE_DIR says where uv keeps its cache" if "initialize cache" in text else ""
     return ToolError(f"uv failed:\n{_indent(said)}", hint, where="uv")
+
+
+def _not_locked(name: str, expected: list[str], found: str) -> BuildError:
+    """Say which hash a file has, and which it was to have; a lock may allow dozens of files for one package."""
+    locked = expected[0] if len(expected) == 1 else f"one of {len(expected)} others, {expected[0]} and so on"
+    message = f"{name} is not what slsdeploy.lock says: the index has a file with\n  {found}\nlocked is\n  {locked}"
+    hint = "somebody changed the package, the lock or the index; only when that is expected, `slsdeploy lock --requirements`"
+    return BuildError(message, hint, "slsdeploy.lock")
 
 
 def _without_wheel(text: str) -> str:

@@ -35,10 +35,24 @@ def settle(project: Project, tools: Tools) -> Section:
     """
     requirements, model = needs.read(project), _model(project)
     section = _locked(project, requirements, model)
+    if model is None and (section is None or not _is_lambdas(project)):
+        lock.insist(project, _lacking(project))
     if section is None and model is None and not _is_lambdas(project):
         model = _try(_on_lambda(project), tools)
         section = _locked(project, requirements, model)
     return section or _resolve(project, requirements, model, tools)
+
+
+def _lacking(project: Project) -> str:
+    """Say what slsdeploy.lock lacks of the requirements."""
+    if not (project.root / lock.FILE).is_file():
+        return f"there is no {lock.FILE}"
+    remote = _on_lambda(project)
+    section = lock.find(lock.read(project.root), remote.target.python, remote.target.platform)
+    if section is None:
+        return f"{lock.FILE} has no packages for {wheels.words(remote.target)}"
+    origin = needs.read(remote).origin or "what the function needs"
+    return f"{origin} changed since {lock.FILE} was written"
 
 
 def _try(project: Project, tools: Tools) -> Section | None:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Iterable
-from pathlib import Path
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from slsdeploy.bundle import lock, refusal
 from slsdeploy.bundle.lock import Package, Section
@@ -16,6 +20,9 @@ from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ToolError
 from slsdeploy.tools import Completed, Tools
 from slsdeploy.types import Project, Target
+
+if TYPE_CHECKING:
+    from packaging.tags import Tag
 
 # Where else a wheel might be had, for the message when there is none for the target.
 _PLATFORMS = {
@@ -25,8 +32,19 @@ _PLATFORMS = {
     "macOS x86_64": "x86_64-apple-darwin",
     "Windows": "x86_64-pc-windows-msvc",
 }
-_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
 _ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+_PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
+
+
+@dataclass(frozen=True, slots=True)
+class Wheel:
+    """A file that a package may be installed from: its name, what that says (the package's name as it is compared), its "sha256:..."."""
+
+    file: str
+    name: str
+    version: str
+    tags: Set[Tag]
+    digest: str
 
 
 def resolve(project: Project, requirements: Requirements, keep: Iterable[Package], tools: Tools) -> tuple[Package, ...]:
@@ -68,6 +86,36 @@ def install(section: Section, requirements: Requirements, folder: Path, project:
         raise refusal.translate(
             done.stderr, origin, words(project.target), lambda name: _probe(name, project.target, tools)
         )
+
+
+def files(section: Section, requirements: Requirements, project: Project, tools: Tools) -> tuple[Wheel, ...]:
+    """Return the wheels that fit the target, of what is locked, as uv's cache knows them after an install; none when it does not.
+
+    Nothing is asked of an index: https://packaging.python.org/en/latest/specifications/pylock-toml/
+    """
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        pins, answer = Path(scratch) / "requirements.in", Path(scratch) / "pylock.toml"
+        locked = "".join(f"{package.requirement}\n" for package in section.packages)
+        pins.write_text("".join(f"{line}\n" for line in requirements.options) + locked, encoding="utf-8")
+        arguments = ["pip", "compile", str(pins), "--output-file", str(answer), "--no-deps", "--offline"]
+        done = _uv([*arguments, *_for(project.target)], project.root, tools)
+        try:
+            found = tomllib.loads(answer.read_text(encoding="utf-8")) if done.code == 0 else {}
+        except (OSError, ValueError):
+            return ()
+    return tuple(wheel for package in found.get("packages", ()) for wheel in _wheels(package.get("wheels", ())))
+
+
+def _wheels(said: Iterable[Mapping[str, Any]]) -> Iterator[Wheel]:
+    from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+    for each in said:
+        file = each.get("name") or unquote(PurePosixPath(each.get("url") or each.get("path") or "").name)
+        try:
+            name, version, _, tags = parse_wheel_filename(file)
+        except InvalidWheelFilename:
+            continue
+        yield Wheel(file, name, str(version), tags, f"sha256:{each.get('hashes', {}).get('sha256', '')}")
 
 
 def words(target: Target) -> str:

@@ -4,7 +4,7 @@ Results go to standard output; progress and messages to standard error. Errors a
 the order of these imports.
 """
 
-from slsdeploy.cli import prepare, deploy, use, local  # noqa: F401, I001
+from slsdeploy.cli import prepare, check, deploy, use, local  # noqa: F401, I001
 from slsdeploy.cli.options import UsageError, app
 
 __all__ = ["UsageError", "app"]

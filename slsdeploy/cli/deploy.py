@@ -9,14 +9,18 @@ import typer
 from slsdeploy.cli.options import (
     HERE,
     Engine,
+    FailOn,
     Folder,
+    Ignore,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
     app,
     example,
+    gated,
     make_tools,
     make_ui,
     where,
@@ -29,6 +33,9 @@ def plan(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -37,7 +44,8 @@ def plan(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.plan(where(folder, stage, local, settings, engine), make_tools(ui)))
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
+    ui.show(pipeline.plan(about, make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy up samples/iris --local"))
@@ -46,6 +54,9 @@ def up(
     stage: Stage = None,
     local: Local = False,
     engine: Engine = None,
+    locked: Locked = False,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
     settings: Settings = None,
     as_json: Json = False,
     verbose: Verbose = False,
@@ -57,7 +68,8 @@ def up(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.up(where(folder, stage, local, settings, engine), make_tools(ui)))
+    about = gated(where(folder, stage, local, settings, engine, locked), fail_on, ignore)
+    ui.show(pipeline.up(about, make_tools(ui)))
 
 
 @app.command(epilog=example("slsdeploy status --local"))

@@ -39,6 +39,19 @@ Settings = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
 ]
+Locked = Annotated[
+    bool, typer.Option("--locked", help="refuse what slsdeploy.lock does not have, and write nothing there; for CI")
+]
+FailOn = Annotated[
+    Literal["error", "warning", "note"] | None,
+    typer.Option(
+        "--fail-on", help="the least severe finding of the preflight that stops it; default: error", show_default=False
+    ),
+]
+Ignore = Annotated[
+    list[str] | None,
+    typer.Option("--ignore", metavar="RULE", help="a rule of the preflight that is not to be run; may be repeated"),
+]
 HERE = Path()
 UsageError: Any = typer.BadParameter.__bases__[0]  # wherever this Typer keeps its Click
 
@@ -65,12 +78,27 @@ def example(text: str) -> str:
     return f"Example: {text}"
 
 
-def where(folder: Path, stage: str | None, local: bool, settings: list[str] | None, engine: str | None = None) -> Where:
+def where(
+    folder: Path,
+    stage: str | None,
+    local: bool,
+    settings: list[str] | None,
+    engine: str | None = None,
+    locked: bool = False,
+) -> Where:
     """Return what a command is about."""
     from slsdeploy.app import Where
 
     overrides = dict(_setting(text) for text in settings or [])
-    return Where(root=folder.absolute(), stage=stage, local=local, overrides=overrides, engine=engine or "")
+    root = folder.absolute()
+    return Where(root, stage, local=local, overrides=overrides, engine=engine or "", locked=locked)
+
+
+def gated(about: Where, fail_on: Literal["error", "warning", "note"] | None, ignore: list[str] | None) -> Where:
+    """Add what the preflight is to let pass."""
+    from dataclasses import replace
+
+    return replace(about, fail_on=fail_on, ignore=tuple(ignore or ()))
 
 
 def _setting(text: str) -> tuple[str, str]:

@@ -9,14 +9,18 @@ import typer
 
 from slsdeploy.cli.options import (
     HERE,
+    FailOn,
     Folder,
+    Ignore,
     Json,
     Local,
+    Locked,
     Settings,
     Stage,
     Verbose,
     app,
     example,
+    gated,
     make_tools,
     make_ui,
     where,
@@ -54,28 +58,6 @@ def inspect(
     make_ui(as_json).show(pipeline.inspect(model))
 
 
-@app.command(epilog=example("slsdeploy check samples/iris"))
-def check(
-    folder: Folder = HERE,
-    stage: Stage = None,
-    local: Local = False,
-    settings: Settings = None,
-    as_json: Json = False,
-    verbose: Verbose = False,
-) -> None:
-    """Look for all that would go wrong.
-
-    Makes no AWS call. Exit code 2 when there is an error.
-    """
-    from slsdeploy import app as pipeline
-
-    ui = make_ui(as_json, verbose)
-    result = pipeline.check(where(folder, stage, local, settings), make_tools(ui))
-    ui.show(result)
-    if any(problem["severity"] == "error" for problem in result.problems):
-        raise typer.Exit(2)
-
-
 @app.command(epilog=example("slsdeploy build --push localhost:5000/iris:1.0"))
 def build(
     folder: Folder = HERE,
@@ -94,6 +76,9 @@ def build(
             "default: in .slsdeploy",
         ),
     ] = None,
+    locked: Locked = False,
+    fail_on: FailOn = None,
+    ignore: Ignore = None,
     stage: Stage = None,
     local: Local = False,
     settings: Settings = None,
@@ -104,7 +89,8 @@ def build(
     from slsdeploy import app as pipeline
 
     ui = make_ui(as_json, verbose)
-    ui.show(pipeline.build(where(folder, stage, local, settings), make_tools(ui), push, output or ()))
+    about = gated(where(folder, stage, local, settings, locked=locked), fail_on, ignore)
+    ui.show(pipeline.build(about, make_tools(ui), push, output or ()))
 
 
 @app.command(epilog=example("slsdeploy lock --models"))

@@ -15,6 +15,7 @@ from slsdeploy.config import lines, serving, triggers, wording
 from slsdeploy.config.file import FILE, File, read
 from slsdeploy.config.schema import config_schema
 from slsdeploy.config.sections import MOUNT_POINT, NAME, Config
+from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.config.triggers import Sources, as_json
 from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ConfigError, Problem
@@ -87,7 +88,7 @@ def _misspelt(stage: str, stages: list[str]) -> Iterator[Problem]:
     Others need not be in the file: "pr-12", or "test-12" beside [stages.test], are stages with the file's own values.
     """
     is_meant = stage in (*stages, DEFAULT_STAGE) or any(stage.startswith(f"{name}-") for name in stages)
-    meant = "" if is_meant else wording.did_you_mean(stage, stages)
+    meant = "" if is_meant else did_you_mean(stage, stages)
     if meant:
         yield Problem("stage", 0, f'unknown stage "{stage}"', f"{meant} If not, add an empty [stages.{stage}]")
 

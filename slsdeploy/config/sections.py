@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from slsdeploy import oci
-from slsdeploy.config import origin, secret
+from slsdeploy import oci, plugins
+from slsdeploy.config import origin, secret, spelling
 from slsdeploy.errors import ProjectError
 
 NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
@@ -105,6 +105,14 @@ def _is_tag(key: str) -> str:
     return key
 
 
+def _is_rule(id: str) -> str:
+    known = plugins.rules()
+    if id not in known:
+        meant = spelling.did_you_mean(id, known) or "`slsdeploy explain` lists them"
+        raise ValueError(f'there is no rule "{id}"; {meant}')
+    return id
+
+
 ProjectPath = Annotated[PurePosixPath, AfterValidator(_is_inside)]
 ModelSource = Annotated[str, AfterValidator(_is_model), Field(json_schema_extra={"format": "path"})]
 Module = Annotated[str, AfterValidator(_is_module)]
@@ -112,6 +120,7 @@ Variable = Annotated[str, AfterValidator(_is_settable)]
 Secret = Annotated[str, AfterValidator(_is_secret)]
 TagKey = Annotated[str, AfterValidator(_is_tag), Field(min_length=1, max_length=128)]
 ImageReference = Annotated[str, AfterValidator(_is_image)]
+RuleId = Annotated[str, AfterValidator(_is_rule)]
 ServedName = Annotated[str, Field(pattern=SERVED_NAME, max_length=64)]
 
 
@@ -188,6 +197,18 @@ class Image(_Section):
     )
     engine: Literal["docker", "podman"] | None = Field(
         None, description="the engine's program; default: the first of them that answers"
+    )
+
+
+class Check(_Section):
+    """`[check]`: what the preflight lets pass (docs/rules.md)."""
+
+    fail_on: Literal["error", "warning", "note"] = Field(
+        "error",
+        description="the least severe finding that stops `check`, `build`, `plan` and `up`; `--fail-on` overrides it",
+    )
+    ignore: list[RuleId] = Field(
+        default_factory=list, description="rules that are not to be run, errors included; `--ignore` adds to them"
     )
 
 
@@ -286,6 +307,9 @@ class Config(_Section):
         "INFO", description="the least severe level that the function logs"
     )
     log_retention: Retention = Field(30, description="days that log events are kept")
+    check: Check = Field(
+        default_factory=lambda: Check.model_validate({}), description="what the preflight lets pass: `[check]`"
+    )
     output: Any = Field(
         None, description="where answers go that nobody waits for, of all triggers that say nothing else: `[output]`"
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slsdeploy.config import wording
+from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.config.wording import Complaint
 
 
@@ -31,7 +32,7 @@ def complaints(values: Mapping[str, Any]) -> Iterator[Complaint]:
 
 def _unknown(path: tuple[str | int, ...], found: str, known: list[str]) -> Complaint:
     there = " or ".join(map(wording.shown, known)) or "another model"
-    return Complaint(path, f"found {wording.shown(found)}; expected {there}", wording.did_you_mean(found, known))
+    return Complaint(path, f"found {wording.shown(found)}; expected {there}", did_you_mean(found, known))
 
 
 def _circles(fallbacks: Mapping[str, str]) -> Iterator[Complaint]:

@@ -15,6 +15,7 @@ from slsdeploy.config import wording
 from slsdeploy.config.lines import Path
 from slsdeploy.config.schema import adapter, options_schema
 from slsdeploy.config.sections import Config
+from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.config.wording import Complaint
 from slsdeploy_runtime.names import Creator
 
@@ -82,7 +83,7 @@ def _options(table: Any, path: Path, sort: _Sort) -> tuple[Any, list[Complaint]]
     if kind is None:
         return None, [Complaint((*path, "type"), f"is missing; expected one of {kinds}", sort.example)]
     if not isinstance(kind, str) or kind not in sort.options:
-        hint = wording.did_you_mean(str(kind), sort.options)
+        hint = did_you_mean(str(kind), sort.options)
         return None, [Complaint((*path, "type"), f"found {wording.shown(kind)}; expected one of {kinds}", hint)]
     chosen, of = sort.options[kind], f'{sort.name} of type "{kind}"'
     options = [field.name for field in dataclasses.fields(chosen)]

@@ -5,7 +5,6 @@ What is expected is read from the JSON Schema that editors use, so that both say
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from typing import Any
 
 from slsdeploy.config import sections
 from slsdeploy.config.lines import Path
+from slsdeploy.config.spelling import did_you_mean
 
 Schema = Mapping[str, Any]
 
@@ -51,15 +51,6 @@ def unknown(key: str, known: Iterable[str], *, of: str = "", path: Path = ()) ->
     known = list(known)
     message = f'{of} has no option "{key}"' if of else f'unknown key "{key}"'
     return Complaint((*path, key), message, did_you_mean(key, known) or f"there is {', '.join(known)}")
-
-
-def did_you_mean(found: str, known: Iterable[str]) -> str:
-    """Return "did you mean ...?" for a misspelt word, "" when nothing comes near."""
-    known = list(known)
-    by_case = {word.lower(): word for word in known}
-    close = difflib.get_close_matches(found.lower(), by_case, n=1, cutoff=0.6)
-    close = close or [word for word in by_case if len(found) > 2 and word.startswith(found.lower())]
-    return f'did you mean "{by_case[close[0]]}"?' if close else ""
 
 
 def dotted(path: Path) -> str:

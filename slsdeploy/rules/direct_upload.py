@@ -5,24 +5,33 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slsdeploy import targets
-from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
+from slsdeploy.rules.rule import BundleRule, Finding, Subject, megabytes
+from slsdeploy.types import Bundle
 
 LIMIT = 50 * 1024**2
 
 
-class DirectUpload(Rule):
-    """`up` goes over S3 and is not touched by it; the console and `aws lambda update-function-code --zip-file` are."""
+class DirectUpload(BundleRule):
+    """An archive is larger than Lambda takes without S3.
+
+    Why: `up` goes over S3 and is not touched by it; the console and `aws lambda update-function-code --zip-file` are: they take 50 MB.
+
+    Mend: nothing to do, unless you upload the archive yourself.
+
+    Example:
+        a requirements.txt with torch in it
+    """
 
     id = "direct-upload"
     severity = "note"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
-    def check(self, subject: Subject) -> Iterator[Finding]:
+    def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
         if subject.package == targets.IMAGE:  # its archives are layers, which go to a registry
             return
-        for archive in subject.bundle.archives if subject.bundle else ():
+        for archive in bundle.archives:
             if archive.bytes > LIMIT:
                 message = (
                     f"the archive {archive.name} is {megabytes(archive.bytes)}: it can only be uploaded through S3"
                 )
-                yield self.finding(message, "nothing to do: `up` does that", archive.path.name)
+                yield self.finding(message, "nothing to do: `up` does that", subject.relative(archive.path))

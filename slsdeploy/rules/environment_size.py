@@ -13,9 +13,18 @@ LIMIT = 4096
 
 
 class EnvironmentSize(Rule):
-    """All variables of a function together may take 4 KB, as Lambda stores them: one JSON object.
+    """The environment variables are larger than Lambda takes.
 
-    A value that only CloudFormation knows (a queue's URL) counts as nothing: what is refused here, Lambda refuses too.
+    All variables of a function together may take 4 KB, as Lambda stores them: one JSON object. Those that slsdeploy sets count too. A value
+    that only CloudFormation knows (a queue's URL) counts as nothing here.
+
+    Why: Lambda refuses the function, in the middle of a deployment.
+
+    Mend: put what is large into a file that ships with the code, or into a parameter of SSM that `secrets` reads at start.
+
+    Example:
+        [environment]
+        WORDS = "... 4,000 characters ..."
     """
 
     id = "environment-size"
@@ -28,7 +37,7 @@ class EnvironmentSize(Rule):
             largest = max(variables, key=lambda name: len(variables[name]))
             message = f"the environment variables take {size:,} bytes; Lambda takes {LIMIT:,}"
             hint = f"the largest is {largest}: put it into a file that ships, or a parameter that is read at start"
-            yield self.finding(message, hint, "slsdeploy.toml")
+            yield self.setting(subject, ("environment", largest), message, hint)
 
 
 def _known(value: Any) -> str:

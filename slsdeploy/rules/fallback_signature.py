@@ -5,17 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from slsdeploy.config import FILE
-from slsdeploy.config.file import read
-from slsdeploy.config.wording import Complaint, did_you_mean
+from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.rules.rule import Finding, Rule, Subject
-from slsdeploy.types import Model, ModelInfo, Project, Tensor
+from slsdeploy.types import Model, ModelInfo, Tensor
 
 
 class FallbackSignature(Rule):
-    """Another model must take the same inputs; a constant must have a row for each output."""
+    """A model's fallback cannot answer what the model is asked.
+
+    Another model must take the same inputs; a constant must have a value for each output, for one row.
+
+    Why: a fallback that fails is found out when it is needed: with the model failing too, the caller gets an error.
+
+    Mend: name a model that takes the same inputs, or write a constant with the model's outputs; `slsdeploy inspect MODEL` lists both.
+
+    Example:
+        [models.iris]
+        path = "iris.onnx"
+        fallback = { outputs = { lable = "setosa" } }
+    """
 
     id = "fallback-signature"
+    link = "https://kserve.github.io/website/docs/concepts/architecture/data-plane/v2-protocol"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for model in subject.project.models:
@@ -28,8 +39,8 @@ class FallbackSignature(Rule):
             else:
                 found = _outputs(info, model.fallback)
             for key, message, hint in found:
-                where = _place(subject.project, model, key)
-                yield self.finding(f"the fallback of model {model.name}: {message}", hint, where)
+                place = ("models", model.name, "fallback", *key)
+                yield self.setting(subject, place, f"the fallback of model {model.name}: {message}", hint)
 
 
 Problem = tuple[tuple[str, ...], str, str]  # the key below `fallback`, what is wrong, what to do
@@ -98,12 +109,3 @@ def _misfit(value: Any, tensor: Tensor, *, is_row: bool) -> str:
     except request.BadInput as error:
         return f"{tensor.name}: found {error.found}"
     return ""
-
-
-def _place(project: Project, model: Model, key: tuple[str, ...]) -> str:
-    """Return the file and the line where it is written."""
-    path = project.root / FILE
-    line = 0
-    if path.is_file():
-        line = read(path).problem(Complaint(("models", model.name, "fallback", *key), ""), project.stage).line
-    return f"{FILE}:{line}" if line else FILE

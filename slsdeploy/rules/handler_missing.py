@@ -8,9 +8,20 @@ from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
 class HandlerMissing(Rule):
-    """Without `handler`, a handler.py is used when there is one; with it, the module must exist."""
+    """The handler that slsdeploy.toml names is not there.
+
+    Without `handler`, a handler.py is used when there is one; with it, the module must exist.
+
+    Why: the function could not be imported, and every request would fail.
+
+    Mend: write the module, or correct its name: the value is a module, "handler" for handler.py and "code.handler" for code/handler.py.
+
+    Example:
+        handler = "my.code"
+    """
 
     id = "handler-missing"
+    link = "https://docs.aws.amazon.com/lambda/latest/dg/python-handler.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         handler = subject.project.handler

@@ -11,7 +11,18 @@ from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
 class HandlerSyntax(Rule):
-    """It is parsed, not run. An older Python than the function's may not know its newest grammar: then this is a warning."""
+    """The handler is not Python.
+
+    It is parsed, not run. An older Python than the function's may not know its newest grammar: then this is a warning.
+
+    Why: the function could not be imported, and every request would fail.
+
+    Mend: correct the line that is named.
+
+    Example:
+        def postprocess(outputs:
+            return outputs
+    """
 
     id = "handler-syntax"
     link = "https://docs.python.org/3/reference/"
@@ -25,15 +36,13 @@ class HandlerSyntax(Rule):
             with warnings.catch_warnings(action="ignore"):  # SyntaxWarning is for who writes it, not who deploys it
                 ast.parse(handler.path.read_bytes(), filename=path)
         except (SyntaxError, ValueError) as error:
-            line = getattr(error, "lineno", None)
-            where = f"{path}, line {line}" if line else path
             text = (getattr(error, "text", None) or "").strip()
-            message = f"{where}: {getattr(error, 'msg', error)}" + (f": {text}" if text else "")
-            yield self._judged(message, path, subject.project.target.python)
+            message = str(getattr(error, "msg", error)) + (f": {text}" if text else "")
+            yield self._judged(message, path, getattr(error, "lineno", None) or 0, subject.project.target.python)
 
-    def _judged(self, message: str, path: str, python: str) -> Finding:
+    def _judged(self, message: str, path: str, line: int, python: str) -> Finding:
         here = sys.version_info[:2]
         if here >= tuple(int(number) for number in python.split(".")):
-            return self.finding(message, "correct the line", path)
+            return self.finding(message, "correct the line", path, line=line)
         hint = f"this is what Python {here[0]}.{here[1]} says; the function runs on {python}"
-        return self.finding(message, hint, path, severity="warning")
+        return self.finding(message, hint, path, "warning", line)

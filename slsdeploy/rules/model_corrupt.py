@@ -9,7 +9,17 @@ from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
 class ModelCorrupt(Rule):
-    """Empty, cut short, not ONNX, its external data missing, too new for onnxruntime, or refused by it."""
+    """A model is there but cannot be served.
+
+    It is empty, cut short, not ONNX, without its external data, too new for onnxruntime, or refused by it.
+
+    Why: the function would not start.
+
+    Mend: export the model again, and copy all of its files; a model in Git LFS has to be fetched first (`git lfs pull`).
+
+    Example:
+        an iris.onnx of which only the first 300 bytes were copied
+    """
 
     id = "model-corrupt"
     link = "https://onnx.ai/onnx/repo-docs/IR.html"

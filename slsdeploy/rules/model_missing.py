@@ -9,9 +9,20 @@ from slsdeploy.types import EfsOrigin, Model, S3Origin
 
 
 class ModelMissing(Rule):
-    """The file must exist; whether it is any good is model-corrupt's. One that lives in S3 is fetched by the next build."""
+    """A model that slsdeploy.toml names is not there.
+
+    One that lives in S3 is fetched by the next build, so that it is only a note that nothing is known of it.
+
+    Why: there is nothing to build.
+
+    Mend: copy the model to where slsdeploy.toml says it is, or correct the path.
+
+    Example:
+        model = "modle.onnx"
+    """
 
     id = "model-missing"
+    link = "https://onnx.ai/onnx/intro/python.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for model in subject.project.models:

@@ -14,7 +14,18 @@ _SPARE = 64  # MB, for the file system itself and whatever else writes there
 
 
 class ModelStorage(Rule):
-    """Each must fit beside those that are loaded at start; lazy ones may take turns, at the price of being fetched again."""
+    """Models that are fetched from S3 do not fit into the function's /tmp.
+
+    Each must fit beside those that are loaded at start; lazy ones may take turns, at the price of being fetched again, of which this warns.
+
+    Why: /tmp is where they are fetched to, and a full one ends the start of the function.
+
+    Mend: raise `ephemeral_storage` (10,240 MB at most), or serve the model from a file system (`efs:`).
+
+    Example:
+        model = "s3://models/large.onnx"  # 2 GB
+        ephemeral_storage = 512
+    """
 
     id = "model-storage"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-ephemeral-storage.html"
@@ -29,11 +40,11 @@ class ModelStorage(Rule):
         room = subject.project.config.ephemeral_storage
         if least > room * MB:
             message = f"the models in S3 are {megabytes(least)}; /tmp, where they are fetched to, has {room:,} MB"
-            yield self.finding(message, _hint(least), "slsdeploy.toml")
+            yield self.setting(subject, ("ephemeral_storage",), message, _hint(least))
         elif all_of_them > (room - _SPARE) * MB:
             what = f"the models in S3 are {megabytes(all_of_them)}, and /tmp has {room:,} MB"
             message = f"{what}: they hardly fit, and one that makes room for another is fetched again"
-            yield self.finding(message, _hint(all_of_them), "slsdeploy.toml", severity="warning")
+            yield self.setting(subject, ("ephemeral_storage",), message, _hint(all_of_them), "warning")
 
 
 def _hint(size: int) -> str:

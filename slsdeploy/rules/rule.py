@@ -1,4 +1,8 @@
-"""What a rule is, what it looks at, and what it finds."""
+"""What a rule is, what it looks at, and what it finds.
+
+A rule's docstring is what `slsdeploy explain` and docs/rules.md print (see `explaining.py`): its first line says what is wrong, more of
+it may follow, then `Why:`, `Mend:` and `Example:` say the rest.
+"""
 
 from __future__ import annotations
 
@@ -9,15 +13,23 @@ from pathlib import Path
 from typing import ClassVar, Literal
 
 from slsdeploy.bundle.inspection import inspect
+from slsdeploy.config import FILE
+from slsdeploy.config.file import File, read
+from slsdeploy.config.lines import Path as Key
+from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Bundle, ModelInfo, Project
 
 Severity = Literal["error", "warning", "note"]
+Phase = Literal["project", "bundle"]
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """What a rule found: the fact, what to do about it, the file it is about (relative to the project), where it is written."""
+    """What a rule found: the fact, what to do about it, the file it is about (relative to the project), where it is written.
+
+    `line` is that of the file, from 1 (0: the file as a whole).
+    """
 
     rule: str
     severity: Severity
@@ -25,6 +37,12 @@ class Finding:
     hint: str
     path: str
     link: str
+    line: int = 0
+
+    @property
+    def place(self) -> str:
+        """Return the file and the line, as editors take them: slsdeploy.toml:7."""
+        return f"{self.path}:{self.line}" if self.line else self.path
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +71,16 @@ class Subject:
         is_inside = path.is_relative_to(self.project.root)
         return path.relative_to(self.project.root).as_posix() if is_inside else str(path)
 
+    def line(self, *key: str | int) -> int:
+        """Return the line of a key of slsdeploy.toml, in the stage's table when it is written there; 0 when it is in neither."""
+        file = _file(self.project.root)
+        return file.problem(Complaint(key, ""), self.project.stage).line if file else 0
+
+
+def _file(root: Path) -> File | None:
+    """Read slsdeploy.toml for its lines; a project that was put together without one has none."""
+    return read(root / FILE) if (root / FILE).is_file() else None
+
 
 def subject(project: Project, bundle: Bundle | None = None) -> Subject:
     """Look at a project's models, once for all rules; those of a bundle have been looked at."""
@@ -70,19 +98,43 @@ def _look(path: Path) -> ModelInfo | ProjectError:
 
 
 class Rule(ABC):
-    """One thing that can be wrong; `link` is where it is written that it is."""
+    """One thing that can be wrong; `link` is where it is written that it is.
+
+    It is found out from the project, before there is a bundle; it may look at one where there is one.
+    """
 
     id: ClassVar[str]
     severity: ClassVar[Severity] = "error"
-    link: ClassVar[str] = ""
+    link: ClassVar[str]
+    phase: ClassVar[Phase] = "project"
 
     @abstractmethod
     def check(self, subject: Subject) -> Iterator[Finding]:
         """Yield a finding for each place where it is wrong."""
 
-    def finding(self, message: str, hint: str, path: str = "", severity: Severity | None = None) -> Finding:
+    def finding(
+        self, message: str, hint: str, path: str = "", severity: Severity | None = None, line: int = 0
+    ) -> Finding:
         """Make a finding of this rule."""
-        return Finding(self.id, severity or self.severity, message, hint, path, self.link)
+        return Finding(self.id, severity or self.severity, message, hint, path, self.link, line)
+
+    def setting(self, subject: Subject, key: Key, message: str, hint: str, severity: Severity | None = None) -> Finding:
+        """Make a finding about a key of slsdeploy.toml, as in ("trigger", 0, "via")."""
+        return self.finding(message, hint, FILE, severity, subject.line(*key))
+
+
+class BundleRule(Rule):
+    """A rule that cannot say anything before there is a bundle; it is asked after the build, before anything is published."""
+
+    phase = "bundle"
+
+    def check(self, subject: Subject) -> Iterator[Finding]:
+        if subject.bundle is not None:
+            yield from self.check_bundle(subject, subject.bundle)
+
+    @abstractmethod
+    def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
+        """Yield a finding for each place where it is wrong."""
 
 
 def megabytes(size: int) -> str:

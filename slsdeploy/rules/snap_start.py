@@ -10,7 +10,16 @@ STORAGE = 512
 
 
 class SnapStart(Rule):
-    """Lambda refuses such a function: a snapshot holds no file system of elsewhere, and no more of `/tmp` than every function has."""
+    """SnapStart is on, together with something that Lambda does not have with it.
+
+    Why: a snapshot holds no file system of elsewhere, and no more of `/tmp` than every function has: Lambda refuses such a function.
+
+    Mend: leave out one of the two. A model need not be on a file system: it may come from the bundle or from S3.
+
+    Example:
+        snap_start = true
+        ephemeral_storage = 1024
+    """
 
     id = "snap-start"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/snapstart.html#snapstart-runtimes"
@@ -21,7 +30,8 @@ class SnapStart(Rule):
             return
         if config.ephemeral_storage > STORAGE:
             message = f"snap_start does not go with ephemeral_storage = {config.ephemeral_storage}: Lambda takes at most {STORAGE}"
-            yield self.finding(message, "leave out one of the two", "slsdeploy.toml")
+            yield self.setting(subject, ("ephemeral_storage",), message, "leave out one of the two")
         if config.file_system is not None:
             hint = "leave out snap_start, or let the model come from the bundle or from S3"
-            yield self.finding("snap_start does not go with [file_system]: Lambda refuses EFS", hint, "slsdeploy.toml")
+            message = "snap_start does not go with [file_system]: Lambda refuses EFS"
+            yield self.setting(subject, ("file_system",), message, hint)

@@ -10,7 +10,19 @@ from slsdeploy.types import Bundle, ModelInfo
 
 
 class UnzippedSize(Rule):
-    """Function and layers together must stay below what the packaging target's LIMIT says."""
+    """What ships is larger than Lambda unpacks.
+
+    Function and layers together must stay below 250 MiB; an image below 10 GiB. Before the first build only the models are counted.
+
+    Why: Lambda refuses the function, after everything has been uploaded.
+
+    Mend: leave out what inference does not need (a model exported to ONNX needs no training framework), export a smaller model (half
+    precision, int8), keep the model in S3, or ship an image: package = "image".
+
+    Example:
+        model = "model.onnx"  # 300 MB of weights
+        package = "zip"
+    """
 
     id = "unzipped-size"
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"

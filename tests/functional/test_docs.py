@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import subprocess
 import sys
@@ -19,6 +20,14 @@ def test_the_command_reference_is_as_generated() -> None:
     argv = [sys.executable, "-m", "typer", "slsdeploy.cli", "utils", "docs", "--name", "slsdeploy"]
     generated = subprocess.run(argv, check=True, capture_output=True, text=True, cwd=ROOT).stdout
     assert generated == (ROOT / "docs/commands.md").read_text(), "run `python docs/generate.py`"
+
+
+def test_the_page_of_rules_is_as_generated() -> None:
+    spec = importlib.util.spec_from_file_location("rules_page", ROOT / "docs/rules.py")
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    assert module.rules() == (ROOT / "docs/rules.md").read_text(), "run `python docs/generate.py`"
 
 
 def test_every_command_shows_an_example() -> None:

@@ -7,6 +7,7 @@ import json
 import shutil
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -372,3 +373,39 @@ def test_without_the_copy_it_says_what_to_copy(desk: Desk) -> None:
     desk.write(EFS)
     with pytest.raises(ProjectError, match=r"^efs/iris/1.onnx does not exist: the copy of /mnt/models/iris/1.onnx"):
         desk.build()
+
+
+def test_with_locked_what_is_not_pinned_is_refused_before_anybody_is_asked(
+    desk: Desk, model: Callable[..., bytes]
+) -> None:
+    desk.cloud.put("weights", "iris/iris.onnx", model(), "v1")
+    with pytest.raises(ProjectError, match=f"--locked: {URI} is not pinned") as caught:
+        app.build(replace(desk.where, locked=True), desk.tools)
+    assert "slsdeploy lock" in caught.value.hint
+    assert desk.connected == 0
+    assert not (desk.root / "slsdeploy.lock").exists()
+
+
+def test_what_lock_pins_suffices_for_locked_without_a_copy(
+    desk: Desk, model: Callable[..., bytes], tmp_path: Path
+) -> None:
+    desk.cloud.put("weights", "iris/iris.onnx", model(), "v1")
+    app.lock(desk.where, desk.tools, set())
+    content = (desk.root / "slsdeploy.lock").read_bytes()
+    desk.cloud.put("weights", "iris/iris.onnx", model(2.0), "v2")
+    forget_copies(tmp_path)
+    shutil.rmtree(desk.root / ".slsdeploy")
+    app.up(replace(desk.where, locked=True), desk.tools)
+    assert (desk.root / "slsdeploy.lock").read_bytes() == content
+
+
+def test_with_locked_the_same_in_another_version_is_refused(desk: Desk, model: Callable[..., bytes]) -> None:
+    content = model()
+    desk.cloud.put("weights", "iris/iris.onnx", content, "v1")
+    app.lock(desk.where, desk.tools, set())
+    before = (desk.root / "slsdeploy.lock").read_bytes()
+    desk.cloud.kept.clear()
+    desk.cloud.put("weights", "iris/iris.onnx", content, "v2")
+    with pytest.raises(ProjectError, match=r"--locked: .* is the same in another version"):
+        app.plan(replace(desk.where, locked=True), desk.tools)
+    assert (desk.root / "slsdeploy.lock").read_bytes() == before

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slsdeploy.bundle import parts
+from slsdeploy.bundle import facts, parts
 
 
 @pytest.fixture(autouse=True)
@@ -110,3 +110,23 @@ def test_what_is_long_unused_goes(shelf: Path) -> None:
     parts.keep("code", "3" * 64, Maker())
     assert not old.folder.exists() and not abandoned.exists()
     assert used.folder.exists()
+
+
+def test_facts_are_found_once_and_kept_beside_the_part(shelf: Path) -> None:
+    def make(folder: Path) -> dict[str, object]:
+        Maker()(folder)
+        return {"word": [1, "two"]}
+
+    part = parts.keep("code", "k" * 64, make)
+    assert facts.read(part.facts) == {"word": [1, "two"]}
+    assert parts.keep("code", "k" * 64, Maker()) == part
+    assert facts.read(part.facts) == {"word": [1, "two"]}
+    assert facts.read(parts.keep("code", "l" * 64, Maker()).facts) == {}
+
+
+@pytest.mark.parametrize("content", [None, "", "{", "[]", "\udcff"])
+def test_facts_that_cannot_be_read_are_none(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / facts.FILE
+    if content is not None:
+        path.write_bytes(content.encode("utf-8", "surrogateescape"))
+    assert facts.read(path) == {}

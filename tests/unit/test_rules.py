@@ -11,12 +11,13 @@ from typing import Any
 
 import pytest
 
-from slsdeploy import plugins, rules, stack
+from slsdeploy import plugins, preflight, rules, stack
 from slsdeploy.bundle.model import inspect
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
 from slsdeploy.rules import Rule, Severity, Subject
 from slsdeploy.types import Archive, Bundle, EfsOrigin, Handler, Model, Part, Project, S3Origin, Target, Trigger
+from tests.fakes import FakeReporter
 
 IRIS = Path(__file__).parents[2] / "samples" / "iris" / "iris.onnx"
 GOOD_HANDLER = "def postprocess(outputs):\n    return outputs['label']\n"
@@ -51,6 +52,11 @@ def make_bundle(project: Project, *, package: str = "layer", size: int = 1000, a
 def enlarged(subject: Subject, size: int) -> Subject:
     """Say that the model has `size` bytes, without writing them."""
     return replace(subject, models={"iris": replace(subject.infos[0], bytes=size)})
+
+
+def enforce(subject: Subject) -> None:
+    gate = preflight.Gate()
+    preflight.enforce(preflight.find(subject, gate), gate, FakeReporter())
 
 
 def no_model(root: Path) -> Subject:
@@ -195,10 +201,10 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-storage", "warning", tight_storage, "the models in S3 are 500.0 MiB, and /tmp has 512", "slsdeploy.toml"),
     ("model-corrupt", "error", bad_model, "cut short", "iris.onnx"),
     ("handler-missing", "error", no_handler, 'no my/code.py for handler = "my.code"', "my/code.py"),
-    ("handler-syntax", "error", bad_handler, "handler.py, line 3: '(' was never closed: def postp", "handler.py"),
+    ("handler-syntax", "error", bad_handler, "'(' was never closed: def postp", "handler.py"),
     ("unzipped-size", "error", large_bundle, "the bundle is 250.0 MiB unzipped", ""),
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
-    ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", "dependencies.zip"),
+    ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", ".slsdeploy/dev/dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,1", "slsdeploy.toml"),
     (
         "model-timeout",
@@ -302,23 +308,23 @@ def test_snap_start_alone_is_fine_and_so_is_what_it_does_not_go_with(tmp_path: P
         assert rules.run(rules.subject(make_project(tmp_path, **config))) == []
     both = make_project(tmp_path, snap_start=True, ephemeral_storage=1024, file_system=FILE_SYSTEM, vpc=VPC)
     with pytest.raises(ProjectError, match="2 things are wrong"):
-        rules.enforce(rules.subject(both))
+        enforce(rules.subject(both))
 
 
 def test_errors_are_refused_all_at_once(tmp_path: Path) -> None:
     project = make_project(tmp_path, environment={"WORDS": "x" * 5000}, memory=128)
     (tmp_path / "iris.onnx").unlink()
     with pytest.raises(ProjectError, match="2 things are wrong") as raised:
-        rules.enforce(rules.subject(project))
+        enforce(rules.subject(project))
     assert raised.value.exit_code == 2
     for finding in rules.run(rules.subject(project)):
         assert finding.message in raised.value.message and finding.hint in raised.value.message
 
 
 def test_one_error_is_said_alone_and_a_warning_stops_nothing(tmp_path: Path) -> None:
-    rules.enforce(little_memory(tmp_path))
+    enforce(little_memory(tmp_path))
     with pytest.raises(ProjectError, match=r"^the model file iris.onnx does not exist$") as raised:
-        rules.enforce(no_model(tmp_path))
+        enforce(no_model(tmp_path))
     assert raised.value.where == "iris.onnx"
 
 

@@ -97,7 +97,7 @@ class TestFallbacks:
         (found,) = findings(tmp_path, models=self.TO_SMALL, small=small)
         assert (found.rule, found.severity) == ("fallback-signature", "error")
         assert found.message == f"the fallback of model big: {message}"
-        assert found.path == "slsdeploy.toml:4"
+        assert found.place == "slsdeploy.toml:4"
 
     def test_a_constant(self, tmp_path: Path) -> None:
         constant = 'fallback = { outputs = { label = "?", probabilities = [0.5, 0.5] } }\n'
@@ -112,7 +112,7 @@ class TestFallbacks:
     def test_all_that_is_wrong_with_one_at_once_with_its_lines(self, tmp_path: Path) -> None:
         models = "[models.big.fallback.outputs]\nlable = 1\nprobabilities = [0.5]\n"
         found = findings(tmp_path, models=models)
-        assert [(each.message.partition(": ")[2], each.hint, each.path) for each in found] == [
+        assert [(each.message.partition(": ")[2], each.hint, each.place) for each in found] == [
             (
                 'there is no output "lable"; expected label, probabilities',
                 'did you mean "label"?',

@@ -121,7 +121,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     about = {"id": event_id, "detail_type": said["detail_type"]}
     item = Item(event_id, event_id, asked, about, [f"eventbridge {event_id}"] if event_id else [])
     outlet = answers.outlet(service, source)
-    (answer,) = answer_pushed([item], service, outlet, "event", source.options.model)
+    (answer,) = answer_pushed([item], service, outlet, "event {}", source.options.model)
     return answer
 
 

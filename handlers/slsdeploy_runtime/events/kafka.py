@@ -225,7 +225,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     records = read_event("Kafka", _records, event)
     cluster = event.get("eventSourceArn") or event.get("bootstrapServers", "")
     items = read_all(records, lambda record: _read(record, service, cluster))
-    failures = answer_items(items, service, answers.outlet(service, source), "record", options.model).failures
+    failures = answer_items(items, service, answers.outlet(service, source), "record {}", options.model).failures
     first = first_of_each_group(items, failures)
     heads = {item.group: item for item in reversed(items)}
     is_stuck = options.bisects and len(items) > 1 and all(heads[group] in first for group in heads)

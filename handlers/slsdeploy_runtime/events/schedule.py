@@ -131,7 +131,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
     request, event_id = Request(data, source="schedule", meta=said), str(said["id"])
     item = Item(event_id, event_id, request, {"id": event_id, "time": said["time"]}, _keys(event))
     outlet = answers.outlet(service, source)
-    (answer,) = answer_pushed([item], service, outlet, "schedule", source.options.model)
+    (answer,) = answer_pushed([item], service, outlet, "schedule {}", source.options.model)
     return answer
 
 

@@ -119,7 +119,7 @@ def handle(event: Any, context: Any, service: Any, source: Source) -> object:
 
     items = read_event("SNS", _read, event, service.handler.preprocess is not None)
     outlet = answers.outlet(service, source)
-    return {"answers": answer_pushed(items, service, outlet, "message", source.options.model)}
+    return {"answers": answer_pushed(items, service, outlet, "message {}", source.options.model)}
 
 
 def _read(event: Any, is_raw_welcome: bool) -> list[Item]:

@@ -18,12 +18,23 @@ from __future__ import annotations
 
 from slsdeploy_runtime import events
 from slsdeploy_runtime.events import option
+from slsdeploy_runtime.names import Created, Kind
 
-__all__ = ["NotSent", "logical_id", "option", "variable"]
+__all__ = ["NotSent", "arn_in", "logical_id", "named", "option", "variable"]
 
 
 class NotSent(Exception):
     """AWS took the batch of answers but not this one."""
+
+
+def arn_in(value: str | None) -> str:
+    """Return the ARN of what exists, if an option holds one; "" for a name, or for nothing."""
+    return value if value and value.startswith("arn:") else ""
+
+
+def named(kind: Kind, value: str | None) -> list[Created]:
+    """Return what the stack creates under the name that the option `kind` holds, if it holds one."""
+    return [] if value is None or arn_in(value) else [Created(kind, value, kind)]
 
 
 def logical_id(trigger: str, what: str) -> str:

@@ -15,7 +15,7 @@ from slsdeploy_runtime.destinations import ARN
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names
-from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
+from slsdeploy_runtime.outputs import NotSent, arn_in, logical_id, named, option, variable
 from slsdeploy_runtime.resources import allow, kept
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class Output:
     @property
     def target(self) -> str:
         """Return the ARN of the table that exists, "" when the stack creates one."""
-        return self.table if self.table and self.table.startswith("arn:") else ""
+        return arn_in(self.table)
 
     def triggers(self, trigger: Any) -> bool:
         """Say whether its items would come to a trigger: through the stream of that table."""
@@ -75,7 +75,7 @@ class Output:
 
     def creates(self) -> Sequence[Created]:
         """Return the table, if it has a name."""
-        return [] if self.table is None or self.target else [Created("table", self.table, "table")]
+        return named("table", self.table)
 
 
 def wire(output: Output, trigger: str) -> Wiring:

@@ -10,7 +10,7 @@ from slsdeploy_runtime.destinations import ARN
 from slsdeploy_runtime.envelope import fits
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import Created, check_names
-from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
+from slsdeploy_runtime.outputs import NotSent, arn_in, logical_id, option, variable
 from slsdeploy_runtime.resources import allow
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Output:
     @property
     def target(self) -> str:
         """Return the ARN of the bus that exists, "" when it is the account's default one or the stack's."""
-        return self.bus if self.bus.startswith("arn:") else ""
+        return arn_in(self.bus)
 
     def triggers(self, trigger: Any) -> bool:
         """Say whether its events would come to a trigger: on the same bus, and of its pattern as far as source and detail-type tell."""

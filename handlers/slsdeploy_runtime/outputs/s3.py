@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import Any, Literal
 
 from slsdeploy_runtime.destinations import ARN
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import Created, check_names
-from slsdeploy_runtime.outputs import logical_id, option, variable
+from slsdeploy_runtime.outputs import arn_in, logical_id, named, option, variable
 from slsdeploy_runtime.resources import allow, bucket
-
-if TYPE_CHECKING:
-    from slsdeploy_runtime.outlet import Failures, Outgoing
+from slsdeploy_runtime.s3_answers import Objects
 
 CLIENT = "s3"
 BUCKET = "BUCKET"
@@ -41,7 +39,7 @@ class Output:
     @property
     def target(self) -> str:
         """Return the ARN of the bucket that exists, "" when the stack creates one."""
-        return self.bucket if self.bucket and self.bucket.startswith("arn:") else ""
+        return arn_in(self.bucket)
 
     def triggers(self, trigger: Any) -> bool:
         """Say whether its objects would come to a trigger: one with that very bucket, and a prefix that they may begin with."""
@@ -52,7 +50,7 @@ class Output:
 
     def creates(self) -> Sequence[Created]:
         """Return the bucket, if it has a name."""
-        return [] if self.bucket is None or self.target else [Created("bucket", self.bucket, "bucket")]
+        return named("bucket", self.bucket)
 
 
 def wire(output: Output, trigger: str) -> Wiring:
@@ -73,26 +71,8 @@ def wire(output: Output, trigger: str) -> Wiring:
     return wiring.beside(own)
 
 
-class Objects(NamedTuple):
-    """A bucket by its name. Answers go one by one, and so are in order."""
-
-    client: Any
-    bucket: str
-    prefix: str
-    entries: int = 1
-    bytes: int = 5 * 1024**3  # https://docs.aws.amazon.com/AmazonS3/latest/API/API_PutObject.html
-    largest: int = 5 * 1024**3
-    is_ordered: bool = False
-
-    def post(self, answers: Sequence[Outgoing]) -> Failures:
-        """Write the answers."""
-        for each in answers:
-            key = f"{self.prefix}{each.id}.json"
-            self.client.put_object(Bucket=self.bucket, Key=key, Body=each.body, ContentType="application/json")
-        return {}
-
-
 def way(service: Any, output: Output | None, setting: Callable[[str], str]) -> Objects:
     """Return the bucket."""
-    name = output.target.rpartition(":")[2] if output else ""
-    return Objects(service.client(CLIENT), name or setting(BUCKET), output.prefix if output else "")
+    bucket = (output.target.rpartition(":")[2] if output else "") or setting(BUCKET)
+    prefix = output.prefix if output else ""
+    return Objects(service.client(CLIENT), lambda answered: (bucket, f"{prefix}{answered}.json"))

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from slsdeploy_runtime.destinations import service_of
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import FIFO, Created, check_names
-from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
+from slsdeploy_runtime.outputs import NotSent, arn_in, logical_id, named, option, variable
 from slsdeploy_runtime.resources import allow, topic
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class Output:
     @property
     def target(self) -> str:
         """Return the ARN of the topic that exists, "" when the stack creates one."""
-        return self.topic if self.topic and self.topic.startswith("arn:") else ""
+        return arn_in(self.topic)
 
     def triggers(self, trigger: Any) -> bool:
         """Say whether its notifications would come to a trigger."""
@@ -52,7 +52,7 @@ class Output:
 
     def creates(self) -> Sequence[Created]:
         """Return the topic, if it has a name."""
-        return [] if self.topic is None or self.target else [Created("topic", self.topic, "topic")]
+        return named("topic", self.topic)
 
 
 def wire(output: Output, trigger: str) -> Wiring:

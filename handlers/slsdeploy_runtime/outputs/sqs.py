@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from slsdeploy_runtime.destinations import service_of
 from slsdeploy_runtime.events import Wiring
 from slsdeploy_runtime.names import FIFO, Created, check_names
-from slsdeploy_runtime.outputs import NotSent, logical_id, option, variable
+from slsdeploy_runtime.outputs import NotSent, arn_in, logical_id, named, option, variable
 from slsdeploy_runtime.resources import allow, queue
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Output:
     @property
     def target(self) -> str:
         """Return the ARN of the queue that exists, "" when the stack creates one."""
-        return self.queue if self.queue and self.queue.startswith("arn:") else ""
+        return arn_in(self.queue)
 
     def triggers(self, trigger: Any) -> bool:
         """Say whether its messages would come to a trigger."""
@@ -56,7 +56,7 @@ class Output:
 
     def creates(self) -> Sequence[Created]:
         """Return the queue, if it has a name."""
-        return [] if self.queue is None or self.target else [Created("queue", self.queue, "queue")]
+        return named("queue", self.queue)
 
 
 def wire(output: Output, trigger: str) -> Wiring:

@@ -5,6 +5,6 @@ onnxruntime (`engine`) where they can. Nothing that was timed ships: what ships 
 """
 
 from slsdeploy.bundle.prepare.settling import Ingredients, find, settle
-from slsdeploy.bundle.prepare.shipping import Prepared, make
+from slsdeploy.bundle.prepare.shipping import Prepared, insist, make
 
-__all__ = ["Ingredients", "Prepared", "find", "make", "settle"]
+__all__ = ["Ingredients", "Prepared", "find", "insist", "make", "settle"]

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from slsdeploy import assets
-from slsdeploy.bundle import place, record
+from slsdeploy.bundle import lock, place, record
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.prepare import engine as engines
@@ -24,6 +24,7 @@ from slsdeploy.bundle.prepare import locking, making, wording
 from slsdeploy.bundle.prepare.candidates import PLAIN, PREPACKED
 from slsdeploy.bundle.prepare.engine import Engine
 from slsdeploy.bundle.prepare.locking import Subject
+from slsdeploy.errors import BuildError
 from slsdeploy.tools import Tools
 from slsdeploy.types import Model, ModelInfo, Preparation, Project
 
@@ -71,14 +72,38 @@ class Case:
 def settle(project: Project, ingredients: Ingredients, tools: Tools) -> tuple[Preparation, ...]:
     """Return how each model ships, measuring what is not known.
 
-    Raises BuildError when a model cannot be quantized, ProjectError when slsdeploy.lock cannot be read.
+    Raises BuildError when a model cannot be quantized, ProjectError when slsdeploy.lock cannot be read; with --locked, where that does not
+    say how a model ships, or this machine cannot make it so.
     """
     settled = []
     for model, info in zip(project.models, ingredients.infos, strict=True):
         case = _case(project, model, info, ingredients)
         known = _known(project, case) if isinstance(case, Case) else case
+        _insist(project, model, case, _subject(project, model, info, ingredients))
         settled.append(known or _measure(case, tools) if isinstance(case, Case) else case)
     return tuple(settled)
+
+
+def _insist(project: Project, model: Model, case: Case | Preparation, subject: Subject) -> None:
+    """Refuse, with --locked, what would not ship as slsdeploy.lock says. What only concerns this machine is no business of the lock.
+
+    Raises BuildError where this machine cannot make it, ProjectError where the lock does not say it.
+    """
+    if not project.locked or model.origin is not None or (model.optimize == "off" and not model.quantize):
+        return
+    said = locking.read(project.root, subject)
+    if isinstance(case, Case) and case.is_borrowed:
+        raise BuildError(wording.not_as_locked(model), wording.install(subject.onnxruntime), str(model.path))
+    if isinstance(case, Case):
+        if said is None and case.lock == project.root:
+            lock.insist(project, f"model {model.name} is not in {lock.FILE} as it is now")
+        if said is not None and said.choice == PREPACKED.name and not case.engine.is_targets:
+            hint = f"build on {project.target.architecture}"
+            raise BuildError(wording.not_as_locked(model, said.choice), hint, str(model.path))
+    elif said is not None and said.digest:
+        raise BuildError(
+            wording.not_as_locked(model, said.choice), wording.install(subject.onnxruntime), str(model.path)
+        )
 
 
 def find(project: Project, ingredients: Ingredients) -> tuple[Preparation, ...] | None:
@@ -104,14 +129,19 @@ def _case(project: Project, model: Model, info: ModelInfo, ingredients: Ingredie
     shipped = engines.shipped(ingredients.section)
     if engine is None and not model.quantize:
         return as_it_is(model, info, wording.no_engine(model, shipped, version("onnxruntime")))
-    architecture = project.target.architecture if model.optimize == "native" else ""
-    subject = Subject(model.name, info.digest, shipped, model.optimize, model.quantize or "", architecture)
+    subject = _subject(project, model, info, ingredients)
     is_lambdas = ingredients.on_lambda is not None and (
         ingredients.section == ingredients.on_lambda
-        or (not architecture and engines.shipped(ingredients.on_lambda) == shipped)
+        or (not subject.architecture and engines.shipped(ingredients.on_lambda) == shipped)
     )
-    lock = project.root if is_lambdas else project.work
-    return Case(model, info, engine or engines.host(project), engine is None, subject, lock)
+    place = project.root if is_lambdas else project.work
+    return Case(model, info, engine or engines.host(project), engine is None, subject, place)
+
+
+def _subject(project: Project, model: Model, info: ModelInfo, ingredients: Ingredients) -> Subject:
+    architecture = project.target.architecture if model.optimize == "native" else ""
+    shipped = engines.shipped(ingredients.section)
+    return Subject(model.name, info.digest, shipped, model.optimize, model.quantize or "", architecture)
 
 
 def as_it_is(model: Model, info: ModelInfo, *notes: str) -> Preparation:

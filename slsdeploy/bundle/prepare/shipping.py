@@ -37,6 +37,15 @@ def make(project: Project, ingredients: Ingredients, preparations: Sequence[Prep
     return Prepared(folders, tuple(notes))
 
 
+def insist(project: Project, preparations: Sequence[Preparation], notes: Sequence[str]) -> None:
+    """Refuse, with --locked, files that were made here and are not what slsdeploy.lock names. Raises BuildError."""
+    for model, preparation in zip(project.models, preparations, strict=True):
+        if project.locked and wording.other_bytes(model) in notes:
+            message = f"--locked: onnxruntime makes other bytes of model {model.name} here than slsdeploy.lock names ({preparation.digest})"
+            hint = 'build on the kind of machine that wrote the lock, or use optimize = "off"'
+            raise BuildError(message, hint, str(model.path))
+
+
 def _make(model: Model, info: ModelInfo, preparation: Preparation, engine: Engine, tools: Tools) -> tuple[Path, str]:
     candidate = BY_NAME[preparation.choice]
 

@@ -14,6 +14,20 @@ def no_engine(model: Model, shipped: str, ours: str) -> str:
     return f"{lead} (`pip install onnxruntime=={shipped}`, or delete slsdeploy.lock)"
 
 
+def install(onnxruntime: str) -> str:
+    """Say how this machine comes to the function's onnxruntime."""
+    return f"build where the function's onnxruntime runs, or install it beside slsdeploy: `pip install onnxruntime=={onnxruntime}`"
+
+
+def not_as_locked(model: Model, choice: str = "") -> str:
+    """Say that a model would not ship as slsdeploy.lock says, or that it can say nothing of it."""
+    if choice:
+        return f"--locked: model {model.name} is to be prepared ({choice}), as slsdeploy.lock says, which this machine cannot"
+    return (
+        f"--locked: model {model.name} is quantized by another onnxruntime than ships, which slsdeploy.lock cannot say"
+    )
+
+
 def other_processor(model: Model, architecture: str) -> str:
     """Say that what was chosen on another machine cannot be made here."""
     lead = f'model {model.name} ships as it is: optimize = "native" can be prepared on {architecture} only'

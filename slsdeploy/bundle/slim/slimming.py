@@ -31,8 +31,11 @@ ASIDE = "aside"
 _LEAST_SECONDS, _MOST_SECONDS, _TIMES = 20.0, 300.0, 5
 
 
-def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> None:
-    """Slim the packages in a folder. What is taken out, and the record, are put into the folder `beside`."""
+def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
+    """Slim the packages in a folder; return the distributions of which nothing is left.
+
+    What is taken out, and the record, are put into the folder `beside`.
+    """
     found = installed.read(packages)
     pieces = selecting.select(found, wish)
     always = {cut.name for cut in find_cuts() if cut.always}
@@ -50,6 +53,7 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
         del taken[id]
     record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found), "taken": taken}
     (beside / FILE).write_text(json.dumps(record), encoding="utf-8")
+    return frozenset(piece.package for piece in pieces if piece.is_distribution and piece.id not in undone)
 
 
 def try_out(

@@ -1,0 +1,192 @@
+"""`--locked`: what slsdeploy.lock does not have is refused, nothing is written there; what `lock` writes suffices on a fresh machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from slsdeploy import app
+from slsdeploy.bundle import lock
+from slsdeploy.config import FILE
+from slsdeploy.errors import BuildError, ProjectError, SlsdeployError
+from slsdeploy.project import host_architecture
+from slsdeploy.results import Built
+from tests import bases, models, wheelhouse
+from tests.building import House, save_model
+
+FOREIGN = "x86_64" if host_architecture() == "arm64" else "arm64"
+IMAGE = 'name = "iris"\nmodel = "iris.onnx"\npackage = "image"\n'
+
+
+def complete(house: House) -> None:
+    app.lock(app.Where(house.root), house.tools(), set())
+
+
+def build(house: House, *, local: bool = False) -> Built:
+    return app.build(app.Where(house.root, locked=True, local=local), house.tools())
+
+
+def refused(house: House, *, local: bool = False) -> SlsdeployError:
+    """Return what a locked build says; the lock is as it was."""
+    path = house.root / lock.FILE
+    before = path.read_bytes() if path.exists() else None
+    with pytest.raises(SlsdeployError) as caught:
+        build(house, local=local)
+    assert (path.read_bytes() if path.exists() else None) == before
+    return caught.value
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[House], House]:
+    """Return what brings a project to another machine: what is committed, and no caches."""
+
+    def move(house: House) -> House:
+        there = tmp_path / "another machine" / "iris"
+        shutil.copytree(house.root, there, ignore=shutil.ignore_patterns(".slsdeploy"))
+        monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "another cache"))
+        monkeypatch.setenv("UV_CACHE_DIR", str(tmp_path / "another uv"))
+        moved = House(there, house.index)
+        moved.registry = house.registry
+        return moved
+
+    return move
+
+
+def test_what_lock_writes_suffices_elsewhere(house: House, fresh: Callable[[House], House]) -> None:
+    complete(house)
+    content = (house.root / lock.FILE).read_bytes()
+    there = fresh(house)
+    built = build(there)
+    assert (there.root / lock.FILE).read_bytes() == content
+    assert build(there) == built, "again, and nothing is done"
+
+
+def test_without_a_lock_nothing_is_built(house: House) -> None:
+    error = refused(house)
+    assert isinstance(error, ProjectError)
+    assert error.message == "--locked: there is no slsdeploy.lock"
+    assert "slsdeploy lock" in error.hint
+    assert not (house.root / ".slsdeploy" / "dev" / "bundle").exists()
+
+
+def test_a_stale_lock_is_refused(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "sprocket")
+    complete(house)
+    house.write("requirements.txt", "sprocket\n")
+    assert refused(house).message == "--locked: requirements.txt changed since slsdeploy.lock was written"
+    complete(house)
+    build(house)
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\nrequirements = ["sprocket==1.0"]\n')
+    assert refused(house).message == "--locked: slsdeploy.toml changed since slsdeploy.lock was written"
+
+
+def test_a_lock_of_another_target_is_refused(house: House) -> None:
+    complete(house)
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "x86_64"\n')
+    assert refused(house).message.startswith("--locked: slsdeploy.lock has no packages for Python 3.13 on x86_64")
+
+
+def test_a_bundle_that_was_built_without_is_refused_with_a_stale_lock(house: House) -> None:
+    house.build()
+    house.write(lock.FILE, "version = 1\n")
+    assert "has no packages" in refused(house).message
+
+
+def test_locally_the_lock_of_aws_must_be_true(house: House) -> None:
+    assert "there is no slsdeploy.lock" in refused(house, local=True).message
+    complete(house)
+    content = (house.root / lock.FILE).read_bytes()
+    build(house, local=True)
+    assert (house.root / lock.FILE).read_bytes() == content
+
+
+def test_a_base_that_is_not_pinned_is_refused(house: House, fresh: Callable[[House], House]) -> None:
+    complete(house)
+    house.write(FILE, IMAGE)
+    bases.add(house.registry)
+    assert refused(house).message == f"--locked: the base {bases.NAME} is not pinned for arm64"
+    assert house.registry.asked == []
+    complete(house)
+    newer = bases.add(house.registry, version="2")
+    there = fresh(house)
+    image = build(there).image
+    assert image is not None
+    assert image["layers"][1]["digest"] != newer.document["layers"][1]["digest"], "what is pinned, not the newest"
+
+
+def test_a_model_that_changed_since_is_refused(house: House, fresh: Callable[[House], House]) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", version("onnxruntime"))
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{FOREIGN}"\n')
+    models.transformer(house.root / "iris.onnx")
+    complete(house)
+    assert "[[prepared]]" in (house.root / lock.FILE).read_text()
+    there = fresh(house)
+    built = build(there)
+    assert built.models[0]["preparation"] != "plain"
+    save_model(there.root / "iris.onnx", 2.0)
+    error = refused(there)
+    assert error.message == "--locked: model iris is not in slsdeploy.lock as it is now"
+    assert isinstance(error, ProjectError)
+
+
+def test_a_model_that_comes_out_otherwise_is_refused(house: House, fresh: Callable[[House], House]) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", version("onnxruntime"))
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{FOREIGN}"\n')
+    models.transformer(house.root / "iris.onnx")
+    complete(house)
+    there = fresh(house)
+    text = (there.root / lock.FILE).read_text()
+    made = next(line for line in text.splitlines() if line.startswith("digest = "))
+    (there.root / lock.FILE).write_text(text.replace(made, f'digest = "{"0" * 64}"'))
+    error = refused(there)
+    assert isinstance(error, BuildError)
+    assert "other bytes of model iris" in error.message
+    assert "0" * 64 in error.message
+    assert "other bytes" in refused(there).message, "though the bundle is there"
+
+
+def test_a_model_that_this_machine_cannot_prepare_as_locked_is_refused(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "onnxruntime", version("onnxruntime"))
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\narchitecture = "{FOREIGN}"\n')
+    models.transformer(house.root / "iris.onnx")
+    complete(house)
+    path = house.root / lock.FILE
+    path.write_text(path.read_text().replace(version("onnxruntime"), "1.99.0"))
+    error = refused(house)
+    assert "which this machine cannot" in error.message
+    assert "pip install onnxruntime==1.99.0" in error.hint
+
+
+def test_a_wheel_with_another_hash_is_refused_by_name(house: House) -> None:
+    path = wheelhouse.add_wheel(house.index, "sprocket")
+    house.write("requirements.txt", "sprocket\n")
+    complete(house)
+    before = wheelhouse.digest(path)
+    for folder in ("SLSDEPLOY_CACHE_DIR", "UV_CACHE_DIR"):
+        shutil.rmtree(os.environ[folder], ignore_errors=True)
+    wheelhouse.add_wheel(house.index, "sprocket", files={"sprocket.py": b"import evil\n"})
+    error = refused(house)
+    assert isinstance(error, BuildError)
+    assert error.message.startswith("sprocket==1.0 is not what slsdeploy.lock says")
+    assert f"sha256:{before}" in error.message
+    assert f"sha256:{wheelhouse.digest(path)}" in error.message
+    assert "slsdeploy lock --requirements" in error.hint
+
+
+def test_a_lock_without_hashes_is_refused(house: House) -> None:
+    complete(house)
+    path = house.root / lock.FILE
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(("hashes", '  "sha256', "]"))]
+    path.write_text("\n".join(line if line != "" else "" for line in lines) + "\n")
+    assert refused(house).where == lock.FILE
+
+
+@pytest.mark.parametrize("text", ["", "version = 2\n", "<<<<<<< HEAD\n", "\0"])
+def test_a_damaged_lock_is_refused_and_stays(house: House, text: str) -> None:
+    house.write(lock.FILE, text)
+    assert isinstance(refused(house), ProjectError)

@@ -1,0 +1,37 @@
+"""Projects for the preflight's rules: small models, large ones that take no room on the disk, handlers."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping
+from pathlib import Path
+
+import onnx
+
+from slsdeploy.config import FILE
+from tests.building import save_model
+
+MB = 1024**2
+
+
+def write(root: Path, toml: str, files: Mapping[str, str] | None = None) -> None:
+    """Write slsdeploy.toml and text files; beside them iris.onnx, a small model of rows of two numbers, x in and y out."""
+    save_model(root / "iris.onnx")
+    for path, text in {FILE: toml, **(files or {})}.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+def large_model(path: Path, megabytes: int) -> None:
+    """Write a model whose weights are so large, all zero, in a sparse file beside it."""
+    width = megabytes * MB // 4
+    weights = onnx.TensorProto(name="w", data_type=onnx.TensorProto.FLOAT, dims=[width, 1])
+    weights.data_location = onnx.TensorProto.EXTERNAL
+    for key, value in (("location", f"{path.stem}.data"), ("offset", "0"), ("length", str(4 * width))):
+        weights.external_data.add(key=key, value=value)
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, width])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, 1])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("MatMul", ["x", "w"], ["y"])], "g", [x], [y], [weights])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+    with path.with_suffix(".data").open("wb") as file:
+        file.truncate(4 * width)
