@@ -62,6 +62,8 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     for model in result.models:
         yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"
+    if result.html:
+        yield f"[dim]treemap[/] {escape(result.html)}"
     if result.image:
         yield from _image(result.image)
 
