@@ -10,7 +10,7 @@ from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.requirements import Requirements
-from slsdeploy.bundle.slim import Wish, slim
+from slsdeploy.bundle.slim.wish import Wish
 from slsdeploy.tools import Tools
 from slsdeploy.types import PartName, Project
 
@@ -36,6 +36,8 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
 
     def make(tree: Path) -> Facts:
+        from slsdeploy.bundle.slim.slimming import slim  # not needed when nothing changed
+
         folder = tree / packages.place
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):

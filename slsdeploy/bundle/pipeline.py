@@ -39,8 +39,6 @@ from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.prepare import Ingredients, Prepared
 from slsdeploy.bundle.slim import memory as slim_memory
-from slsdeploy.bundle.slim import models as slim_models
-from slsdeploy.bundle.slim import spaces
 from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.targets import PackagingTarget
@@ -176,8 +174,10 @@ def _inspect(model: Model) -> ModelInfo:
 
 def _make_slimmed(project: Project, inputs: Inputs, again: Callable[[], Inputs], tools: Tools) -> Bundle:
     """Make the bundle; with one cut less, and once more, when one turns out to break the project's models or its handler."""
+    from slsdeploy.bundle.slim import models as slim_models  # not needed when nothing changed
+
     while True:
-        subject = _subject(project, inputs)
+        subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
         try:
             if not slim_models.try_models(subject, tools):
                 return _make(project, inputs, project.work / "bundle", tools)
@@ -187,16 +187,15 @@ def _make_slimmed(project: Project, inputs: Inputs, again: Callable[[], Inputs],
         inputs = again()
 
 
-def _subject(project: Project, inputs: Inputs) -> slim_models.Subject:
-    return slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
-
-
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
+    from slsdeploy.bundle.slim import models as slim_models
+    from slsdeploy.bundle.slim import spaces
+
     dependencies = installed.keep(inputs.packages, project, tools)
     prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
     kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
     _check_size(kept, inputs.packaging)
-    slimmed = slim_models.describe(_subject(project, inputs), dependencies)
+    slimmed = slim_models.describe(project, inputs.packages, inputs.models, dependencies)
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)

@@ -90,9 +90,9 @@ def blame(error: BuildError, subject: Subject, tools: Tools) -> bool:
     return False
 
 
-def describe(subject: Subject, part: Kept) -> Slimmed:
+def describe(project: Project, packages: Packages, models: Sequence[ModelInfo], part: Kept) -> Slimmed:
     """Return what was cut and who looked, for the part and the models together."""
-    said, tried = slimming.read(part.folder)[0], memory.read(subject.key)
+    said, tried = slimming.read(part.folder)[0], memory.read(memory.key(packages, project, models))
     if said.mode == "off":
         return said
     return replace(said, cuts=(*said.cuts, *tried.undone), outputs_by=tried.by)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Set
 from dataclasses import replace
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.version import Version
-
 from slsdeploy.bundle.slim.cut import Cut, Piece
 from slsdeploy.bundle.slim.installed import Installed, Need
 from slsdeploy.bundle.slim.wish import Wish
@@ -16,7 +13,7 @@ _SDK = frozenset({"boto3", "botocore", "s3transfer"})
 _THEIRS = frozenset({"jmespath", "python-dateutil", "six", "urllib3"})
 # The runtime brings a version that depends on it and on the region: https://docs.aws.amazon.com/lambda/latest/dg/lambda-python.html
 # These two are taken for the ends of what it may be: no older, and of the same major version.
-_OLDEST, _NEWEST = Version("1.34.0"), Version("1.999")
+_OLDEST, _NEWEST = "1.34.0", "1.999"
 
 
 class ManagedSdk(Cut):
@@ -53,6 +50,8 @@ def _needs_of_others(installed: Installed) -> Iterator[Need]:
 
 def _is_met(need: Need) -> bool:
     """Say whether any version that the runtime may have will do."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # slow to import, and seldom needed
+
     if need.name == "s3transfer":
         return False
     try:
