@@ -18,6 +18,7 @@ from slsdeploy_runtime.digests import of_files
 if TYPE_CHECKING:
     from slsdeploy.config import Config
 
+SBOM = "sbom.cdx.json"
 Architecture = Literal["arm64", "x86_64"]
 PartName = Literal["dependencies", "runtime", "model", "code"]
 
@@ -35,7 +36,8 @@ class Tensor:
 class ModelInfo:
     """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it.
 
-    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does.
+    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does. `opset` is the default domain's,
+    `ml_opset` that of ai.onnx.ml (0: none of its operators is used).
     """
 
     format: str
@@ -47,6 +49,8 @@ class ModelInfo:
     digest: str
     files: tuple[Path, ...]
     batch: int
+    ml_opset: int = 0
+    ir_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +292,11 @@ class Bundle:
     def unzipped_bytes(self) -> int:
         return sum(part.bytes for part in self.parts)
 
+    @property
+    def sbom(self) -> Path:
+        """The bill of materials (CycloneDX)."""
+        return self.path / SBOM
+
 
 @dataclass(frozen=True, slots=True)
 class Object:
@@ -301,11 +310,15 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class ImageObject:
-    """A bundle's image, and where it will live: a repository of a registry, by its digest. `bytes` are those of our own layers."""
+    """A bundle's image, and where it will live: a repository of a registry, by its digest. `bytes` are those of our own layers.
+
+    `sbom` is its bill of materials.
+    """
 
     image: Assembled
     reference: Reference
     bytes: int
+    sbom: Path
 
 
 @dataclass(frozen=True, slots=True)

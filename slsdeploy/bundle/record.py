@@ -8,7 +8,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import sbom
 from slsdeploy.oci import Assembled
 from slsdeploy.results import Built
 from slsdeploy.space import CutMade, Slimmed, Space
@@ -51,7 +50,7 @@ def describe(bundle: Bundle) -> Built:
         notes=bundle.notes,
         space=[asdict(row) for row in bundle.space],
         slimmed=_slimmed(bundle.slimmed),
-        sbom=str(bundle.path / sbom.FILE),
+        sbom=str(bundle.sbom),
     )
 
 
@@ -71,7 +70,7 @@ def read(folder: Path, key: str) -> Bundle | None:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
         bundle = _bundle(document["bundle"])
         is_whole = all(archive.path.stat().st_size == archive.bytes for archive in bundle.archives)
-        is_whole = is_whole and (bundle.image is None or bundle.image.is_whole()) and (folder / sbom.FILE).is_file()
+        is_whole = is_whole and (bundle.image is None or bundle.image.is_whole()) and bundle.sbom.is_file()
     except (OSError, ValueError, KeyError, TypeError):
         return None
     is_same = document["key"] == key and bundle.path == folder

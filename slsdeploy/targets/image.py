@@ -42,5 +42,5 @@ def artifact(bundle: Bundle, store: Store) -> Artifact:
         resources={},
         digest=bundle.digest,
         package=NAME,
-        image=ImageObject(bundle.image, reference, size),
+        image=ImageObject(bundle.image, reference, size, bundle.sbom),
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,12 @@ import pytest
 from slsdeploy import __main__, app, invoking
 from slsdeploy.app import Where
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import DeployError, ProjectError
+from slsdeploy.errors import DeployError, GateError, ProjectError
 from slsdeploy.tools import Invocation, Tools
 from tests import wheelhouse
 from tests.building import save_model
 from tests.fakes import FakeCloud, FakeReporter
+from tests.rules import elf_architecture
 
 TOML = 'name = "iris"\nmodel = "iris.onnx"\n\n[[trigger]]\ntype = "http"\n'
 
@@ -80,7 +82,7 @@ def test_check_looks_at_what_was_built_as_long_as_it_is_true(desk: Desk, tmp_pat
     (desk.root / "requirements.txt").write_text("flywheel\n")
     assert app.check(desk.where, desk.tools).problems == []
     app.build(desk.where, desk.tools)
-    (problem,) = app.check(desk.where, desk.tools).problems
+    (problem,) = app.check(replace(desk.where, ignore=["dependency-unused"]), desk.tools).problems
     assert (problem["rule"], problem["severity"]) == ("direct-upload", "note")
     assert problem["link"].startswith("https://docs.aws.amazon.com/")
     (desk.root / "requirements.txt").write_text("flywheel>=1\n")
@@ -96,6 +98,31 @@ def test_the_preflight_stops_what_is_sure_to_fail(desk: Desk, command: Callable[
         command(desk.where, desk.tools)
     assert desk.cloud.calls == []
     assert not (desk.root / "slsdeploy.lock").exists()
+
+
+@pytest.mark.parametrize("command", [app.up, app.plan, app.template])
+def test_warnings_are_shown_and_stop_nothing_unless_told_so(
+    desk: Desk, command: Callable[[Where, Tools], object]
+) -> None:
+    (desk.root / "slsdeploy.toml").write_text(TOML + 'auth = "none"\n')
+    command(desk.where, desk.tools)
+    assert desk.reporter.warnings == ['slsdeploy.toml:6: auth = "none": anybody may call the Function URL [public-url]']
+    desk.cloud.calls.clear()
+    with pytest.raises(GateError, match="anybody may call the Function URL"):
+        command(Where(root=desk.root, fail_on="warning"), desk.tools)
+    command(Where(root=desk.root, fail_on="warning", ignore=["public-url"]), desk.tools)
+    assert len(desk.reporter.warnings) == 1
+
+
+def test_what_only_the_bundle_tells_stops_before_anything_is_published(desk: Desk, tmp_path: Path) -> None:
+    elf_architecture.write(desk.root)
+    elf_architecture.wheels(tmp_path / "index")
+    with pytest.raises(ProjectError, match=r"_core\.abi3\.so"):
+        app.up(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert "elf-architecture" in {problem["rule"] for problem in app.check(desk.where, desk.tools).problems}
+    app.up(Where(root=desk.root, ignore=["elf-architecture"]), desk.tools)
+    assert desk.cloud.calls
 
 
 def test_a_zip_is_one_archive(desk: Desk) -> None:
@@ -139,7 +166,14 @@ def test_stages_are_stacks_of_their_own(desk: Desk) -> None:
 
 def test_status_says_what_is_deployed_and_down_removes_it(desk: Desk) -> None:
     deployed = app.up(desk.where, desk.tools)
-    assert app.status(desk.where, desk.tools).bundle_digest == deployed.bundle_digest
+    stated = app.status(desk.where, desk.tools)
+    model = wheelhouse.digest(desk.root / "iris.onnx")
+    assert (stated.bundle_digest, stated.models) == (deployed.bundle_digest, {"iris": model})
+    template = desk.cloud.stacks["iris-dev"].template
+    assert template is not None
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["SLSDEPLOY_BUNDLE"] == deployed.bundle_digest
+    assert variables["SLSDEPLOY_MODELS"] == f"iris={model}"
     assert app.down(desk.where, desk.tools).removed
     assert desk.cloud.objects == {}
     assert not app.down(desk.where, desk.tools).removed
