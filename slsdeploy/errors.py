@@ -3,6 +3,7 @@
     SlsdeployError
     ├── ConfigError    2  slsdeploy.toml says something that cannot be (carries every problem)
     ├── ProjectError   2  the project's files are missing or do not fit
+    │   └── ExternalDataError  those that hold a model's weights
     ├── BuildError     3  a bundle cannot be made from them
     ├── ToolError      4  a program we call is missing or failed; the local AWS, or a registry, is down or refuses
     │   └── NoRepository  a registry has no such repository
@@ -57,6 +58,10 @@ class ProjectError(SlsdeployError):
     """The project's files are missing or do not fit together."""
 
     exit_code = 2
+
+
+class ExternalDataError(ProjectError):
+    """The files that hold a model's weights are missing or do not fit."""
 
 
 class BuildError(SlsdeployError):

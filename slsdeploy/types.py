@@ -35,7 +35,8 @@ class Tensor:
 class ModelInfo:
     """What a model file says of itself. `bytes` counts its external data too; `digest` is the sha256 (hex) of all of it.
 
-    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does.
+    `batch` says how many records its first dimension holds, as `slsdeploy_runtime.records.batch` does. `opset` is the default domain's,
+    `ml_opset` that of ai.onnx.ml (0: none of its operators is used).
     """
 
     format: str
@@ -47,6 +48,8 @@ class ModelInfo:
     digest: str
     files: tuple[Path, ...]
     batch: int
+    ml_opset: int = 0
+    ir_version: int = 0
 
 
 @dataclass(frozen=True, slots=True)

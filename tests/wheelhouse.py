@@ -21,11 +21,13 @@ def add_wheel(
     files: Mapping[str, bytes] | None = None,
     needs: Sequence[str] = (),
     metadata: bytes | None = None,
+    licence: str = "MIT",
 ) -> Path:
     """Write a wheel with these files; by default one module of the package's name."""
     module = name.replace("-", "_")
     info = f"{module}-{version}.dist-info"
-    requires = "".join(f"Requires-Dist: {need}\n" for need in needs)
+    said = f"License-Expression: {licence}\n" if licence else ""
+    requires = said + "".join(f"Requires-Dist: {need}\n" for need in needs)
     content = {
         **(files if files is not None else {f"{module}/__init__.py": f'VERSION = "{version}"\n'.encode()}),
         f"{info}/METADATA": metadata or f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n{requires}".encode(),

@@ -18,22 +18,26 @@ from slsdeploy_runtime.formats.onnx import engine
 
 def older(section: Section) -> str:
     """Return the version of onnxruntime that the bundle gets, if it is older than the one here, which had its say; else ""."""
-    pins = (package.requirement.split(";")[0].strip().partition("==") for package in section.packages)
-    shipped = next((pinned for name, _, pinned in pins if name == "onnxruntime"), "")
-    ours = version("onnxruntime")
-    if shipped in ("", ours):
+    found, ours = shipped(section), version("onnxruntime")
+    if found in ("", ours):
         return ""
     from packaging.version import Version  # slow to import, and seldom needed
 
-    return shipped if Version(shipped) < Version(ours) else ""
+    return found if Version(found) < Version(ours) else ""
+
+
+def shipped(section: Section) -> str:
+    """Return the version of onnxruntime that is locked, "" when none is."""
+    pins = (package.requirement.split(";")[0].strip().partition("==") for package in section.packages)
+    return next((pinned for name, _, pinned in pins if name == "onnxruntime"), "")
 
 
 def note(section: Section) -> str:
     """Say in one line that the model was tried with a newer onnxruntime than the function has ("" when it was not)."""
-    shipped = older(section)
-    if not shipped:
+    found = older(section)
+    if not found:
         return ""
-    return f"the model was tried with onnxruntime {version('onnxruntime')}; the function has {shipped}, which may know fewer opsets"
+    return f"the model was tried with onnxruntime {version('onnxruntime')}; the function has {found}, which may know fewer opsets"
 
 
 def check_stamps(opsets: dict[str, int], ir_version: int, path: Path) -> None:

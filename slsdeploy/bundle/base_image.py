@@ -76,12 +76,14 @@ def _fetch(project: Project, pin: Pin | None, tools: Tools) -> Base:
     if pin is not None:
         reference = replace(reference, digest=pin.digest)
     manifest = _one(tools.images.manifest(reference), reference, project, tools)
+    assets.write_atomically(
+        _path(manifest.digest), manifest.content
+    )  # what is wrong with it can then be told without asking again
     base_checks.check_manifest(manifest, reference)
     reference = replace(reference, digest=manifest.digest)
     config = tools.images.blob(reference, manifest.document["config"]["digest"])
     base_checks.check_config(config, manifest, reference, project.target)
-    for name, content in ((manifest.digest, manifest.content), (f"{manifest.digest}-config", config)):
-        assets.write_atomically(_path(name), content)
+    assets.write_atomically(_path(f"{manifest.digest}-config"), config)
     return Base(str(reference), manifest, json.loads(config))
 
 
@@ -109,6 +111,23 @@ def pinned(project: Project) -> Pin | None:
     wanted = (named(project), project.target.architecture)
     pins = lock.read_tables(project.root, TABLE, _pin)
     return next((pin for pin in pins if (pin.base, pin.architecture) == wanted), None)
+
+
+def seen(project: Project) -> tuple[Reference, Manifest] | None:
+    """Return the manifest of the base, when it is named by its digest (by the project, or the lock file) and was looked at before.
+
+    Raises ProjectError when the lock file is damaged, or the base is no reference.
+    """
+    if not _needs_one(project):
+        return None
+    pin, reference = pinned(project), oci.reference(named(project))
+    reference = replace(reference, digest=pin.digest if pin else reference.digest)
+    try:
+        content = _path(reference.digest).read_bytes()
+        found = Manifest(oci.media_type_of(content), content)
+    except (OSError, ValueError, AttributeError):
+        return None
+    return (reference, found) if found.digest == reference.digest else None
 
 
 def _pin(table: Mapping[str, Any]) -> Pin:

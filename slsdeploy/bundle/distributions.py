@@ -6,6 +6,7 @@ nothing in it stops a build. https://packaging.python.org/en/latest/specificatio
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -74,6 +75,16 @@ def facts(found: Iterable[Distribution]) -> Facts:
 def of_facts(said: Facts) -> tuple[Distribution, ...]:
     """Return what was kept beside a part."""
     return tuple(Distribution(**{name: _frozen(value) for name, value in each.items()}) for each in said.get(WORD, ()))
+
+
+def names(requirements: Iterable[str]) -> Iterator[str]:
+    """Yield the names in requirements, as packages are compared by; what is no requirement has none."""
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    for each in requirements:
+        with contextlib.suppress(InvalidRequirement):
+            yield canonicalize_name(Requirement(each).name)
 
 
 def _frozen(value: Any) -> Any:

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import acceptance, foreign
-from slsdeploy.errors import ProjectError
+from slsdeploy.bundle import acceptance, external_data, foreign
+from slsdeploy.errors import ExternalDataError, ProjectError
 from slsdeploy.types import ModelInfo, Tensor
 from slsdeploy_runtime import digests, records
 
@@ -60,6 +60,8 @@ def inspect(path: Path) -> ModelInfo:
         bytes=sum(file.stat().st_size for file in files),
         operators=_operators(model),
         opset=next((opsets[domain] for domain in _DEFAULT_DOMAINS if domain in opsets), 0),
+        ml_opset=opsets.get("ai.onnx.ml", 0),
+        ir_version=model.ir_version,
         digest=_digest(files, path.parent),
         files=files,
         batch=records.batch(inputs, outputs, _leading_names(model.graph)),
@@ -216,44 +218,21 @@ def external_files(path: Path) -> list[str]:
 
     Raises ProjectError as `inspect` does.
     """
-    return sorted(_locations(_read(path)))
+    return sorted(external_data.ends(tensors(_read(path))))
+
+
+def external_problems(path: Path) -> list[ExternalDataError]:
+    """Return everything that is wrong with the files that hold the weights of a model, which can be read itself."""
+    return external_data.problems(path, tensors(_read(path)))
 
 
 def _external(model: Any, path: Path) -> list[Path]:
     """Return the other files, each once, in the order of their names: as whoever finds them beside the model would tell them."""
-    found = {_external_file(path, location, size) for location, size in _locations(model).items()}
-    return sorted(found, key=lambda file: file.relative_to(path.parent).as_posix())
-
-
-def _locations(model: Any) -> dict[str, int]:
-    """Find which files beside the model hold its weights, and how much of each: https://onnx.ai/onnx/repo-docs/ExternalData.html."""
-    import onnx
-
-    needed: dict[str, int] = {}
-    for tensor in tensors(model):
-        if tensor.data_location != onnx.TensorProto.EXTERNAL:
-            continue
-        entry = {item.key: item.value for item in tensor.external_data}
-        location = entry.get("location", "")
-        end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdigit())
-        needed[location] = max(needed.get(location, 0), end)
-    return needed
-
-
-def _external_file(path: Path, location: str, size: int) -> Path:
-    file = Path(os.path.normpath(path.parent / location))
-    where = str(path)
-    if not location or not file.resolve().is_relative_to(path.parent.resolve()):
-        message = f'the model keeps its weights outside its own folder, in "{location}"'
-        raise ProjectError(message, "save it with its external data beside it (onnx.save_model)", where)
-    if not file.is_file():
-        message = f'the model keeps its weights in "{location}", which is missing'
-        raise ProjectError(message, "copy it beside the model; both files belong together", where)
-    found = file.stat().st_size
-    if found < size:
-        message = f'"{location}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
-        raise ProjectError(message, "copy it again", where)
-    return file
+    for problem in external_data.problems(path, tensors(model)):
+        raise problem
+    folder = path.parent
+    files = {Path(os.path.normpath(folder / location)) for location in external_data.ends(tensors(model))}
+    return sorted(files, key=lambda file: file.relative_to(folder).as_posix())
 
 
 def _operators(model: Any) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy import assets
-from slsdeploy.bundle import archive, facts, tree
+from slsdeploy.bundle import archive, facts, tree, tree_facts
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.types import PartName
 
@@ -49,7 +49,10 @@ class Kept:
 
 
 def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept:
-    """Return the part of that key; `make` fills a folder with it when it is not there, or was damaged, and may return facts about it."""
+    """Return the part of that key; `make` fills a folder with it when it is not there, or was damaged.
+
+    What it returns are facts about it, beside those of `tree_facts`.
+    """
     shelf = assets.cache_dir() / "parts"
     folder = shelf / f"{name}-{key[:40]}"
     found = _read(name, folder)
@@ -60,7 +63,8 @@ def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=shelf))
     try:
         (draft / "tree").mkdir()
-        facts.write(draft, make(draft / "tree") or {})
+        told = make(draft / "tree") or {}
+        facts.write(draft, {**told, **tree_facts.find(draft / "tree")})
         _describe(draft)
         _place(draft, folder)
     finally:

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
@@ -27,6 +28,33 @@ UNASKED = (
     *("tests/", "test/", "test_*.py", "*_test.py", "conftest.py", "noxfile.py", "setup.py"),
     *("build/", "dist/", "*.egg-info/", ".*/"),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Stray:
+    """What cannot ship: a link that leaves the project folder ("outside") or points "nowhere", or what is no file ("special")."""
+
+    path: str
+    why: Literal["outside", "nowhere", "special"]
+
+    def refusal(self) -> ProjectError:
+        """Return what is wrong with it."""
+        out = f'leave it out: exclude = ["{self.path}"]'
+        match self.why:
+            case "nowhere":
+                return ProjectError(f"{self.path} is a link that points nowhere", "mend or remove it", self.path)
+            case "special":
+                return ProjectError(f"{self.path} is a pipe, a socket or a device, and no file", out, self.path)
+        hint = f"copy what it points to into the project folder, or {out}"
+        return ProjectError(f"{self.path} is a link that leaves the project folder", hint, self.path)
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The files that ship as code, relative to the project folder, sorted; and what may not."""
+
+    files: tuple[Path, ...]
+    strays: tuple[Stray, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,11 +87,21 @@ def code_files(project: Project, model_files: frozenset[Path] = frozenset()) -> 
 
     Raises ProjectError when one of them is a link that leaves the project folder, or a handler is named that is not there.
     """
+    chosen = choose(project, model_files)
+    for stray in chosen.strays:
+        raise stray.refusal()
+    _check_handler(project, chosen.files)
+    return list(chosen.files)
+
+
+def choose(project: Project, model_files: frozenset[Path] = frozenset()) -> Chosen:
+    """Return what `code_files` does, and the links that it refuses."""
     rules = _Rules.of(project)
-    found = [Path(path) for path in _search(project.root, rules)] if rules.is_searched else []
-    selected = [path for path in found if (project.root / path).resolve() not in model_files]
-    _check_handler(project, selected)
-    return sorted(selected, key=lambda path: path.as_posix())
+    found = list(_search(project.root, rules)) if rules.is_searched else []
+    files = (Path(path) for path in found if isinstance(path, str))
+    selected = [path for path in files if (project.root / path).resolve() not in model_files]
+    strays = tuple(each for each in found if isinstance(each, Stray))
+    return Chosen(tuple(sorted(selected, key=lambda path: path.as_posix())), strays)
 
 
 def _copies(project: Project) -> list[str]:
@@ -72,7 +110,7 @@ def _copies(project: Project) -> list[str]:
     return [re.sub(r"([*?\[\]\\])", r"\\\1", f"/{system.local.as_posix()}/")] if system else []
 
 
-def _search(root: Path, rules: _Rules) -> Iterator[str]:
+def _search(root: Path, rules: _Rules) -> Iterator[str | Stray]:
     """Yield what is wanted, not going into folders that never ship."""
     for folder, names, files in os.walk(root):
         here = Path(folder).relative_to(root).as_posix()
@@ -86,32 +124,34 @@ def _search(root: Path, rules: _Rules) -> Iterator[str]:
                 names.remove(name)
         for name in files:
             if rules.is_wanted(f"{prefix}{name}"):
-                _check_link(root, f"{prefix}{name}")
-                yield f"{prefix}{name}"
+                yield _stray(root, f"{prefix}{name}") or f"{prefix}{name}"
 
 
-def _linked(root: Path, path: str, rules: _Rules) -> Iterator[str]:
+def _linked(root: Path, path: str, rules: _Rules) -> Iterator[str | Stray]:
     """Yield what is wanted of a linked folder, under the link's name; links to folders within it are not followed."""
     if rules.unasked.match_file(f"{path}/") and not rules.include.match_file(f"{path}/"):
         return
-    _check_link(root, path)
+    stray = _stray(root, path)
+    if stray:
+        yield stray
+        return
     for folder, _, files in os.walk(root / path):
         for name in files:
             inner = (Path(folder) / name).relative_to(root).as_posix()
             if rules.is_wanted(inner):
-                _check_link(root, inner)
-                yield inner
+                yield _stray(root, inner) or inner
 
 
-def _check_link(root: Path, path: str) -> None:
-    if not (root / path).exists():
-        raise ProjectError(f"{path} is a link that points nowhere", "mend or remove it", path)
-    if not (root / path).resolve().is_relative_to(root):
-        hint = f'copy what it points to into the project folder, or leave it out: exclude = ["{path}"]'
-        raise ProjectError(f"{path} is a link that leaves the project folder", hint, path)
+def _stray(root: Path, path: str) -> Stray | None:
+    found = root / path
+    if not found.exists():
+        return Stray(path, "nowhere")
+    if not found.resolve().is_relative_to(root):
+        return Stray(path, "outside")
+    return None if found.is_file() or found.is_dir() else Stray(path, "special")
 
 
-def _check_handler(project: Project, selected: list[Path]) -> None:
+def _check_handler(project: Project, selected: Sequence[Path]) -> None:
     if project.handler is None:
         return
     path = project.handler.path.relative_to(project.root)

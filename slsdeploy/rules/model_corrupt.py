@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slsdeploy.errors import ProjectError
+from slsdeploy.errors import ExternalDataError, ProjectError
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -27,5 +27,5 @@ class ModelCorrupt(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for model in subject.project.models:
             error = subject.models.get(model.name)
-            if isinstance(error, ProjectError):
+            if isinstance(error, ProjectError) and not isinstance(error, ExternalDataError):
                 yield self.finding(error.message, error.hint, subject.relative(model.path))

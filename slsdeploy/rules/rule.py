@@ -7,11 +7,15 @@ it may follow, then `Why:`, `Mend:` and `Example:` say the rest.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
+from slsdeploy import targets
+from slsdeploy.bundle import base_image, contents
+from slsdeploy.bundle.contents import Contents
 from slsdeploy.bundle.inspection import inspect
 from slsdeploy.config import FILE
 from slsdeploy.config.file import File, read
@@ -49,12 +53,14 @@ class Finding:
 class Subject:
     """What is looked at: a project, what is known of its models by name, and its bundle (None: not built yet).
 
-    A model that is there has its ModelInfo, or the error met in reading it; one that is missing has no entry.
+    A model that is there has its ModelInfo, or the error met in reading it; one that is missing has no entry. `look` finds out what is in
+    the files that would ship as code, when a rule first asks for it.
     """
 
     project: Project
     models: Mapping[str, ModelInfo | ProjectError]
     bundle: Bundle | None = None
+    look: Callable[[], Contents] = Contents
 
     @property
     def infos(self) -> list[ModelInfo]:
@@ -62,9 +68,22 @@ class Subject:
         return [info for info in self.models.values() if isinstance(info, ModelInfo)]
 
     @property
+    def contents(self) -> Contents:
+        """Return what is in the project's own files."""
+        return self.look()
+
+    @property
     def package(self) -> str:
         """Return how it is packaged: as built, else as the project says."""
         return self.bundle.package if self.bundle else self.project.config.package
+
+    @property
+    def has_lambdas_base(self) -> bool:
+        """Say whether the function runs upon Amazon Linux 2023 as Lambda has it: not here, and not in an image of another base."""
+        said = self.project.config.image
+        if self.project.local or self.package != targets.IMAGE:
+            return not self.project.local
+        return not said.dockerfile and (said.base is None or said.base.startswith(f"{base_image.DEFAULT}:"))
 
     def relative(self, path: Path) -> str:
         """Write a path as the user knows it."""
@@ -86,8 +105,12 @@ def subject(project: Project, bundle: Bundle | None = None) -> Subject:
     """Look at a project's models, once for all rules; those of a bundle have been looked at."""
     if bundle:
         named = zip(project.models, bundle.models, strict=True)
-        return Subject(project, {model.name: info for model, info in named}, bundle)
-    return Subject(project, {model.name: _look(model.path) for model in project.models if model.path.exists()})
+        models: dict[str, ModelInfo | ProjectError] = {model.name: info for model, info in named}
+    else:
+        models = {model.name: _look(model.path) for model in project.models if model.path.exists()}
+    infos = [info for info in models.values() if isinstance(info, ModelInfo)]
+    model_files = frozenset(file.resolve() for info in infos for file in info.files)
+    return Subject(project, models, bundle, cache(lambda: contents.look(project, model_files)))
 
 
 def _look(path: Path) -> ModelInfo | ProjectError:

@@ -11,10 +11,11 @@ TOML = """
 name = "iris"
 model = "iris.onnx"
 """
+HANDLER = "import flywheel\n\n\ndef postprocess(outputs):\n    return outputs\n"
 
 
 def write(root: Path) -> None:
-    ruling.write(root, TOML, {"requirements.txt": "flywheel\n"})
+    ruling.write(root, TOML, {"handler.py": HANDLER, "requirements.txt": "flywheel\n"})
 
 
 def wheels(index: Path) -> None:

@@ -1,0 +1,60 @@
+"""A model's tensors that lie in files beside it -> which files, how much of each, and what is wrong with them.
+
+https://onnx.ai/onnx/repo-docs/ExternalData.html: `location` is a path from the model's folder, `offset` and `length` are bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath, PureWindowsPath
+from typing import Any
+
+from slsdeploy.errors import ExternalDataError
+
+_SAVE = "save it with its external data beside it (onnx.save_model)"
+
+
+def ends(tensors: Iterable[Any]) -> dict[str, int]:
+    """Return the files that hold tensors, and how many bytes each must have at least."""
+    import onnx
+
+    needed: dict[str, int] = {}
+    for tensor in tensors:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            entry = {item.key: item.value for item in tensor.external_data}
+            location = entry.get("location", "")
+            end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdecimal())
+            needed[location] = max(needed.get(location, 0), end)
+    return needed
+
+
+def problems(path: Path, tensors: Iterable[Any]) -> list[ExternalDataError]:
+    """Return what is wrong with the files of a model, one for each."""
+    return [problem for location, size in sorted(ends(tensors).items()) for problem in _wrong(path, location, size)]
+
+
+def _wrong(path: Path, location: str, size: int) -> Iterator[ExternalDataError]:
+    where = str(path)
+    if not location or not _is_inside(path.parent, location):
+        message = f'the model keeps its weights outside its own folder, in "{location}"'
+        yield ExternalDataError(message, _SAVE, where)
+        return
+    file = path.parent / location
+    if not file.is_file():
+        message = f'the model keeps its weights in "{location}", which is missing'
+        yield ExternalDataError(message, "copy it beside the model; both files belong together", where)
+        return
+    found = file.stat().st_size
+    if found < size:
+        message = f'"{location}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
+        yield ExternalDataError(message, "copy it again", where)
+
+
+def _is_inside(folder: Path, location: str) -> bool:
+    """Say whether a location leads to a file in the folder: no absolute path, of Windows neither, and no link out of it."""
+    if PurePosixPath(location).is_absolute() or PureWindowsPath(location).drive:
+        return False
+    try:
+        return (folder / location).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError):  # a name that no file can have; a circle of links, before Python 3.13
+        return False

@@ -1,0 +1,52 @@
+"""Paths of a project's files -> which modules they are, and which of them a module imports. Pure; read from what is known of the files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from slsdeploy.bundle.contents import Content
+
+
+def imported(start: str, files: Mapping[str, Content]) -> list[str]:
+    """Return the files that importing one of them imports, that one first; nothing when it is not among them."""
+    waiting, found = [start], dict.fromkeys([start])
+    while waiting:
+        path = waiting.pop()
+        if path in files:
+            for module in files[path].at_import:
+                for name in _candidates(_absolute(module, path)):
+                    if name in files and name not in found:
+                        found[name] = None
+                        waiting.append(name)
+    return [path for path in found if path in files]
+
+
+def tops(files: Mapping[str, Content]) -> dict[str, str]:
+    """Return the modules that lie at the top of the code, by name: the file, or the package's __init__.py; others shadow nothing."""
+    found: dict[str, str] = {}
+    for path in files:
+        head, _, rest = path.partition("/")
+        if not rest and head.endswith((".py", ".so")):
+            found.setdefault(head.partition(".")[0], path)
+        elif rest == "__init__.py":
+            found[head] = path
+    return found
+
+
+def _absolute(module: str, path: str) -> str:
+    """Return the full name of a module that a file imports; "" for one above the code."""
+    level = len(module) - len(module.lstrip("."))
+    if not level:
+        return module
+    above = path.split("/")[:-1]
+    if level > len(above) + 1:
+        return ""
+    return ".".join([*above[: len(above) - level + 1], *filter(None, [module.lstrip(".")])])
+
+
+def _candidates(module: str) -> Iterator[str]:
+    """Yield the files that importing a module may run: the packages above, and its own."""
+    parts = module.split(".")
+    for length in range(1, len(parts) + 1):
+        stem = "/".join(parts[:length])
+        yield from (f"{stem}.py", f"{stem}/__init__.py")

@@ -1,0 +1,23 @@
+"""A wheel that says it is for all machines, and has a module for one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests import elf, ruling, wheelhouse
+
+TOML = """
+name = "iris"
+model = "iris.onnx"
+architecture = "arm64"
+"""
+HANDLER = "import fast\n\ndef postprocess(outputs):\n    return outputs\n"
+
+
+def write(root: Path) -> None:
+    ruling.write(root, TOML, {"handler.py": HANDLER, "requirements.txt": "fast\n"})
+
+
+def wheels(index: Path) -> None:
+    content = elf.shared_object(elf.X86_64, needs=["libc.so.6"])
+    wheelhouse.add_wheel(index, "fast", files={"fast/__init__.py": b"", "fast/_core.abi3.so": content})

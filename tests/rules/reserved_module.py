@@ -1,0 +1,17 @@
+"""A copy of the runtime in the project."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests import ruling
+
+TOML = """
+name = "iris"
+model = "iris.onnx"
+"""
+HANDLER = "def postprocess(outputs):\n    return outputs\n"
+
+
+def write(root: Path) -> None:
+    ruling.write(root, TOML, {"handler.py": HANDLER, "slsdeploy_runtime/__init__.py": "\n"})
