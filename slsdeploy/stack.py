@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from slsdeploy import assets, idempotency, large_answers, reach
-from slsdeploy.config import FILE, secret
+from slsdeploy.config import FILE, Policy, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Model, ModelInfo, Project, Template, Trigger
@@ -54,7 +54,9 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     properties.update(_settings(project))
     properties["Environment"]["Variables"] |= identity(project, artifact.digest, [info.digest for info in models])
     properties.update(artifact.properties)
-    resources.update(artifact.resources)
+    if project.layers:  # before ours: what lies upon them was verified without them
+        properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
+    sam.update(_parameters(artifact))
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
         _add(sam, wire(project, trigger, models), trigger.name)
@@ -62,6 +64,15 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
         _add(sam, wiring)
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
+
+
+def _parameters(artifact: Artifact) -> dict[str, Any]:
+    """Declare what is known only when a layer is published: the number of its version."""
+    declared = {
+        layer.parameter: {"Type": "Number", "MinValue": 1, "Description": f"the version of the layer {layer.name}"}
+        for layer in artifact.layers
+    }
+    return {"Parameters": declared} if declared else {}
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:
@@ -162,7 +173,7 @@ def _settings(project: Project) -> dict[str, Any]:
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
     config = project.config
-    wirings = [_secrets(config.secrets), reach.wire(project), *_output(config.output)]
+    wirings = [_policy(config.policy), _secrets(config.secrets), reach.wire(project), *_output(config.output)]
     return [*wirings, idempotency.wire(project), large_answers.wire(project)]
 
 
@@ -200,6 +211,14 @@ def _late_policy() -> dict[str, Any]:
 
 def _output(output: Any) -> list[Wiring]:
     return [] if output is None else [import_module(type(output).__module__).wire(output, "")]
+
+
+def _policy(policy: Sequence[Policy]) -> Wiring:
+    allowed = [
+        {"Sid": f"Own{number}", "Effect": "Allow", "Action": each.actions, "Resource": each.resources}
+        for number, each in enumerate(policy, 1)
+    ]
+    return Wiring(statements=allowed)
 
 
 def _secrets(secrets: Mapping[str, str]) -> Wiring:

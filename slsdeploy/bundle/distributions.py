@@ -6,7 +6,7 @@ nothing in it stops a build. https://packaging.python.org/en/latest/specificatio
 
 from __future__ import annotations
 
-import contextlib
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path, PurePosixPath
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 WORD = "distributions"
 _ENDING = ".dist-info"
 _CLASSIFIER = "License :: "
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_SEPARATORS = re.compile(r"[-_.]+")
 # What people write into a field that they do not know what to say in.
 _UNKNOWN = frozenset({"", "unknown", "none", "n/a", "other/proprietary license"})
 # Some packages put the whole text there.
@@ -52,9 +54,7 @@ class Distribution:
     @property
     def key(self) -> str:
         """The name as packages are compared by."""
-        from packaging.utils import canonicalize_name
-
-        return canonicalize_name(self.name)
+        return compared(self.name)
 
 
 def read(packages: Path, section: Section, wheels: Iterable[Wheel] = ()) -> tuple[Distribution, ...]:
@@ -78,13 +78,16 @@ def of_facts(said: Facts) -> tuple[Distribution, ...]:
 
 
 def names(requirements: Iterable[str]) -> Iterator[str]:
-    """Yield the names in requirements, as packages are compared by; what is no requirement has none."""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
+    """Yield the names in requirements, as packages are compared by; what begins with none has none."""
     for each in requirements:
-        with contextlib.suppress(InvalidRequirement):
-            yield canonicalize_name(Requirement(each).name)
+        found = _NAME.match(each.strip())
+        if found:
+            yield compared(found.group())
+
+
+def compared(name: str) -> str:
+    """Return a package's name as such are compared: https://packaging.python.org/en/latest/specifications/name-normalization/."""
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def _frozen(value: Any) -> Any:

@@ -6,7 +6,6 @@ Both are imported when a model is inspected and not before: they are slow to imp
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -230,9 +229,8 @@ def _external(model: Any, path: Path) -> list[Path]:
     """Return the other files, each once, in the order of their names: as whoever finds them beside the model would tell them."""
     for problem in external_data.problems(path, tensors(model)):
         raise problem
-    folder = path.parent
-    files = {Path(os.path.normpath(folder / location)) for location in external_data.ends(tensors(model))}
-    return sorted(files, key=lambda file: file.relative_to(folder).as_posix())
+    found = {external_data.file(path, location) for location in external_data.ends(tensors(model))}
+    return sorted(found, key=lambda file: file.relative_to(path.parent).as_posix())
 
 
 def _operators(model: Any) -> tuple[str, ...]:

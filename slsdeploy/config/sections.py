@@ -27,6 +27,11 @@ ACCESS_POINT = (
 )
 SUBNET = r"^subnet-[0-9a-z]+$"
 SECURITY_GROUP = r"^sg-[0-9a-zA-Z]+$"
+ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
+RESOURCE = r"^(\*|arn:[^\s]+)$"
+
+# botocore's LayerArn
+LAYER = r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+"
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED_LIST = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
@@ -99,6 +104,18 @@ def _is_image(text: str) -> str:
     return text
 
 
+def _is_layer(arn: str) -> str:
+    if re.fullmatch(LAYER, arn):
+        raise ValueError(
+            "expected one version of the layer: its number stands at the end of the ARN, as in ...:layer:NAME:7"
+        )
+    if not re.fullmatch(f"{LAYER}:[0-9]+", arn):
+        raise ValueError(
+            "expected the ARN of a layer's version, as in arn:aws:lambda:eu-central-1:123456789012:layer:NAME:7"
+        )
+    return arn
+
+
 def _is_tag(key: str) -> str:
     if key.lower().startswith("aws:"):
         raise ValueError('tags that begin with "aws:" are reserved (https://docs.aws.amazon.com/tag-editor/)')
@@ -121,6 +138,7 @@ Secret = Annotated[str, AfterValidator(_is_secret)]
 TagKey = Annotated[str, AfterValidator(_is_tag), Field(min_length=1, max_length=128)]
 ImageReference = Annotated[str, AfterValidator(_is_image)]
 RuleId = Annotated[str, AfterValidator(_is_rule)]
+LayerVersion = Annotated[str, AfterValidator(_is_layer)]
 ServedName = Annotated[str, Field(pattern=SERVED_NAME, max_length=64)]
 
 
@@ -200,6 +218,17 @@ class Image(_Section):
     )
 
 
+class Policy(_Section):
+    """`[[policy]]`: what the function may do besides what slsdeploy lets it do by itself: a statement of its role's policy."""
+
+    actions: Annotated[list[Annotated[str, Field(pattern=ACTION)]], Field(min_length=1)] = Field(
+        description='what it may do, as in "dynamodb:GetItem"'
+    )
+    resources: Annotated[list[Annotated[str, Field(pattern=RESOURCE)]], Field(min_length=1)] = Field(
+        description='what it may do that with: ARNs; "*" for actions that know no resources'
+    )
+
+
 class Check(_Section):
     """`[check]`: what the preflight lets pass (docs/rules.md)."""
 
@@ -272,6 +301,10 @@ class Config(_Section):
     timeout: Annotated[int, Field(ge=1, le=900)] = Field(30, description="seconds that one invocation may take")
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
+    layers: list[LayerVersion] = Field(
+        default_factory=list,
+        description="layers of others that the function gets: ARNs of their versions; not for images (docs/packages.md)",
+    )
     image: Image = Field(
         default_factory=lambda: Image.model_validate({}), description="how an image is built: `[image]`"
     )
@@ -308,6 +341,10 @@ class Config(_Section):
     log_retention: Retention = Field(30, description="days that log events are kept")
     check: Check = Field(
         default_factory=lambda: Check.model_validate({}), description="what the preflight lets pass: `[check]`"
+    )
+    policy: list[Policy] = Field(
+        default_factory=list,
+        description="what the function may do besides: `[[policy]]`, each a statement of its role's policy",
     )
     output: Any = Field(
         None, description="where answers go that nobody waits for, of all triggers that say nothing else: `[output]`"

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from slsdeploy import stack
+from slsdeploy.errors import ConfigError
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 LIMIT = 4096
@@ -34,7 +35,10 @@ class EnvironmentSize(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         project = subject.project
         digests = stack.identity(project, _DIGEST, [_DIGEST] * len(project.models))
-        variables = {name: _known(value) for name, value in {**stack.variables(project), **digests}.items()}
+        try:
+            variables = {name: _known(value) for name, value in {**stack.variables(project), **digests}.items()}
+        except ConfigError:  # what trigger-options and queue-visibility are for
+            return
         size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode())
         if size > LIMIT:
             largest = max(variables, key=lambda name: len(variables[name]))
