@@ -58,15 +58,22 @@ unless a trigger says otherwise (`output = ...`). See [outputs.md](outputs.md).
 def configuration() -> str:
     """Return the page."""
     schema = config.json_schema()
-    tables = ("stages", "trigger", "output", "vpc", "file_system", "image", "check")
+    tables = ("stages", "trigger", "output", "vpc", "file_system", "image", "check", "policy")
     keys = {key: value for key, value in schema["properties"].items() if key not in tables}
     defined = schema["$defs"]
     model = defined["ModelConfig"]
     lines = [HEAD, "## Keys\n", *_table(keys, schema["required"]), PRECEDENCE]
     lines += ["## `[models.NAME]`\n", "Several models in one function, instead of `model`.\n"]
     lines += _table(model["properties"], model["required"])
-    for key, name in (("image", "Image"), ("vpc", "Vpc"), ("file_system", "FileSystem"), ("check", "Check")):
-        lines += [f"## `[{key}]`\n", f"{_sentence(defined[name]['description'])}\n"]
+    for key, name in (
+        ("image", "Image"),
+        ("vpc", "Vpc"),
+        ("file_system", "FileSystem"),
+        ("check", "Check"),
+        ("policy", "Policy"),
+    ):
+        heading = "[[policy]]" if key == "policy" else f"[{key}]"
+        lines += [f"## `{heading}`\n", f"{_sentence(defined[name]['description'])}\n"]
         lines += _table(defined[name]["properties"], defined[name].get("required", ()))
     lines += [STAGES, "## `[[trigger]]`\n"]
     lines += ["What calls the function; there may be several. Without one it answers `invoke` and the Lambda API.\n"]

@@ -15,8 +15,9 @@ What AWS would say after minutes of uploading is said here, in a moment and with
 published. An *error* stops (exit code 2); a *warning* is a line on standard error; a *note* is for `check` alone to show. Rules about
 the bundle wait until there is one: `check` says how many.
 
-What `slsdeploy.toml` may not say at all is no rule: reserved environment variables, names that AWS refuses, an S3 trigger whose results
-would trigger it again, numbers out of bounds. Every command refuses such a file, with the lines.
+What `slsdeploy.toml` may not say at all is no rule, and cannot be ignored: reserved environment variables, names of buckets and queues
+that AWS refuses, an S3 trigger whose results would trigger it again, numbers out of bounds (`slsdeploy explain configuration`). Every
+command refuses such a file, with all that is wrong and its lines; SARIF has them as results of the rule `configuration`.
 
 ```console
 $ slsdeploy check                          # all that can be found

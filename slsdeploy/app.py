@@ -198,6 +198,7 @@ def status(where: Where, tools: Tools) -> Stated:
         bundle_digest=said.get("bundle", ""),
         deployed_at=state.updated_at,
         outputs=state.outputs,
+        models=stacks.models_of(state.template or {}),
     )
 
 

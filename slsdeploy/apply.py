@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from typing import assert_never
 
+from slsdeploy import attaching
 from slsdeploy.errors import DeployError
 from slsdeploy.steps import (
     CreateBucket,
@@ -103,7 +104,9 @@ def _publish(step: Publishing, cloud: Cloud, tools: Tools) -> int:
         case PushImage(item):
             image = item.image.read()
             with reporter.step("push image", total=sum(blob.descriptor.size for blob in image.blobs)) as task:
-                return tools.images.push(image, item.reference, task).uploaded_bytes
+                sent = tools.images.push(image, item.reference, task).uploaded_bytes
+            attached = attaching.attach(image, item.sbom, item.reference, tools)
+            return sent + (attached.uploaded_bytes if attached else 0)
         case _:
             assert_never(step)
     return 0

@@ -13,6 +13,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 
 from slsdeploy import results
+from slsdeploy.errors import GateError
+from slsdeploy.printable import printable
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
@@ -31,7 +33,8 @@ def checked(result: results.Checked) -> Iterator[RenderableType]:
         yield f"[{colour}]{severity.ljust(first)}[/]  [bold]{rule.ljust(second)}[/]  {at}{told}"
         if problem["hint"]:
             yield f"{indent}[cyan]hint:[/] {indented(escape(problem['hint']), indent)}"
-    yield f"{_counted(result.problems)}; `slsdeploy explain {result.problems[0]['rule']}` says more"
+    gate = "; fail_on lets this not through" if result.exit_code == GateError.exit_code else ""
+    yield f"{_counted(result.problems)}{gate}; `slsdeploy explain {result.problems[0]['rule']}` says more"
 
 
 def indented(text: str, indent: str) -> str:
@@ -60,7 +63,8 @@ def listed(result: results.Listed) -> Iterator[RenderableType]:
 
 
 def _place(problem: Mapping[str, Any]) -> str:
-    return f"{problem['path']}:{problem['line']}" if problem["line"] else str(problem["path"])
+    path = printable(problem["path"])
+    return f"{path}:{problem['line']}" if problem["line"] else path
 
 
 def _counted(problems: Sequence[Mapping[str, Any]]) -> str:

@@ -24,6 +24,8 @@ DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar.gzip"
+# https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidance-for-an-empty-descriptor
+EMPTY_CONFIG = "application/vnd.oci.empty.v1+json"
 MANIFESTS = (OCI_MANIFEST, DOCKER_MANIFEST)
 INDEXES = (OCI_INDEX, DOCKER_INDEX)
 
@@ -167,6 +169,26 @@ class Pushed:
     reference: Reference
     reused: frozenset[str]
     uploaded_bytes: int
+
+
+def referrer(subject: Image, content: bytes, media_type: str, title: str) -> Image:
+    """Return a file about an image as a registry keeps it: a manifest of its own, with the image as its subject.
+
+    https://github.com/opencontainers/image-spec/blob/main/manifest.md#guidelines-for-artifact-usage
+    """
+    empty = Blob(Descriptor(EMPTY_CONFIG, digest_of(b"{}"), 2), "configuration", b"{}")
+    file = Blob(Descriptor(media_type, digest_of(content), len(content)), title, content)
+    image = Descriptor(subject.manifest.media_type, subject.digest, len(subject.manifest.content))
+    document = {
+        "schemaVersion": 2,
+        "mediaType": OCI_MANIFEST,
+        "artifactType": media_type,
+        "config": empty.descriptor.document(),
+        "layers": [{**file.descriptor.document(), "annotations": {"org.opencontainers.image.title": title}}],
+        "subject": image.document(),
+    }
+    manifest = Manifest(OCI_MANIFEST, json.dumps(document, separators=(",", ":"), sort_keys=True).encode())
+    return Image(manifest, (empty, file))
 
 
 def _typed(content: bytes) -> tuple[str, bytes]:

@@ -63,8 +63,8 @@ class Built:
     """`build`: the bundle on disk; sizes in bytes. `models`: how each ships and, where that was measured here, the `candidates`.
 
     `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
-    outputs[{type, path, bytes}]}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
-    `sbom` is the path of the bill of materials (CycloneDX).
+    outputs[{type, path, bytes}], sbom}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    `sbom` is the path of the bill of materials (CycloneDX), the image's where it was attached to that in a registry ("" where not).
     """
 
     package: str
@@ -140,7 +140,7 @@ class Invoked:
 
 @dataclass(frozen=True, slots=True)
 class Stated:
-    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS."""
+    """`status`: what is deployed. `endpoint` is the local AWS's, "" on AWS. `models`: the sha256 of each, by name."""
 
     stack: str
     status: str
@@ -152,6 +152,7 @@ class Stated:
     bundle_digest: str
     deployed_at: str
     outputs: Mapping[str, str] = field(default_factory=dict)
+    models: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

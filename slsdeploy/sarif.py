@@ -17,22 +17,12 @@ from urllib.parse import quote
 from slsdeploy import __version__
 from slsdeploy.config import FILE
 from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.explaining import CONFIGURATION
 from slsdeploy.fingerprints import of_lines
 from slsdeploy.results import Explained
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"
-CONFIGURATION = Explained(
-    rule="configuration",
-    severity="error",
-    phase="project",
-    summary=f"{FILE} cannot be read.",
-    meaning=f"{FILE}, or a file that it names, says something that cannot be.",
-    why="Nothing else can be known of the project before.",
-    mend="Each problem says what was found and what is expected.",
-    example='memory = "512"',
-    link="https://toml.io/en/v1.0.0",
-)
 
 
 def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], root: Path) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from slsdeploy import attaching, exports, oci, targets
 from slsdeploy import bundle as building
-from slsdeploy import exports, oci, targets
 from slsdeploy.bundle import disk
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
@@ -51,14 +51,15 @@ def ship(bundle: Bundle, shipment: Shipment, tools: Tools) -> Built:
     built = building.describe(bundle)
     if bundle.image is None:
         return built
-    image, pushed = bundle.image.read(), None
+    image, pushed, attached = bundle.image.read(), None, None
     for export in shipment.exports:
         with disk.ours(f"--output: {export.path}"):
             exports.write(export, image, tools)
     if shipment.to is not None:
         with tools.reporter.step(f"push {shipment.to}", total=sum(_sizes(image))) as task:
             pushed = tools.images.push(image, shipment.to, task)
-    return replace(built, image=_shown(image, pushed, shipment.exports))
+        attached = attaching.attach(image, bundle.sbom, shipment.to, tools)
+    return replace(built, image=_shown(image, [pushed, attached], shipment.exports))
 
 
 def _check(project: Project, option: str) -> None:
@@ -85,7 +86,9 @@ def _sizes(image: Image) -> Iterator[int]:
     return (blob.descriptor.size for blob in image.blobs)
 
 
-def _shown(image: Image, pushed: Pushed | None, written: Iterable[Export]) -> Mapping[str, Any]:
+def _shown(image: Image, sent: Sequence[Pushed | None], written: Iterable[Export]) -> Mapping[str, Any]:
+    """Say what became of the image; `sent` are the pushes of itself and of its bill of materials."""
+    pushed, attached = sent
     layers = [blob for blob in image.blobs if not isinstance(blob.source, bytes)]
     return {
         "reference": str(pushed.reference) if pushed else "",
@@ -99,7 +102,8 @@ def _shown(image: Image, pushed: Pushed | None, written: Iterable[Export]) -> Ma
             }
             for blob in layers
         ],
-        "uploaded_bytes": pushed.uploaded_bytes if pushed else 0,
+        "uploaded_bytes": sum(each.uploaded_bytes for each in sent if each),
+        "sbom": str(attached.reference) if attached else "",
         "outputs": [
             {"type": export.form, "path": str(export.path), "bytes": _bytes(export.path)} for export in written
         ],

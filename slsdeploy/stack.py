@@ -12,7 +12,7 @@ from importlib import import_module
 from typing import Any
 
 from slsdeploy import assets, idempotency, large_answers, reach
-from slsdeploy.config import FILE, secret
+from slsdeploy.config import FILE, Policy, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
 from slsdeploy.types import Artifact, Model, ModelInfo, Project, Template, Trigger
@@ -21,6 +21,9 @@ from slsdeploy_runtime.events import Signature, Site, Wiring
 FUNCTION = "Function"
 # What a function is made of is the artifact's to say; the template has it only to be valid as it lies.
 _PACKAGING = ("InlineCode", "Handler", "Runtime")
+# What a version of the function is made of.
+BUNDLE, MODELS = "SLSDEPLOY_BUNDLE", "SLSDEPLOY_MODELS"
+_FEW, _SHORT = 8, 16
 LATE_POLICY = "FunctionDataPolicy"
 
 
@@ -49,6 +52,7 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     for name in _PACKAGING:
         del properties[name]
     properties.update(_settings(project))
+    properties["Environment"]["Variables"] |= identity(project, artifact.digest, [info.digest for info in models])
     properties.update(artifact.properties)
     if project.layers:  # before ours: what lies upon them was verified without them
         properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
@@ -133,6 +137,24 @@ def variables(project: Project) -> dict[str, Any]:
     }
 
 
+def identity(project: Project, bundle: str, models: Sequence[str] = ()) -> dict[str, str]:
+    """Return the variables that say what a version of the function is made of: digests of the bundle and of its models ("NAME=DIGEST ...").
+
+    They are with each version in what GetFunctionConfiguration answers, which metadata of the template, tags and the package are not.
+    All variables may take 4 KB together: of many models, digests are cut short.
+    """
+    named = zip(project.models, models, strict=bool(models))
+    length = 64 if len(models) <= _FEW else _SHORT
+    return {BUNDLE: bundle, MODELS: " ".join(f"{model.name}={digest[:length]}" for model, digest in named)}
+
+
+def models_of(template: Mapping[str, Any]) -> dict[str, str]:
+    """Return the digests of the models that a stack serves, by name; none of one that was deployed before they were told."""
+    properties = template.get("Resources", {}).get(FUNCTION, {}).get("Properties", {})
+    said = str(properties.get("Environment", {}).get("Variables", {}).get(MODELS, ""))
+    return dict(each.split("=", 1) for each in said.split() if "=" in each)
+
+
 def _settings(project: Project) -> dict[str, Any]:
     config = project.config
     settings: dict[str, Any] = {
@@ -151,7 +173,7 @@ def _settings(project: Project) -> dict[str, Any]:
 def additions(project: Project) -> list[Wiring]:
     """Return what the project's own settings add to the stack beside its triggers."""
     config = project.config
-    wirings = [_secrets(config.secrets), reach.wire(project), *_output(config.output)]
+    wirings = [_policy(config.policy), _secrets(config.secrets), reach.wire(project), *_output(config.output)]
     return [*wirings, idempotency.wire(project), large_answers.wire(project)]
 
 
@@ -189,6 +211,14 @@ def _late_policy() -> dict[str, Any]:
 
 def _output(output: Any) -> list[Wiring]:
     return [] if output is None else [import_module(type(output).__module__).wire(output, "")]
+
+
+def _policy(policy: Sequence[Policy]) -> Wiring:
+    allowed = [
+        {"Sid": f"Own{number}", "Effect": "Allow", "Action": each.actions, "Resource": each.resources}
+        for number, each in enumerate(policy, 1)
+    ]
+    return Wiring(statements=allowed)
 
 
 def _secrets(secrets: Mapping[str, str]) -> Wiring:

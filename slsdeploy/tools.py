@@ -185,6 +185,9 @@ class Registry(Protocol):
         The task advances by the sizes of all the image's blobs, of those that are there already, too.
         """
 
+    def attach(self, referrer: Image, to: Reference, task: Task) -> Pushed:
+        """Send a referrer of an image that is in that repository (`oci.referrer`), and have it listed as one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tools:

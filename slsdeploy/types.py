@@ -18,6 +18,7 @@ from slsdeploy_runtime.digests import of_files
 if TYPE_CHECKING:
     from slsdeploy.config import Config
 
+SBOM = "sbom.cdx.json"
 Architecture = Literal["arm64", "x86_64"]
 PartName = Literal["dependencies", "runtime", "model", "code"]
 
@@ -292,6 +293,11 @@ class Bundle:
     def unzipped_bytes(self) -> int:
         return sum(part.bytes for part in self.parts)
 
+    @property
+    def sbom(self) -> Path:
+        """The bill of materials (CycloneDX)."""
+        return self.path / SBOM
+
 
 @dataclass(frozen=True, slots=True)
 class Object:
@@ -305,11 +311,15 @@ class Object:
 
 @dataclass(frozen=True, slots=True)
 class ImageObject:
-    """A bundle's image, and where it will live: a repository of a registry, by its digest. `bytes` are those of our own layers."""
+    """A bundle's image, and where it will live: a repository of a registry, by its digest. `bytes` are those of our own layers.
+
+    `sbom` is its bill of materials.
+    """
 
     image: Assembled
     reference: Reference
     bytes: int
+    sbom: Path
 
 
 @dataclass(frozen=True, slots=True)

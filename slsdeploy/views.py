@@ -152,6 +152,8 @@ def invoked(result: results.Invoked) -> Iterator[RenderableType]:
 def stated(result: results.Stated) -> Iterator[RenderableType]:
     """Show what is deployed."""
     yield f"[bold]{result.stack}[/] {result.status}, version {result.version}, {result.package} bundle {result.bundle_digest[:12]}"
+    for name, digest in result.models.items():
+        yield f"  model {escape(name)} [dim]sha256[/] {digest[:12]}"
     yield from _outputs(result.outputs, result.endpoint)
     yield f"[dim]deployed {result.deployed_at}[/]"
 

@@ -87,6 +87,11 @@ class FakeRegistry:
         self.calls.append(f"push {to}")
         return Pushed(replace(to, digest=image.digest), frozenset(reused), sent)
 
+    def attach(self, referrer: Image, to: Reference, task: Task) -> Pushed:
+        pushed = self.push(referrer, replace(to, tag="", digest=""), task)
+        self.calls[-1] = f"attach {pushed.reference}"
+        return pushed
+
     def _content(self, source: Path | bytes | Reference, digest: str) -> bytes:
         if isinstance(source, bytes):
             return source

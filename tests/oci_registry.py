@@ -23,6 +23,7 @@ from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+INDEX = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass
@@ -75,6 +76,7 @@ class OciServer:
         self.largest = 1 << 40  # of a request's body
         self.smallest = 0
         self.mounts = True
+        self.referrers = True  # lists them by itself
         self.ranges = True
         self.damages = 0  # so many blobs on their way in
         self.login = ""  # "user:password"
@@ -184,7 +186,7 @@ class _Handler(BaseHTTPRequestHandler):
             realm = 'Basic realm="registry"' if self.registry.basic else realm
             self.refuse(401, "UNAUTHORIZED", headers={"WWW-Authenticate": realm})
             return
-        found = re.fullmatch(r"/v2/(.+)/(blobs/uploads/|blobs/|manifests/)([^/]*)", parts.path)
+        found = re.fullmatch(r"/v2/(.+)/(blobs/uploads/|blobs/|manifests/|referrers/)([^/]*)", parts.path)
         assert found, self.path
         repository, kind, name = found[1], found[2], found[3]
         if self.registry.only is not None and repository not in self.registry.only:
@@ -192,6 +194,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.refuse(404, "NAME_UNKNOWN")
         elif kind == "manifests/":
             self.manifest(repository, name)
+        elif kind == "referrers/":
+            self.referrers(repository, name)
         elif kind == "blobs/":
             self.blob(repository, name)
         elif not name:
@@ -217,8 +221,10 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "PUT":
             content = self.take(self.left)
             document = json.loads(content)
-            named = [each["digest"] for each in [document["config"], *document["layers"]]]
-            if missing := [each for each in named if each not in self.registry.blobs.get(repository, {})]:
+            blobs = [document["config"], *document["layers"]] if "config" in document else []
+            named = [each["digest"] for each in [*blobs, *document.get("manifests", ())]]
+            known = {*self.registry.blobs.get(repository, {}), *kept}
+            if missing := [each for each in named if each not in known]:
                 self.refuse(400, "MANIFEST_BLOB_UNKNOWN", str(missing))
                 return
             digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
@@ -231,6 +237,21 @@ class _Handler(BaseHTTPRequestHandler):
             self.answer(200, content, {"Content-Type": type, "Docker-Content-Digest": digest})
         else:
             self.refuse(404, "MANIFEST_UNKNOWN")
+
+    def referrers(self, repository: str, subject: str) -> None:
+        if not self.registry.referrers:
+            self.refuse(404, "")
+            return
+        found = [
+            {"mediaType": type, "digest": digest, "size": len(content), "artifactType": document.get("artifactType")}
+            for digest, (type, content) in self.registry.manifests.get(repository, {}).items()
+            if ":" in digest and (document := json.loads(content)).get("subject", {}).get("digest") == subject
+        ]
+        self.answer(
+            200,
+            json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": found}).encode(),
+            {"Content-Type": INDEX},
+        )
 
     def blob(self, repository: str, digest: str) -> None:
         content = self.registry.blobs.get(repository, {}).get(digest)

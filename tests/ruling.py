@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import textwrap
 from collections.abc import Mapping
 from pathlib import Path
@@ -35,3 +36,21 @@ def large_model(path: Path, megabytes: int) -> None:
     onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
     with path.with_suffix(".data").open("wb") as file:
         file.truncate(4 * width)
+
+
+def wide_model(path: Path, *row: int) -> None:
+    """Write a model that gives back what it takes: rows of that shape."""
+    x = onnx.helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [None, *row])
+    y = onnx.helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, [None, *row])
+    graph = onnx.helper.make_graph([onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    onnx.save(onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8), path)
+
+
+def measure(root: Path, **measured: float) -> None:
+    """Say in the record of the last build that its model was measured so."""
+    record = root / ".slsdeploy/dev/bundle/bundle.json"
+    document = json.loads(record.read_text())
+    (preparation,) = document["bundle"]["preparations"]
+    row = {"session_ms": 10.0, "first_ms": 1.0, "warm_ms": 1.0, "resident_mb": 100.0, "bytes": 1000}
+    preparation["measured"] = [{"candidate": preparation["choice"], **row, **measured}]
+    record.write_text(json.dumps(document))

@@ -37,7 +37,7 @@ class ModelEntry(NamedTuple):
 
     `digest` is that of the project's file, `made` of the files that ship in its place ("": none do). `bytes` counts all its files; `batch`
     is as `records.batch` says; `session` is for the format's module; `timeout` is in seconds.
-    `max_batch`: rows that one run takes at most.
+    `max_batch`: rows that one run takes at most. `verify`: whether its files are hashed before they are loaded.
     `fallback` says who answers in its place: {"model": name} or {"outputs": {name: one row}}. A model with `remote` does not ship (see
     remote.py): its files are objects of S3
     ({"bucket", "region", "files": [{"name", "key", "version", "etag", "bytes", "digest"}]}; `path` is unused), or lie on the file system
@@ -60,6 +60,7 @@ class ModelEntry(NamedTuple):
     timeout: float | None = None
     fallback: Mapping[str, Any] | None = None
     remote: Mapping[str, Any] | None = None
+    verify: bool = False
 
 
 class Event(NamedTuple):
@@ -151,6 +152,7 @@ def _model(entry: Mapping[str, Any], roots: Mapping[str, str]) -> ModelEntry:
         timeout=entry["timeout"],
         fallback=entry["fallback"],
         remote=entry["remote"],
+        verify=entry["verify"],
     )
 
 

@@ -102,7 +102,7 @@ def _on_file_system(entry: ModelEntry, files: Sequence[Mapping[str, Any]]) -> Pa
             raise FetchError(f"model {entry.name!r} is not on the file system: {path}: {error.strerror}") from error
         if size != file["bytes"]:
             raise FetchError(f"{path} has {size:,} bytes, the model that was built with has {file['bytes']:,}: {_COPY}")
-    if entry.bytes < HASHED:
+    if entry.verify or entry.bytes < HASHED:
         found = digests.of_files(
             [(file["name"], digests.of_file(path)) for file, path in zip(files, paths, strict=True)]
         )

@@ -164,6 +164,8 @@ class Store:
 
     def _build(self, model: Model) -> Session:
         if model.entry.remote is None:
+            if model.entry.verify:
+                _verify(model.entry)
             return self._build_from(model, model.entry.path)
         from slsdeploy_runtime import remote  # nothing of it is on the way of a model that ships
 
@@ -217,6 +219,13 @@ class Store:
         return None if remaining is None else max(0.0, remaining() / 1000 - MARGIN_SECONDS)
 
 
+def _verify(entry: ModelEntry) -> None:
+    from slsdeploy_runtime.changed import verify  # hashing is slow to import, and most do not
+
+    verify(entry)
+    phases.mark("verify")
+
+
 def _result(load: Load) -> Session:
     """Return what a load that is done has loaded. Raises LoadFailed."""
     if load.session is None:
@@ -237,10 +246,10 @@ def _explained(entry: ModelEntry, error: BaseException) -> str:
     """Say why a load failed where the error does not."""
     if memory.is_exhausted(error):
         return "memory is used up: raise `memory`, or lower `model_memory`, in slsdeploy.toml"
-    from slsdeploy_runtime.changed import changed  # seldom needed
+    from slsdeploy_runtime.changed import Tampered, changed  # seldom needed
 
     try:
-        return changed(entry)
+        return "" if isinstance(error, Tampered) else changed(entry)
     except OSError:
         return ""
 

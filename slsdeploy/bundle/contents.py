@@ -11,7 +11,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -106,7 +105,7 @@ def _read(file: Path, path: str) -> Content:
 def _remembered(kept_in: Path) -> dict[str, tuple[list[int], Content]]:
     try:
         said = json.loads(kept_in.read_text(encoding="utf-8"))
-        if said["recipe"] != _recipe():
+        if said["recipe"] != _RECIPE:
             return {}
         return {path: (identity, _content(each)) for path, (identity, each) in said["files"].items()}
     except (OSError, ValueError, KeyError, TypeError):
@@ -116,11 +115,7 @@ def _remembered(kept_in: Path) -> dict[str, tuple[list[int], Content]]:
 def _remember(kept_in: Path, found: Mapping[str, tuple[list[int], Content]]) -> None:
     files = {path: (identity, asdict(each)) for path, (identity, each) in found.items()}
     with contextlib.suppress(OSError):  # a cache that cannot be written costs time, no more
-        assets.write_atomically(kept_in, json.dumps({"recipe": _recipe(), "files": files}).encode())
-
-
-def _recipe() -> list[Any]:
-    return [_RECIPE, version("slsdeploy")]
+        assets.write_atomically(kept_in, json.dumps({"recipe": _RECIPE, "files": files}).encode())
 
 
 def _content(said: dict[str, Any]) -> Content:

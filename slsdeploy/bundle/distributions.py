@@ -6,22 +6,25 @@ nothing in it stops a build. https://packaging.python.org/en/latest/specificatio
 
 from __future__ import annotations
 
-import contextlib
-import csv
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
-from email.message import Message
-from email.parser import HeaderParser
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
-from slsdeploy.bundle.wheels import Wheel
+
+if TYPE_CHECKING:
+    from email.message import Message
+
+    from slsdeploy.bundle.wheels import Wheel
 
 WORD = "distributions"
 _ENDING = ".dist-info"
 _CLASSIFIER = "License :: "
+_NAME = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?")
+_SEPARATORS = re.compile(r"[-_.]+")
 # What people write into a field that they do not know what to say in.
 _UNKNOWN = frozenset({"", "unknown", "none", "n/a", "other/proprietary license"})
 # Some packages put the whole text there.
@@ -51,9 +54,7 @@ class Distribution:
     @property
     def key(self) -> str:
         """The name as packages are compared by."""
-        from packaging.utils import canonicalize_name
-
-        return canonicalize_name(self.name)
+        return compared(self.name)
 
 
 def read(packages: Path, section: Section, wheels: Iterable[Wheel] = ()) -> tuple[Distribution, ...]:
@@ -77,13 +78,16 @@ def of_facts(said: Facts) -> tuple[Distribution, ...]:
 
 
 def names(requirements: Iterable[str]) -> Iterator[str]:
-    """Yield the names in requirements, as packages are compared by; what is no requirement has none."""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
+    """Yield the names in requirements, as packages are compared by; what begins with none has none."""
     for each in requirements:
-        with contextlib.suppress(InvalidRequirement):
-            yield canonicalize_name(Requirement(each).name)
+        found = _NAME.match(each.strip())
+        if found:
+            yield compared(found.group())
+
+
+def compared(name: str) -> str:
+    """Return a package's name as such are compared: https://packaging.python.org/en/latest/specifications/name-normalization/."""
+    return _SEPARATORS.sub("-", name).lower()
 
 
 def _frozen(value: Any) -> Any:
@@ -122,6 +126,8 @@ def _with_wheel(found: Distribution, wheels: Iterable[Wheel]) -> Distribution:
 
 
 def _headers(path: Path) -> Message:
+    from email.parser import HeaderParser  # slow to import, and not needed when nothing changed
+
     return HeaderParser().parsestr(_text(path))
 
 
@@ -175,6 +181,8 @@ def _modules(folder: Path) -> tuple[str, ...]:
 
 
 def _recorded(path: Path) -> Iterator[PurePosixPath]:
+    import csv
+
     try:
         for row in csv.reader(_text(path).splitlines()):
             if row and row[0]:

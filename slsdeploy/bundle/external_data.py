@@ -5,11 +5,13 @@ https://onnx.ai/onnx/repo-docs/ExternalData.html: `location` is a path from the 
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
 
 from slsdeploy.errors import ExternalDataError
+from slsdeploy.printable import printable
 
 _SAVE = "save it with its external data beside it (onnx.save_model)"
 
@@ -33,20 +35,25 @@ def problems(path: Path, tensors: Iterable[Any]) -> list[ExternalDataError]:
     return [problem for location, size in sorted(ends(tensors).items()) for problem in _wrong(path, location, size)]
 
 
+def file(path: Path, location: str) -> Path:
+    """Return the file that a location leads to, whichever way round it goes there."""
+    return Path(os.path.normpath(path.parent / location))
+
+
 def _wrong(path: Path, location: str, size: int) -> Iterator[ExternalDataError]:
-    where = str(path)
+    where, named = str(path), printable(location[:200])
     if not location or not _is_inside(path.parent, location):
-        message = f'the model keeps its weights outside its own folder, in "{location}"'
+        message = f'the model keeps its weights outside its own folder, in "{named}"'
         yield ExternalDataError(message, _SAVE, where)
         return
-    file = path.parent / location
-    if not file.is_file():
-        message = f'the model keeps its weights in "{location}", which is missing'
+    held = file(path, location)
+    if not os.path.isfile(held):  # noqa: PTH113 -- pathlib's raises for names that no file can have
+        message = f'the model keeps its weights in "{named}", which is missing'
         yield ExternalDataError(message, "copy it beside the model; both files belong together", where)
         return
-    found = file.stat().st_size
+    found = held.stat().st_size
     if found < size:
-        message = f'"{location}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
+        message = f'"{named}", which holds the model\'s weights, is cut short: {found:,} bytes of {size:,}'
         yield ExternalDataError(message, "copy it again", where)
 
 

@@ -31,7 +31,7 @@ def make(
         "stage": project.stage,
         "model_memory": project.config.model_memory,
         "snap_start": project.config.snap_start,
-        "models": [_model(*one, place) for one in each],
+        "models": [{**_model(*one, place), "verify": project.config.verify} for one in each],
         "handler": _handler(project),
         "events": [
             *({"module": item.module, "name": item.name, "options": asdict(item.options)} for item in project.triggers),

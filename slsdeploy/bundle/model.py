@@ -226,9 +226,11 @@ def external_problems(path: Path) -> list[ExternalDataError]:
 
 
 def _external(model: Any, path: Path) -> list[Path]:
+    """Return the other files, each once, in the order of their names: as whoever finds them beside the model would tell them."""
     for problem in external_data.problems(path, tensors(model)):
         raise problem
-    return [path.parent / location for location in sorted(external_data.ends(tensors(model)))]
+    found = {external_data.file(path, location) for location in external_data.ends(tensors(model))}
+    return sorted(found, key=lambda file: file.relative_to(path.parent).as_posix())
 
 
 def _operators(model: Any) -> tuple[str, ...]:

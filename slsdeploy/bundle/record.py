@@ -7,7 +7,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import sbom
 from slsdeploy.oci import Assembled
 from slsdeploy.results import Built
 from slsdeploy.types import Archive, Bundle, Measured, ModelInfo, Part, Preparation, Tensor
@@ -47,7 +46,7 @@ def describe(bundle: Bundle) -> Built:
             for item in bundle.preparations
         ],
         notes=bundle.notes,
-        sbom=str(bundle.path / sbom.FILE),
+        sbom=str(bundle.sbom),
     )
 
 
@@ -63,7 +62,7 @@ def read(folder: Path, key: str) -> Bundle | None:
         document = json.loads((folder / FILE).read_text(encoding="utf-8"))
         bundle = _bundle(document["bundle"])
         is_whole = all(archive.path.stat().st_size == archive.bytes for archive in bundle.archives)
-        is_whole = is_whole and (bundle.image is None or bundle.image.is_whole()) and (folder / sbom.FILE).is_file()
+        is_whole = is_whole and (bundle.image is None or bundle.image.is_whole()) and bundle.sbom.is_file()
     except (OSError, ValueError, KeyError, TypeError):
         return None
     is_same = document["key"] == key and bundle.path == folder

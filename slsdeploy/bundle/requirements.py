@@ -139,6 +139,8 @@ def _declared(root: Path) -> tuple[str, ...]:
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"pyproject.toml is not valid TOML: {error}", where="pyproject.toml") from error
     project = document.get("project", {})
+    if not isinstance(project, dict):
+        raise ProjectError("pyproject.toml: `project` is no table", "write [project]", "pyproject.toml")
     if "dependencies" in project.get("dynamic", ()):
         hint = "list them under [project], or write a requirements.txt"
         raise ProjectError("pyproject.toml computes its dependencies (dynamic)", hint, "pyproject.toml")

@@ -19,15 +19,15 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 from slsdeploy import __version__
 from slsdeploy.bundle import distributions, facts, needs_graph
 from slsdeploy.bundle.distributions import Distribution
-from slsdeploy.bundle.requirements import RUNTIME
-from slsdeploy.types import Bundle, EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
+from slsdeploy.bundle.requirements import ARM64, ASGI, IMAGE, RUNTIME
+from slsdeploy.types import SBOM, Bundle, EfsOrigin, Model, ModelInfo, Preparation, Project, S3Origin
 
 if TYPE_CHECKING:
     from cyclonedx.model.bom import Bom
 
-FILE = "sbom.cdx.json"
-MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _MADE_FROM = "slsdeploy:made-from"
+# Requirements that no project states.
+_OURS = frozenset({*RUNTIME, *ARM64, *ASGI, *IMAGE})
 # Raise it when what this module writes of the same bundle changes.
 _RECIPE = 1
 
@@ -83,7 +83,7 @@ class Subject:
 def read(folder: Path) -> str:
     """Return the document of the bundle in a folder, "" when there is none."""
     try:
-        return (folder / FILE).read_text(encoding="utf-8")
+        return (folder / SBOM).read_text(encoding="utf-8")
     except (OSError, ValueError):
         return ""
 
@@ -92,13 +92,13 @@ def subject(project: Project, bundle: Bundle, requirements: Iterable[str], draft
     """Return what is to be told of a bundle that is still a draft; `requirements` are the project's own."""
     found = distributions.of_facts(facts.read(facts.place(draft, "dependencies")))
     once = {each.key: each for each in found}  # of one that is there twice, nobody knows which is imported
-    named = tuple(filter(None, map(needs_graph.name_of, requirements)))
+    named = tuple(filter(None, (needs_graph.name_of(each) for each in requirements if each not in _OURS)))
     return Subject(project, bundle, tuple(once.values()), named)
 
 
 def write(subject: Subject, draft: Path, former: str) -> None:
     """Write the document into a draft of the bundle; `former` is that of the last bundle."""
-    (draft / FILE).write_text(_again(former, subject) or make(subject), encoding="utf-8")
+    (draft / SBOM).write_text(_again(former, subject) or make(subject), encoding="utf-8")
 
 
 def make(subject: Subject) -> str:
@@ -151,11 +151,11 @@ def _bom(subject: Subject) -> Bom:
     )
     own = [runtime, *models, *base]
     bom = Bom(serial_number=_serial(subject), metadata=metadata, components=[*own, *packages.values()])
+    runtimes = [name for name in map(needs_graph.name_of, RUNTIME) if name in packages]
     edges = needs_graph.needs(subject.distributions, subject.project.target)
-    direct = needs_graph.roots(edges, subject.named)
+    direct = needs_graph.roots({**edges, "": runtimes}, subject.named) - {""}
     bom.register_dependency(whole, [*own, *(packages[name] for name in direct)])
-    served = (packages.get(needs_graph.name_of(requirement)) for requirement in RUNTIME)
-    bom.register_dependency(runtime, [each for each in served if each])
+    bom.register_dependency(runtime, [packages[name] for name in runtimes])
     for name, others in edges.items():
         bom.register_dependency(packages[name], [packages[other] for other in others])
     return bom

@@ -23,6 +23,22 @@ from slsdeploy.types import Bundle
 PREFIX = "slsdeploy:"
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
+# What packages write where an id of SPDX is meant, and can mean nothing else.
+_SPDX = {
+    "mit license": "MIT",
+    "the mit license": "MIT",
+    "apache 2.0": "Apache-2.0",
+    "apache license 2.0": "Apache-2.0",
+    "apache license, version 2.0": "Apache-2.0",
+    "3-clause bsd license": "BSD-3-Clause",
+    "bsd 3-clause": "BSD-3-Clause",
+    "2-clause bsd license": "BSD-2-Clause",
+    "isc license (iscl)": "ISC",
+    "mozilla public license 2.0 (mpl 2.0)": "MPL-2.0",
+    "python software foundation license": "PSF-2.0",
+    "the unlicense (unlicense)": "Unlicense",
+}
+
 Said = Mapping[str, Iterable[str]]
 
 
@@ -111,6 +127,7 @@ def _hashes(*digests: str) -> list[HashType]:
 def _licences(said: tuple[str, ...]) -> list[License]:
     """Return what was declared: SPDX's ids and expressions where it is one, names where not. An expression stands alone."""
     make, declared = LicenseFactory(), LicenseAcknowledgement.DECLARED
+    said = tuple(dict.fromkeys(_SPDX.get(each.lower(), each) for each in said))
     if len(said) == 1:
         return [make.make_from_string(said[0], license_acknowledgement=declared)]
     found: list[License] = []

@@ -86,4 +86,4 @@ def explain(
     from slsdeploy.results import Listed
 
     ui = make_ui(as_json)
-    ui.show(explaining.explain(explaining.find(rule)) if rule else Listed(explaining.explain_all()))
+    ui.show(explaining.explained(rule) if rule else Listed(explaining.explain_all()))

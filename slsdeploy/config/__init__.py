@@ -14,6 +14,6 @@ It is resolved in `loading.load` and nowhere else.
 from slsdeploy.config.file import FILE
 from slsdeploy.config.loading import load
 from slsdeploy.config.schema import json_schema
-from slsdeploy.config.sections import NAME, NAME_LENGTH, Config, ConstantAnswer, ModelConfig
+from slsdeploy.config.sections import NAME, NAME_LENGTH, Config, ConstantAnswer, ModelConfig, Policy
 
-__all__ = ["FILE", "NAME", "NAME_LENGTH", "Config", "ConstantAnswer", "ModelConfig", "json_schema", "load"]
+__all__ = ["FILE", "NAME", "NAME_LENGTH", "Config", "ConstantAnswer", "ModelConfig", "Policy", "json_schema", "load"]

@@ -27,6 +27,8 @@ ACCESS_POINT = (
 )
 SUBNET = r"^subnet-[0-9a-z]+$"
 SECURITY_GROUP = r"^sg-[0-9a-zA-Z]+$"
+ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
+RESOURCE = r"^(\*|arn:[^\s]+)$"
 
 # botocore's LayerArn
 LAYER = r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+"
@@ -216,6 +218,17 @@ class Image(_Section):
     )
 
 
+class Policy(_Section):
+    """`[[policy]]`: what the function may do besides what slsdeploy lets it do by itself: a statement of its role's policy."""
+
+    actions: Annotated[list[Annotated[str, Field(pattern=ACTION)]], Field(min_length=1)] = Field(
+        description='what it may do, as in "dynamodb:GetItem"'
+    )
+    resources: Annotated[list[Annotated[str, Field(pattern=RESOURCE)]], Field(min_length=1)] = Field(
+        description='what it may do that with: ARNs; "*" for actions that know no resources'
+    )
+
+
 class Check(_Section):
     """`[check]`: what the preflight lets pass (docs/rules.md)."""
 
@@ -272,6 +285,10 @@ class Config(_Section):
     snap_start: bool = Field(
         False, description="start from a snapshot of the initialised function: Lambda SnapStart (docs/snapstart.md)"
     )
+    verify: bool = Field(
+        False,
+        description="the function hashes each model before it loads it, and refuses another (docs/supply-chain.md)",
+    )
     idempotent: bool | Idempotency = Field(
         False,
         description="answer once what a queue, stream or event delivers twice; true, or "
@@ -324,6 +341,10 @@ class Config(_Section):
     log_retention: Retention = Field(30, description="days that log events are kept")
     check: Check = Field(
         default_factory=lambda: Check.model_validate({}), description="what the preflight lets pass: `[check]`"
+    )
+    policy: list[Policy] = Field(
+        default_factory=list,
+        description="what the function may do besides: `[[policy]]`, each a statement of its role's policy",
     )
     output: Any = Field(
         None, description="where answers go that nobody waits for, of all triggers that say nothing else: `[output]`"

@@ -20,6 +20,8 @@ _PATTERNS = {
     sections.NAME: "lower-case letters, digits and single hyphens, beginning with a letter",
     sections.SERVED_NAME: "letters, digits, dots, hyphens and underscores",
     sections.REGION: 'a region, as in "eu-central-1"',
+    sections.ACTION: 'an action, as in "dynamodb:GetItem"',
+    sections.RESOURCE: 'an ARN, or "*"',
 }
 
 

@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
-_NAME = re.compile(
-    r"\.env(?:rc|\..+)?|.+\.env(?:\.(?:local|dev|development|prod|production|staging|test))?", re.IGNORECASE
-)
-_HARMLESS = re.compile(r".*\.(?:example|sample|template|dist)", re.IGNORECASE)
+_STAGES = "local|dev|development|prod|production|staging|test"
+_NAME = re.compile(rf"\.env(?:rc|\..+)?|.+\.env(?:\.(?:{_STAGES}))?", re.IGNORECASE | re.DOTALL)
+_HARMLESS = re.compile(r".*\.(?:example|sample|template|dist)", re.IGNORECASE | re.DOTALL)
 
 
 class EnvFile(Rule):
@@ -37,7 +37,9 @@ class EnvFile(Rule):
             name = PurePosixPath(path).name
             if _NAME.fullmatch(name) and not _HARMLESS.fullmatch(name):
                 yield self.finding(
-                    f"{path} is a file of environment variables, and ships", f'{hint}; exclude = ["{path}"]', path
+                    f"{printable(path)} is a file of environment variables, and ships",
+                    f'{hint}; exclude = ["{path}"]',
+                    path,
                 )
         for index, pattern in enumerate(subject.project.config.include):
             name = PurePosixPath(pattern).name

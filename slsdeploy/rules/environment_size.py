@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from slsdeploy import stack
+from slsdeploy.errors import ConfigError
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 LIMIT = 4096
+_DIGEST = "0" * 64
 
 
 class EnvironmentSize(Rule):
@@ -31,7 +33,12 @@ class EnvironmentSize(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        variables = {name: _known(value) for name, value in stack.variables(subject.project).items()}
+        project = subject.project
+        digests = stack.identity(project, _DIGEST, [_DIGEST] * len(project.models))
+        try:
+            variables = {name: _known(value) for name, value in {**stack.variables(project), **digests}.items()}
+        except ConfigError:  # what trigger-options and queue-visibility are for
+            return
         size = len(json.dumps(variables, ensure_ascii=False, separators=(",", ":")).encode())
         if size > LIMIT:
             largest = max(variables, key=lambda name: len(variables[name]))

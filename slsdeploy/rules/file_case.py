@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Iterator
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -30,5 +31,5 @@ class FileCase(Rule):
             alike[unicodedata.normalize("NFC", path).casefold()].append(path)
         for first, *others in alike.values():
             for other in others:
-                message = f"{first} and {other} are one name where case or accents do not count"
+                message = f"{printable(first)} and {printable(other)} are one name where case or accents do not count"
                 yield self.finding(message, "rename one of them: macOS and Windows can hold only one", other)

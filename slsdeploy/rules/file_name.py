@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 # Linux's: https://man7.org/linux/man-pages/man7/path_resolution.7.html
@@ -29,13 +30,20 @@ class FileName(Rule):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         for path in subject.contents.files:
-            shown = path.encode("utf-8", "backslashreplace").decode()
             encoded = path.encode("utf-8", "surrogateescape")
-            if shown != path:
-                yield self.finding(f"the name of {shown} is not UTF-8", "rename it")
+            if not _is_text(encoded):
+                yield self.finding(f"the name of {printable(path)} is not UTF-8", "rename it")
             elif len(encoded) > _PATH or any(len(name) > _NAME for name in encoded.split(b"/")):
-                message = f"the name of {shown[:60]}... is longer than Linux takes"
+                message = f"the name of {printable(path)[:60]}... is longer than Linux takes"
                 yield self.finding(message, f"rename it: {_NAME} bytes each, {_PATH:,} for the path", path)
             elif "\\" in path or not path.isprintable():
-                message = f"the name of {shown!r} has a character that hardly any tool expects"
+                message = f"the name of {printable(path)} has a character that hardly any tool expects"
                 yield self.finding(message, "rename it", path, "warning")
+
+
+def _is_text(name: bytes) -> bool:
+    try:
+        name.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

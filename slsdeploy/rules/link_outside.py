@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -26,4 +27,4 @@ class LinkOutside(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for stray in subject.contents.strays:
             refusal = stray.refusal()
-            yield self.finding(refusal.message, refusal.hint, stray.path)
+            yield self.finding(printable(refusal.message), printable(refusal.hint), stray.path)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slsdeploy.bundle import machine_code
+from slsdeploy.bundle.shared_objects import SharedObject
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -31,7 +33,13 @@ class ProjectBinary(Rule):
         for each in found:
             misfit, defect = machine_code.misfit(each, target), machine_code.defect(each)
             if (misfit or defect) and machine_code.stem(each.path) not in fitting:
-                message = f"{each.path} {misfit or defect}; the function runs on Linux, {target.architecture}"
-                hint = f"build it for Linux on {target.architecture}, or take its package's wheel: put it into the requirements"
-                is_loaded = misfit and machine_code.is_linked(each)
-                yield self.finding(message, hint, each.path, None if is_loaded else "warning")
+                yield self._told(each, misfit, defect, target.architecture)
+
+    def _told(self, of: SharedObject, misfit: str, defect: str, architecture: str) -> Finding:
+        if defect:
+            return self.finding(
+                f"{printable(of.path)} {defect}", "build it again, or leave it out with `exclude`", of.path, "warning"
+            )
+        message = f"{printable(of.path)} {misfit}; the function runs on Linux, {architecture}"
+        hint = f"build it for Linux on {architecture}, or take its package's wheel: put it into the requirements"
+        return self.finding(message, hint, of.path, None if machine_code.is_linked(of) else "warning")

@@ -22,6 +22,7 @@ from slsdeploy.config.file import File, read
 from slsdeploy.config.lines import Path as Key
 from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ProjectError
+from slsdeploy.printable import printable
 from slsdeploy.types import Bundle, ModelInfo, Project
 
 Severity = Literal["error", "warning", "note"]
@@ -46,7 +47,8 @@ class Finding:
     @property
     def place(self) -> str:
         """Return the file and the line, as editors take them: slsdeploy.toml:7."""
-        return f"{self.path}:{self.line}" if self.line else self.path
+        path = printable(self.path)
+        return f"{path}:{self.line}" if self.line else path
 
 
 @dataclass(frozen=True, slots=True)

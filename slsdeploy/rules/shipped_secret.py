@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Severity, Subject
 
 _ID = "an AWS access key id"
@@ -28,8 +29,7 @@ class ShippedSecret(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         for path, content in subject.contents.files.items():
             for found in content.credentials:
-                hint = f'leave it out (exclude = ["{path}"]) and let `secrets` read it at start; revoke it if others have seen it'
-                if found.line:
-                    hint = "take it out and let `secrets` read it at start; revoke it if others have seen it"
+                what = "it" if found.line else "the file"
+                hint = f"take {what} out and let `secrets` read it at start; revoke it if others have seen it"
                 severity: Severity | None = "warning" if found.kind == _ID else None
-                yield self.finding(f"{path} holds {found.kind}, and ships", hint, path, severity, found.line)
+                yield self.finding(f"{printable(path)} holds {found.kind}, and ships", hint, path, severity, found.line)

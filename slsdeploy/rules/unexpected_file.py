@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from slsdeploy.printable import printable
 from slsdeploy.rules.rule import Finding, Rule, Subject, megabytes
 
 _LARGE = 20 * 1024**2
@@ -52,7 +53,7 @@ class UnexpectedFile(Rule):
         for path, content in subject.contents.files.items():
             kind = _kind(PurePosixPath(path.lower()), content.bytes)
             if kind:
-                message = f"{path} ships with the code: {kind}, {megabytes(content.bytes)}"
+                message = f"{printable(path)} ships with the code: {kind}, {megabytes(content.bytes)}"
                 yield self.finding(message, f'leave it out if the handler does not read it: exclude = ["{path}"]', path)
 
 

@@ -42,7 +42,7 @@ def artifact(bundle: Bundle, store: Store) -> Artifact:
         properties={"PackageType": "Image", "ImageUri": str(reference)},
         digest=bundle.digest,
         package=NAME,
-        image=ImageObject(bundle.image, reference, size),
+        image=ImageObject(bundle.image, reference, size, bundle.sbom),
     )
 
 

@@ -114,3 +114,18 @@ def test_there_is_no_such_image_and_no_such_blob(side: Side) -> None:
         side.client.manifest(side.at("a", "nothing"))
     with pytest.raises(ToolError, match=r"cannot read the blob sha256:0.*: 127.* does not have it"):
         side.client.blob(side.at("a"), "sha256:" + "0" * 64)
+
+
+def test_a_referrer_is_beside_the_image_and_sent_once(side: Side) -> None:
+    made = image(b"x")
+    side.client.push(made, side.at("a", "v1"), FakeTask())
+    about = oci.referrer(made, b'{"a": 1}', "application/vnd.cyclonedx+json", "sbom.cdx.json")
+    first = side.client.attach(about, side.at("a", "v1"), FakeTask())
+    assert first.reference == side.at("a", digest=about.digest)
+    assert first.uploaded_bytes > 0
+    assert side.client.attach(about, side.at("a", "v1"), FakeTask()).uploaded_bytes == 0
+    assert side.client.manifest(side.at("a", "v1")) == made.manifest, "the tag stays the image's"
+    document = side.client.manifest(side.at("a", digest=about.digest)).document
+    assert document["subject"]["digest"] == made.digest
+    assert document["artifactType"] == "application/vnd.cyclonedx+json"
+    assert side.client.blob(side.at("a"), document["layers"][0]["digest"]) == b'{"a": 1}'

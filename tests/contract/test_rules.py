@@ -45,13 +45,18 @@ def test_every_rule_has_a_fixture_and_every_fixture_a_rule() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
-def test_its_fixture_trips_it_and_only_it(rule: Rule, run: Run, tmp_path: Path) -> None:
+def test_its_fixture_trips_it_and_only_it(
+    rule: Rule, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fixture = importlib.import_module(f"tests.rules.{rule.id.replace('-', '_')}")
     root = tmp_path / "iris"
+    for name, value in getattr(fixture, "ENVIRONMENT", {}).items():
+        monkeypatch.setenv(name, value)
     fixture.write(root)
     if hasattr(fixture, "wheels"):
         fixture.wheels(tmp_path / "index")
         run("build", root)
+        getattr(fixture, "amend", lambda root: None)(root)
     else:
         assert not isinstance(rule, BundleRule), "a rule about a bundle needs one: write wheels()"
     document = run("check", root)

@@ -11,10 +11,11 @@ import pytest
 
 from slsdeploy import __main__, app, invoking
 from slsdeploy.app import Where
-from slsdeploy.errors import DeployError, ProjectError
+from slsdeploy.errors import DeployError, GateError, ProjectError
 from slsdeploy.tools import Invocation, Tools
 from tests import wheelhouse
 from tests.desk import TOML, Desk
+from tests.rules import elf_architecture
 
 
 def test_the_first_up_creates_everything(desk: Desk) -> None:
@@ -69,6 +70,31 @@ def test_the_preflight_stops_what_is_sure_to_fail(desk: Desk, command: Callable[
     assert not (desk.root / "slsdeploy.lock").exists()
 
 
+@pytest.mark.parametrize("command", [app.up, app.plan, app.template])
+def test_warnings_are_shown_and_stop_nothing_unless_told_so(
+    desk: Desk, command: Callable[[Where, Tools], object]
+) -> None:
+    (desk.root / "slsdeploy.toml").write_text(TOML + 'auth = "none"\n')
+    command(desk.where, desk.tools)
+    assert desk.reporter.warnings == ['slsdeploy.toml:6: auth = "none": anybody may call the Function URL [public-url]']
+    desk.cloud.calls.clear()
+    with pytest.raises(GateError, match="anybody may call the Function URL"):
+        command(Where(root=desk.root, fail_on="warning"), desk.tools)
+    command(Where(root=desk.root, fail_on="warning", ignore=["public-url"]), desk.tools)
+    assert len(desk.reporter.warnings) == 1
+
+
+def test_what_only_the_bundle_tells_stops_before_anything_is_published(desk: Desk, tmp_path: Path) -> None:
+    elf_architecture.write(desk.root)
+    elf_architecture.wheels(tmp_path / "index")
+    with pytest.raises(ProjectError, match=r"_core\.abi3\.so"):
+        app.up(desk.where, desk.tools)
+    assert desk.cloud.calls == []
+    assert "elf-architecture" in {problem["rule"] for problem in app.check(desk.where, desk.tools).problems}
+    app.up(Where(root=desk.root, ignore=["elf-architecture"]), desk.tools)
+    assert desk.cloud.calls
+
+
 def test_a_zip_is_one_archive(desk: Desk) -> None:
     app.up(Where(root=desk.root, overrides={"package": "zip"}), desk.tools)
     (key,) = desk.cloud.objects
@@ -114,7 +140,14 @@ def test_stages_are_stacks_of_their_own(desk: Desk) -> None:
 
 def test_status_says_what_is_deployed_and_down_removes_it(desk: Desk) -> None:
     deployed = app.up(desk.where, desk.tools)
-    assert app.status(desk.where, desk.tools).bundle_digest == deployed.bundle_digest
+    stated = app.status(desk.where, desk.tools)
+    model = wheelhouse.digest(desk.root / "iris.onnx")
+    assert (stated.bundle_digest, stated.models) == (deployed.bundle_digest, {"iris": model})
+    template = desk.cloud.stacks["iris-dev"].template
+    assert template is not None
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["SLSDEPLOY_BUNDLE"] == deployed.bundle_digest
+    assert variables["SLSDEPLOY_MODELS"] == f"iris={model}"
     assert app.down(desk.where, desk.tools).removed
     assert desk.cloud.objects == {}
     assert not app.down(desk.where, desk.tools).removed

@@ -13,7 +13,7 @@ from tests import ruling
 TOML = """
 name = "iris"
 model = "s3://weights/large.onnx"
-memory = 10240
+memory = 3008
 """
 NAMES = ("large.onnx", "large.data")
 

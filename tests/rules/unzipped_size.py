@@ -9,7 +9,7 @@ from tests import ruling
 TOML = """
 name = "iris"
 model = "iris.onnx"
-memory = 10240
+memory = 3008
 package = "zip"
 """
 

@@ -124,6 +124,7 @@ def write(
             "fallback": None,
             "remote": None,
             "max_batch": None,
+            "verify": False,
         }
         signature: dict[str, Any] = {
             "inputs": _entries(inputs),

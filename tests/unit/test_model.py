@@ -55,6 +55,7 @@ def test_says_what_the_file_says(path: Path) -> None:
         digest=hashlib.sha256(path.read_bytes()).hexdigest(),
         files=(path,),
         batch=-1,
+        ir_version=8,
     )
 
 

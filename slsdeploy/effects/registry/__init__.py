@@ -9,6 +9,7 @@
     session.py      an upload that a registry has begun: what its answers mean
     upload.py       one blob: in chunks that are resumed, or whole
     push.py         an image: blobs in parallel, the manifest by its digest, the tag last
+    referrers.py    a file about an image, beside it
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md
 
@@ -81,3 +82,9 @@ class OciRegistry:
         from slsdeploy.effects.registry import push
 
         return push.push(self._calls, image, to, task, self._settings)
+
+    def attach(self, referrer: oci.Image, to: oci.Reference, task: Task) -> oci.Pushed:
+        """Send a referrer of an image that is there, and have it listed."""
+        from slsdeploy.effects.registry import referrers
+
+        return referrers.attach(self._calls, referrer, to, task, self._settings)

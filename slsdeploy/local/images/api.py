@@ -15,6 +15,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.http import parse_range_header
 from werkzeug.wrappers import Request, Response
 
+from slsdeploy import oci
 from slsdeploy.local.images import manifests
 from slsdeploy.local.images.contents import Contents, Upload
 from slsdeploy.local.images.errors import Refusal
@@ -50,6 +51,7 @@ class Registry:
                 {"GET": self._manifest, "HEAD": self._manifest, "PUT": self._put, "DELETE": self._remove},
             ),
             (re.compile(rf"{_NAME}/tags/list"), {"GET": self._tags}),
+            (re.compile(rf"{_NAME}/referrers/(?P<digest>[a-z0-9]+:[^/]*)"), {"GET": self._referrers}),
         ]
 
     def respond(self, request: Request) -> Response:
@@ -160,12 +162,23 @@ class Registry:
         with self._contents.lock:
             manifests.check(manifest, name, self._repositories)
             self._repositories.put(name, manifest, "" if is_digest else reference)
-        place = f"{ROOT}{name}/manifests/{manifest.digest}"
-        return Response(status=201, headers={"Location": place, "Docker-Content-Digest": manifest.digest})
+        headers = {"Location": f"{ROOT}{name}/manifests/{manifest.digest}", "Docker-Content-Digest": manifest.digest}
+        subject = manifests.subject(manifest.document)
+        return Response(status=201, headers={**headers, **({"OCI-Subject": subject} if subject else {})})
 
     def _remove(self, request: Request, given: Mapping[str, str]) -> Response:
         self._repositories.remove(given["name"], given["reference"])
         return Response(status=202)
+
+    def _referrers(self, request: Request, given: Mapping[str, str]) -> Response:
+        """https://github.com/opencontainers/distribution-spec/blob/main/spec.md#listing-referrers."""
+        self._contents.path(given["digest"])
+        wanted = request.args.get("artifactType", "")
+        found = manifests.referrers(self._repositories.manifests(given["name"]), given["digest"])
+        shown = [each for each in found if wanted in ("", each["artifactType"])]
+        index = {"schemaVersion": 2, "mediaType": oci.OCI_INDEX, "manifests": shown}
+        headers = {"OCI-Filters-Applied": "artifactType"} if wanted else {}
+        return Response(manifests.document(index), 200, {"Content-Type": oci.OCI_INDEX, **headers})
 
     def _tags(self, request: Request, given: Mapping[str, str]) -> Response:
         last, count = request.args.get("last", ""), request.args.get("n", type=int)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from werkzeug.wrappers import Request
@@ -40,6 +40,26 @@ def read(request: Request) -> oci.Manifest:
     if media_type not in _KNOWN:
         raise Refusal("MANIFEST_INVALID", f"{media_type or 'nothing'} is no media type of a manifest")
     return oci.Manifest(media_type, bytes(content))
+
+
+def subject(document: Mapping[str, Any]) -> str:
+    """Return the digest of the manifest that one is about, "" when it is about none; that one need not be there."""
+    said = document.get("subject")
+    digest = said.get("digest") if isinstance(said, Mapping) else ""
+    return digest if isinstance(digest, str) else ""
+
+
+def referrers(among: Iterable[oci.Manifest], digest: str) -> list[dict[str, Any]]:
+    """Return the descriptors of the manifests that are about that one, as an index has them."""
+    found = []
+    for manifest in among:
+        document = manifest.document
+        if subject(document) == digest:
+            said = oci.Descriptor(manifest.media_type, manifest.digest, len(manifest.content)).document()
+            kind = document.get("artifactType") or (document.get("config") or {}).get("mediaType", "")
+            more = {"annotations": document["annotations"]} if document.get("annotations") else {}
+            found.append({**said, "artifactType": kind, **more})
+    return found
 
 
 def check(manifest: oci.Manifest, name: str, repositories: Repositories) -> None:

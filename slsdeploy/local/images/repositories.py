@@ -44,6 +44,11 @@ class Repositories:
                     return image
         raise Refusal("MANIFEST_UNKNOWN", f"{name} has no image {reference}")
 
+    def manifests(self, name: str) -> list[oci.Manifest]:
+        """Return all manifests of a repository, each once."""
+        found = {image.image_digest: image for each in self._named(name) for image in each.images}
+        return [oci.Manifest(each.image_manifest_media_type, each.image_manifest.encode()) for each in found.values()]
+
     def tags(self, name: str) -> list[str]:
         """Return a repository's tags, sorted."""
         return sorted({tag for each in self._named(name) for image in each.images for tag in image.image_tags})
