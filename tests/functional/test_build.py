@@ -420,6 +420,7 @@ def test_a_note_says_that_there_is_no_interpreter(
 def test_a_bundle_that_lambda_would_refuse(house: House) -> None:
     wheelhouse.add_wheel(house.index, "flywheel", files={"flywheel/blob.bin": bytes(262_144_001)})
     house.write("requirements.txt", "flywheel\n")
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\npackage = "layer"\n')
     with pytest.raises(BuildError, match="262,144,000") as raised:
         house.build()
     assert "262,144,001  opt/python/flywheel/blob.bin" in raised.value.message
@@ -433,6 +434,7 @@ def test_a_bad_model_stops_before_anything_is_made(house: House) -> None:
 
 
 def test_a_failing_build_leaves_the_last_bundle(house: House) -> None:
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\npackage = "layer"\n')
     house.write("handler.py", HANDLER)
     first = house.build()
     house.write("handler.py", "def preprocess(request)\n")
