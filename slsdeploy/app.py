@@ -298,7 +298,8 @@ def _is_image(project: Project, cloud: Cloud) -> bool:
     """Say whether the stack is of an image, or is to be."""
     state = cloud.stack_state(project.stack)
     said = (state.template or {}).get("Metadata", {}).get("slsdeploy", {}) if state else {}
-    return targets.IMAGE in (said.get("package"), project.config.package)
+    was = building.record.package(project.work / "bundle") if project.config.package == targets.AUTO else ""
+    return targets.IMAGE in (said.get("package"), project.config.package, was)
 
 
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
