@@ -17,7 +17,7 @@ from pathlib import Path
 from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, preflight, rules, sarif, shipping, targets
+from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets, treemap
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
@@ -105,13 +105,26 @@ def plan(where: Where, tools: Tools) -> Planned:
     )
 
 
-def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = ()) -> Built:
-    """Make the bundle on disk; push its image to a registry, or write it to files, when told so."""
+def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (), html: str = "") -> Built:
+    """Make the bundle on disk; push its image to a registry, write it to files, show what takes the space, when told so."""
+    page = pages.place(html) if html else None
     project = open_project(where, tools)
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
         bundle = make_bundle(building.settle(project, tools), tools, where)
-        return shipping.ship(bundle, shipment, tools)
+        built = shipping.ship(bundle, shipment, tools)
+    return built if page is None else _shown(built, bundle, project, page)
+
+
+def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
+    """Write the page that shows what takes the bundle's space."""
+    files = [
+        treemap.Sized(part, path, (bundle.path / path).stat().st_size)
+        for part, paths in place.files_of(bundle.path).items()
+        for path in paths
+    ]
+    pages.write(page, treemap.page(built, files, project.stack, targets.find(bundle.package).LIMIT))
+    return replace(built, html=str(page))
 
 
 def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:

@@ -64,6 +64,9 @@ class Built:
 
     `image` (null where the package is none): {reference, digest, layers[{name, digest, bytes, reused}], uploaded_bytes,
     outputs[{type, path, bytes}], sbom}; `reference` is "" and `reused` null when nothing was pushed; layers of the base are named "base".
+    `space` has a row {name, part, bytes, files, cut_bytes, cut_files} for each package, model, the runtime and the code. `slimmed`:
+    {mode, bytes, cuts[{name, package, files, bytes, why, undone}], imports_by, outputs_by}; `undone` says what broke ("" for a cut that
+    was made), the last two who tried what is left. `html` is the treemap's file ("" when none was asked for).
     `sbom` is the path of the bill of materials (CycloneDX), the image's where it was attached to that in a registry ("" where not).
     """
 
@@ -75,6 +78,9 @@ class Built:
     models: Sequence[Mapping[str, Any]] = ()
     notes: Sequence[str] = ()
     image: Mapping[str, Any] | None = None
+    space: Sequence[Mapping[str, Any]] = ()
+    slimmed: Mapping[str, Any] = field(default_factory=dict)
+    html: str = ""
     sbom: str = ""
 
 

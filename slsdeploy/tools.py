@@ -22,6 +22,10 @@ class Completed:
     stderr: str
 
 
+# The exit code of a program that was ended for taking too long, as `timeout` has it.
+TIMED_OUT = 124
+
+
 class Shell(Protocol):
     """Runs other programs."""
 
@@ -33,10 +37,11 @@ class Shell(Protocol):
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
         given: str = "",
+        limit: float | None = None,
     ) -> Completed:
         """Run a program to its end; `env` is added to ours, or is all there is (`inherit`); `given` is its standard input.
 
-        A non-zero exit code is returned, not raised.
+        A non-zero exit code is returned, not raised. After `limit` seconds it is killed with all that it started: TIMED_OUT.
 
         Raises ToolError when there is no such program.
         """

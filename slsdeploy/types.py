@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy.layers import AttachedLayer, Published, SharedLayer
 from slsdeploy.oci import Assembled, Base, Reference
+from slsdeploy.space import Slimmed, Space
 from slsdeploy_runtime.digests import of_files
 
 if TYPE_CHECKING:
@@ -288,6 +289,8 @@ class Bundle:
     preparations: tuple[Preparation, ...] = ()
     image: Assembled | None = None
     architecture: Architecture = "arm64"
+    space: tuple[Space, ...] = ()
+    slimmed: Slimmed = field(default_factory=Slimmed)
 
     @property
     def unzipped_bytes(self) -> int:

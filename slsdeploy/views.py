@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
 
-from slsdeploy import checks, failure, results, targets
+from slsdeploy import checks, failure, results, space_view, targets
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 _IMPORTS = 6
@@ -58,9 +58,12 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     limit = size(targets.find(result.package).LIMIT)
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
+    yield from space_view.shown(result.space, result.slimmed, size)
     for model in result.models:
         yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"
+    if result.html:
+        yield f"[dim]treemap[/] {escape(result.html)}"
     if result.image:
         yield from _image(result.image)
 

@@ -293,6 +293,7 @@ class FakeShell:
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
         given: str = "",
+        limit: float | None = None,
     ) -> Completed:
         self.calls.append(argv)
         self.given.append(given)
@@ -318,8 +319,9 @@ class MeddlingShell(SystemShell):
         env: Mapping[str, str] | None = None,
         inherit: bool = True,
         given: str = "",
+        limit: float | None = None,
     ) -> Completed:
-        done = super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given)
+        done = super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given, limit=limit)
         names = [Path(word).name for word in argv if word.endswith(".py")]
         self.ran += names
         return self.meddle(argv, done) if self.meddle and self.script in names else done

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
+from slsdeploy import pages
 from slsdeploy.errors import ProjectError
 
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-memory.html
@@ -30,7 +31,9 @@ def check(runs: int, event: str | None, memory: str | None, html: str | None) ->
     """Understand the options."""
     if not 1 <= runs <= RUNS_MAX:
         raise ProjectError(f"{runs} runs cannot be measured", f"a number from 1 to {RUNS_MAX}", "--runs")
-    return Asked(runs, None if event is None else _event(event), _sizes(memory), _page(html))
+    return Asked(
+        runs, None if event is None else _event(event), _sizes(memory), None if html is None else pages.place(html)
+    )
 
 
 def _sizes(memory: str | None) -> tuple[int, ...]:
@@ -57,13 +60,3 @@ def _event(source: str) -> bytes:
     except (ValueError, RecursionError) as error:
         raise ProjectError(f"the event is not JSON: {error}", "Lambda takes events in JSON", source) from error
     return event
-
-
-def _page(html: str | None) -> Path | None:
-    if html is None:
-        return None
-    path = Path(html).absolute()
-    if path.is_dir() or not path.parent.is_dir():
-        found = "is a folder" if path.is_dir() else f"would be in {path.parent}, which is no folder"
-        raise ProjectError(f"{html} {found}", "--html takes the file that the page is written to", "--html")
-    return path

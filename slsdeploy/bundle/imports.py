@@ -28,7 +28,7 @@ class Missing:
 
 
 @dataclass(frozen=True, slots=True)
-class _Import:
+class Import:
     """An import statement's module; `names` are what it takes from it, each perhaps a module too."""
 
     module: str
@@ -51,8 +51,8 @@ def missing(
         file = waiting.pop()
         source = parse(file)
         package = file.parent.relative_to(code).parts
-        for item in _imports(source.body if source else []):
-            dotted = _absolute(item, package)
+        for item in unguarded(source.body if source else []):
+            dotted = absolute(item, package)
             if dotted is None or not _is_there(dotted, folders):
                 found.append(Missing(dotted or item.module, file.relative_to(code).as_posix(), item.line))
             for module in _modules(code, dotted or "", item.names):
@@ -62,20 +62,21 @@ def missing(
     return found
 
 
-def _imports(body: Sequence[ast.stmt]) -> Iterator[_Import]:
+def unguarded(body: Sequence[ast.stmt]) -> Iterator[Import]:
+    """Yield the imports that must succeed when the module is imported."""
     for node in body:
         if isinstance(node, ast.Import):
-            yield from (_Import(name.name, (), 0, node.lineno) for name in node.names)
+            yield from (Import(name.name, (), 0, node.lineno) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(name.name for name in node.names)
-            yield _Import(node.module or "", names, node.level, node.lineno)
+            yield Import(node.module or "", names, node.level, node.lineno)
         elif isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
-            yield from _imports(node.body)
+            yield from unguarded(node.body)
         elif isinstance(node, ast.If):
             if "TYPE_CHECKING" not in ast.dump(node.test):
-                yield from _imports([*node.body, *node.orelse])
+                yield from unguarded([*node.body, *node.orelse])
         elif isinstance(node, ast.Try) and not _expects_failure(node):
-            yield from _imports([*node.body, *node.orelse, *node.finalbody])
+            yield from unguarded([*node.body, *node.orelse, *node.finalbody])
 
 
 def _expects_failure(node: ast.Try) -> bool:
@@ -83,7 +84,7 @@ def _expects_failure(node: ast.Try) -> bool:
     return any(kind is None or _EXPECTED & {getattr(name, "id", "") for name in ast.walk(kind)} for kind in caught)
 
 
-def _absolute(item: _Import, package: tuple[str, ...]) -> str | None:
+def absolute(item: Import, package: tuple[str, ...]) -> str | None:
     """Return the module's full name; None when a relative import climbs out of the code."""
     if not item.level:
         return item.module

@@ -23,7 +23,6 @@ from slsdeploy.bundle import (
     inspection,
     layout,
     manifest,
-    onnxruntime_wheel,
     origins,
     packing,
     parts,
@@ -41,6 +40,8 @@ from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.prepare import Ingredients, Prepared
+from slsdeploy.bundle.slim import memory as slim_memory
+from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.errors import BuildError, ProjectError
 from slsdeploy.layers import AttachedLayer
 from slsdeploy.targets import PackagingTarget
@@ -79,11 +80,11 @@ def build(project: Project, tools: Tools) -> Bundle:
     """
     with _disk_is_ours(project):
         project = attached.find(base_image.settle(origins.settle(project, tools), tools))
-        inputs, why, folder = _gather(project, tools), "", project.work / "bundle"
+        inputs, why = _gather(project, tools), ""
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
-            bundle = record.read(folder, inputs.key) or _make(project, inputs, folder, tools)
+            bundle = record.read(project.work / "bundle", inputs.key) or _make_slimmed(project, inputs, tools)
             prepare.insist(project, bundle.preparations, bundle.notes)
     _check_size(bundle.parts, inputs.packaging, project.layers)
     for note in bundle.notes:
@@ -171,9 +172,10 @@ def gather(
     models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
-    uses_tools = onnxruntime_wheel.uses_tools(project.root / file for file in files)
     requirements, section = needs.read(project), settle()
-    packages = Packages(requirements, section, uses_tools, packaging.PLACES["dependencies"])
+    wish = wishes.read(project, files, requirements)
+    packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
+    packages = slim_memory.settled(packages, project, models)
     ingredients = Ingredients(models, packages, resolution.on_lambda(project))
     preparations = settle_models(ingredients)
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])
@@ -203,9 +205,28 @@ def _inspect(model: Model) -> ModelInfo:
     return info
 
 
+def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
+    """Make the bundle; with one cut less, and once more, when one turns out to break the project's models or its handler."""
+    from slsdeploy.bundle.slim import models as slim_models  # not needed when nothing changed
+
+    while True:
+        subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
+        try:
+            if not slim_models.try_models(subject, tools):
+                return _make(project, inputs, project.work / "bundle", tools)
+        except BuildError as error:
+            if not slim_models.blame(error, subject, tools):
+                raise
+        inputs = _gather(project, tools)
+
+
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
+    from slsdeploy.bundle.slim import models as slim_models
+    from slsdeploy.bundle.slim import spaces
+
     kept, prepared = _keep(project, inputs, tools)
     _check_size(kept, inputs.packaging, project.layers)
+    slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
@@ -228,9 +249,11 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
-            notes=(*inputs.notes, *prepared.notes),
+            notes=(*inputs.notes, *prepared.notes, *slimmed.notes),
             preparations=inputs.preparations,
             image=packed.image,
+            space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
+            slimmed=slimmed,
         )
         sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)

@@ -74,6 +74,11 @@ def renewed(folder: Path, parts: Sequence[Kept]) -> Iterator[Path]:
         tree.remove(old)
 
 
+def files_of(folder: Path) -> Mapping[str, Sequence[str]]:
+    """Return the files of each part of the bundle in a folder, by their paths from there."""
+    return {name: each.files for name, each in _listed(folder).items()}
+
+
 class _Listed(NamedTuple):
     """A part that is laid out: its digest, and its files by their paths in the bundle."""
 

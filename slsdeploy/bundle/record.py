@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from slsdeploy.oci import Assembled
 from slsdeploy.results import Built
+from slsdeploy.space import CutMade, Slimmed, Space
 from slsdeploy.types import Archive, Bundle, Measured, ModelInfo, Part, Preparation, Tensor
 
 FILE = "bundle.json"
@@ -46,8 +48,14 @@ def describe(bundle: Bundle) -> Built:
             for item in bundle.preparations
         ],
         notes=bundle.notes,
+        space=[asdict(row) for row in bundle.space],
+        slimmed=_slimmed(bundle.slimmed),
         sbom=str(bundle.sbom),
     )
+
+
+def _slimmed(found: Slimmed) -> dict[str, Any]:
+    return {**asdict(found), "bytes": found.bytes}
 
 
 def write(bundle: Bundle, key: str, folder: Path) -> None:
@@ -93,8 +101,15 @@ def _bundle(said: dict[str, Any]) -> Bundle:
             "notes": tuple(said["notes"]),
             "preparations": tuple(preparation(item) for item in said["preparations"]),
             "image": _image(said["image"]),
+            "space": tuple(Space(**row) for row in said["space"]),
+            "slimmed": slimmed(said["slimmed"]),
         }
     )
+
+
+def slimmed(said: Mapping[str, Any]) -> Slimmed:
+    """Return a Slimmed from the JSON of its fields."""
+    return Slimmed(**{**said, "cuts": tuple(CutMade(**cut) for cut in said["cuts"])})
 
 
 def _part(said: dict[str, Any]) -> Part:

@@ -38,6 +38,7 @@ class Requirements:
     """Requirements in uv's words. `origin` is the file that they come from ("" when only the runtime needs anything).
 
     `exported` says that `origin` is a uv.lock, whose pins only uv can tell; `options` are index options.
+    `wanted` is what the project itself asks for, line by line.
     """
 
     origin: str
@@ -45,6 +46,7 @@ class Requirements:
     digest: str
     options: tuple[str, ...] = ()
     exported: bool = False
+    wanted: tuple[str, ...] = ()
 
 
 def read(project: Project) -> Requirements:
@@ -66,9 +68,12 @@ def read(project: Project) -> Requirements:
     elif origin:
         texts = list(_texts(project.root, origin, set()))
         options = tuple(_options(project.root, origin))
+    wanted = (
+        _declared(project.root) if origin == "uv.lock" else (*stated, *(x for text in texts for x in text.splitlines()))
+    )
     digest = hashlib.sha256("\0".join([origin, *stated, *needs, *texts]).encode()).hexdigest()
     lines = (f"-r {project.root / origin}",) if texts and origin != "uv.lock" else stated
-    return Requirements(origin, (*lines, *needs), digest, options, exported=origin == "uv.lock")
+    return Requirements(origin, (*lines, *needs), digest, options, origin == "uv.lock", wanted)
 
 
 def _runtime(project: Project) -> tuple[str, ...]:

@@ -76,6 +76,9 @@ def build(
             "default: in .slsdeploy",
         ),
     ] = None,
+    html: Annotated[
+        str, typer.Option(metavar="FILE", help="write a page that shows what takes the space, as nested rectangles")
+    ] = "",
     locked: Locked = False,
     fail_on: FailOn = None,
     ignore: Ignore = None,
@@ -90,7 +93,7 @@ def build(
 
     ui = make_ui(as_json, verbose)
     about = gated(where(folder, stage, local, settings, locked=locked), fail_on, ignore)
-    ui.show(pipeline.build(about, make_tools(ui), push, output or ()))
+    ui.show(pipeline.build(about, make_tools(ui), push, output or (), html))
 
 
 @app.command(epilog=example("slsdeploy lock --models"))

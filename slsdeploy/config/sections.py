@@ -317,6 +317,11 @@ class Config(_Section):
         default_factory=list, description="patterns of further project files that ship with the code"
     )
     exclude: list[str] = Field(default_factory=list, description="patterns of files that do not ship")
+    slim: Literal["auto", "off"] = Field(
+        "auto",
+        description="auto: leave out of the dependencies what a function does not need, as far as it is tried out (docs/slimming.md); "
+        "off: only what cannot run",
+    )
     environment: dict[Variable, str] = Field(default_factory=dict, description="environment variables of the function")
     secrets: dict[Variable, Secret] = Field(
         default_factory=dict,

@@ -13,7 +13,7 @@ from slsdeploy.bench import waterfall
 from slsdeploy.results import Benched
 from slsdeploy.views import view
 
-VOID = {"meta", "link", "img", "br", "hr", "input"}
+VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}
 
 
 class Checked(HTMLParser):

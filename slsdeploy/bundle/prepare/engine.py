@@ -25,7 +25,7 @@ from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.errors import ToolError
 from slsdeploy.project import host_architecture
-from slsdeploy.tools import Tools
+from slsdeploy.tools import TIMED_OUT, Tools
 from slsdeploy.types import Project
 
 # SYSTEMROOT: nothing starts on Windows without it
@@ -66,8 +66,8 @@ class Engine:
         """Have the folders that it imports from made, unless they are there: whoever measures begins with that."""
         self.folders(tools)
 
-    def run(self, script: str, job: Mapping[str, Any], tools: Tools) -> dict[str, Any]:
-        """Have a script of this folder do a job; return its answer. Raises EngineError."""
+    def run(self, script: str, job: Mapping[str, Any], tools: Tools, limit: float | None = None) -> dict[str, Any]:
+        """Have a script of this folder do a job, in `limit` seconds; return its answer. Raises EngineError."""
         kept = {name: os.environ[name] for name in _OF_THIS_MACHINE if name in os.environ}
         environment = {
             **kept,
@@ -81,9 +81,11 @@ class Engine:
             asked.write_text(json.dumps(job, default=str), encoding="utf-8")
             argv = [*self.argv, str(Path(__file__).with_name(script)), str(asked), str(answer)]
             try:
-                done = tools.shell.run(argv, cwd=Path(scratch), env=environment, inherit=False)
+                done = tools.shell.run(argv, cwd=Path(scratch), env=environment, inherit=False, limit=limit)
             except ToolError as error:
                 raise EngineError(error.message) from error
+            if done.code == TIMED_OUT and limit is not None:
+                raise EngineError(f"it takes longer than {limit:.0f} s")
             if done.code != 0 or not answer.is_file():
                 raise _failure(done.code, done.stderr)
             said: dict[str, Any] = json.loads(answer.read_text(encoding="utf-8"))

@@ -1,0 +1,125 @@
+"""A module's text -> the dotted names in it that might keep something from being cut: in imports, in attributes, in strings.
+
+Nothing is parsed, as packages have code for other versions of Python; what is in a comment does not count. Names end at the part that
+matters: `np.testing.assert_equal` is `numpy.testing` after `import numpy as np`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path, PurePosixPath
+
+from slsdeploy.bundle.slim import cut
+
+_IMPORT = re.compile(
+    r"^[ \t]*(?:from[ \t]+(?P<of>[.\w]+)[ \t]+import[ \t]*(?P<names>\([^)]*\)|[^\n#;]*)|import[ \t]+(?P<modules>[^\n#;]*))",
+    re.MULTILINE,
+)
+_BEFORE = re.compile(r"(?<![\w.])[A-Za-z_]\w*(?:\.[A-Za-z_]\w*)*$")  # what stands before an attribute
+_STARS = ("numpy",)  # whose `*` names its submodules
+# who goes through all names of numpy: array_api_compat (in scipy and scikit-learn, too), and whoever looks at each
+_ALL_NAMES = re.compile(r"(?:clone_module\(\s*[\"']numpy[\"']|\b(?:dir|getmembers)\(\s*(?:np|numpy)\s*[,)])")
+
+
+def of(content: bytes, path: Path | PurePosixPath) -> frozenset[str]:
+    """Return the names in a module at that path, relative to where its own package begins."""
+    if not _any_word().search(content) and b"numpy" not in content:
+        return frozenset()
+    text = content.decode("utf-8", "replace").replace("\\\n", " ")
+    imported = list(_imports(text, path.parent.parts))
+    aliases = {alias: name for name, alias in imported}
+    found = {_cut_short(name) for name, _ in imported} | {_cut_short(name) for name in _chains(text, aliases)}
+    found |= set(_quoted(text))
+    found |= {"numpy.*"} if path.parts[0] != "numpy" and _ALL_NAMES.search(text) else set()
+    return frozenset(name for name in found if name)
+
+
+def covers(module: str, name: str) -> bool:
+    """Say whether who says `name` means the module, or something in it."""
+    return name == module or name.startswith(f"{module}.")
+
+
+def covers_all(module: str, name: str) -> bool:
+    """Say whether who says `name` means all modules of the package that the module is in (`from numpy import *`)."""
+    return name == f"{module.rpartition('.')[0]}.*"
+
+
+def _imports(text: str, package: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+    """Yield each imported name in full, and the name that it has here."""
+    for found in _IMPORT.finditer(text):
+        names = found["names"] if found["of"] else found["modules"]
+        above = _absolute(found["of"] or "", package)
+        for item in re.sub(r"#[^\n]*", "", names).strip("() \t\n").split(","):
+            words = item.split()
+            if not words:
+                continue
+            whole = f"{above}.{words[0]}" if above else words[0]
+            yield whole, words[2] if len(words) > 2 else words[0].partition(".")[0] if not found["of"] else words[0]
+        if above:
+            yield above, ""
+
+
+def _absolute(module: str, package: tuple[str, ...]) -> str:
+    level = len(module) - len(module.lstrip("."))
+    if not level:
+        return module
+    above = package[: len(package) - level + 1]
+    return ".".join([*above, *([module[level:]] if module[level:] else [])])
+
+
+def _chains(text: str, aliases: Mapping[str, str]) -> Iterator[str]:
+    """Yield attributes (`np.testing`), and the words that count wherever they stand."""
+    for found in _attribute().finditer(text):
+        line = text[text.rfind("\n", 0, found.start()) + 1 : found.start()]
+        before = _BEFORE.search(line)
+        if before is None or "#" in line:
+            continue
+        first, dot, rest = before[0].partition(".")
+        name = aliases.get(first, first)
+        # `import a.b` gives `a` itself
+        yield f"{first if name.startswith(f'{first}.') else name}{dot}{rest}{found[0]}"
+    loose = _loose()
+    yield from (found[0] for found in loose.finditer(text)) if loose else ()
+
+
+def _quoted(text: str) -> Iterator[str]:
+    """Yield words that are a string by themselves: a module or a distribution that is looked for by its name."""
+    yield from (found[1] for found in _string().finditer(text))
+
+
+def _cut_short(name: str) -> str:
+    """Return a name up to the part that matters; "" when there is none."""
+    parts = name.split(".")
+    for index, part in enumerate(parts):
+        if part in cut.all_words():
+            return ".".join(parts[: index + 1])
+    return name if parts[-1] == "*" and name[:-2] in _STARS else ""
+
+
+@cache
+def _any_word() -> re.Pattern[bytes]:
+    stars = "|".join(rf"from\s+{name}\s+import\s*\(?\s*\*" for name in _STARS)
+    return re.compile(rf"[\s.,(\"'](?:{_alternatives()})(?![A-Za-z0-9_])|{stars}".encode())
+
+
+@cache
+def _attribute() -> re.Pattern[str]:
+    return re.compile(rf"\.(?:{_alternatives()})(?!\w)")
+
+
+@cache
+def _string() -> re.Pattern[str]:
+    names = "|".join(sorted(re.escape(name) for each in cut.find_cuts() for name in each.distributions))
+    return re.compile(rf"[\"']({names})[\"']")
+
+
+@cache
+def _loose() -> re.Pattern[str] | None:
+    words = sorted(word for each in cut.find_cuts() for word in each.loose)
+    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, words))})(?!\w)") if words else None
+
+
+def _alternatives() -> str:
+    return "|".join(sorted(map(re.escape, cut.all_words()), key=lambda word: (-len(word), word)))

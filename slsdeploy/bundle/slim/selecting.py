@@ -1,0 +1,84 @@
+"""Installed packages and a project's wish -> the pieces that go. Pure: nothing is removed here.
+
+What somebody names stays: the project's code, another package, sometimes the own one. Only what is left counts, so pieces that name one
+another go together; a piece that stays brings what it names back, and so on until nothing changes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from functools import cache
+from pathlib import PurePosixPath
+
+from slsdeploy.bundle.slim import mentions
+from slsdeploy.bundle.slim.cut import Cut, Piece, find_cuts
+from slsdeploy.bundle.slim.installed import Installed, dotted
+from slsdeploy.bundle.slim.wish import Wish
+
+Mentions = Callable[[str], frozenset[str]]
+
+
+def select(installed: Installed, wish: Wish, cuts: Iterable[Cut] | None = None) -> tuple[Piece, ...]:
+    """Return what goes, each file in one piece only."""
+    chosen = [cut for cut in (find_cuts() if cuts is None else cuts) if cut.always or wish.mode == "auto"]
+    offered = [piece for cut in chosen for piece in cut.select(installed, wish)]
+    pieces = [piece for piece in offered if piece.files and piece.id not in wish.without]
+
+    @cache
+    def said(path: str) -> frozenset[str]:
+        return mentions.of(installed.read(path), PurePosixPath(path))
+
+    while True:
+        gone = frozenset[str]().union(*(piece.files for piece in pieces))
+        left = [piece for piece in pieces if not _is_named(piece, gone, said, installed, wish)]
+        if len(left) == len(pieces):
+            return tuple(_each_once(left))
+        pieces = left
+
+
+def _is_named(piece: Piece, gone: frozenset[str], said: Mentions, installed: Installed, wish: Wish) -> bool:
+    if piece.named_by == "nobody" or not piece.modules:
+        return False
+    if _name_one(piece, wish.named):
+        return True
+    for path in installed.scripts:
+        if path in gone:
+            continue
+        names = said(path)
+        if installed.owners[path] == piece.package and piece.named_by == "others":
+            names = frozenset(name for name in names if name.endswith(".*"))
+        if _name_one(piece, names) and not _does_without(path, piece, installed, wish):
+            return True
+    return False
+
+
+def _name_one(piece: Piece, names: frozenset[str]) -> bool:
+    has_all = piece.named_by == "others"
+    return any(
+        mentions.covers(module, name) or (has_all and mentions.covers_all(module, name))
+        for module in piece.modules
+        for name in names
+    )
+
+
+def _does_without(path: str, piece: Piece, installed: Installed, wish: Wish) -> bool:
+    """Say whether a module is of a distribution that needs the piece with an extra only, which nobody asked for."""
+    owner = installed.owners[path]
+    distribution = installed.find(owner) if piece.is_distribution else None
+    needs = [need for need in distribution.needs if need.name == piece.package] if distribution else []
+    if not needs or not all(need.is_extra for need in needs):
+        return False
+    asked = wish.asks_for(owner)
+    is_used = any(f"{dotted(path)}.".startswith(f"{name}.") for name in wish.named)
+    is_wanted = any(need.name == owner and need.has_extras for each in installed.distributions for need in each.needs)
+    return not is_used and not is_wanted and not (asked and asked.has_extras)
+
+
+def _each_once(pieces: Iterable[Piece]) -> Iterable[Piece]:
+    taken: set[str] = set()
+    for piece in pieces:
+        files = piece.files - taken
+        taken |= files
+        if files:
+            yield replace(piece, files=files)

@@ -1,0 +1,140 @@
+"""A folder of installed packages -> the same without what a function does not need, tried out; and a record of what went, and why.
+
+What cannot run anywhere else is removed, whatever the project says. The rest is taken out into a folder beside it, from where a cut that
+breaks an import is put back. First the imports of what is left are read; then, where this machine can run what it is made for, all
+modules that imported before are imported.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from slsdeploy.bundle import record, tree, verify
+from slsdeploy.bundle.slim import importing, imports_left, installed, owners, selecting, undoing
+from slsdeploy.bundle.slim.cut import Piece, find_cuts
+from slsdeploy.bundle.slim.importing import Importer
+from slsdeploy.bundle.slim.installed import Installed
+from slsdeploy.bundle.slim.removal import Shelf
+from slsdeploy.bundle.slim.wish import Wish
+from slsdeploy.space import CutMade, Slimmed
+from slsdeploy.tools import Tools
+from slsdeploy.types import Project
+
+FILE = "slim.json"
+ASIDE = "aside"
+# What importing may take: some times what it takes before anything is gone, on a machine that may be busier by then.
+_LEAST_SECONDS, _MOST_SECONDS, _TIMES = 20.0, 300.0, 5
+
+
+def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
+    """Slim the packages in a folder; return the distributions of which nothing is left.
+
+    What is taken out, and the record, are put into the folder `beside`.
+    """
+    found = installed.read(packages)
+    pieces = selecting.select(found, wish)
+    always = {cut.name for cut in find_cuts() if cut.always}
+    shelf = Shelf(packages, beside / ASIDE)
+    shelf.take([piece for piece in pieces if piece.cut in always])
+    tree.remove(shelf.aside)
+    found = found.without(piece for piece in pieces if piece.cut in always)
+    pieces = tuple(piece for piece in pieces if piece.cut not in always)
+    undone, by = try_out(found, pieces, shelf, project, tools)
+    cuts = tuple(_made(group, found, undone) for group in undoing.grouped(pieces))
+    taken = {
+        id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group] for id, group in undoing.grouped(pieces)
+    }
+    for id in undone:
+        del taken[id]
+    record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found), "taken": taken}
+    (beside / FILE).write_text(json.dumps(record), encoding="utf-8")
+    return frozenset(piece.package for piece in pieces if piece.is_distribution and piece.id not in undone)
+
+
+def try_out(
+    found: Installed, pieces: Sequence[Piece], shelf: Shelf, project: Project, tools: Tools
+) -> tuple[Mapping[str, str], str]:
+    """Take pieces out but those that are needed; return why those are, by their id, and who said so."""
+    if not pieces:
+        return {}, ""
+    undone = dict(imports_left.broken(found, pieces))
+    groups = [group for group in undoing.grouped(pieces) if group[0] not in undone]
+    if not verify.can_run(project):
+        undoing.settle(groups, shelf, lambda: "")
+        return undone, f"imports were read, not run: {cannot_run(project)}"
+    assert project.target.interpreter is not None
+    with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
+        importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
+        trial = Trial(importer, found)
+        undone |= undoing.settle(groups, shelf, trial.judge)
+    return undone, trial.by
+
+
+class Trial:
+    """Importing what imported before anything was taken out."""
+
+    def __init__(self, importer: Importer, found: Installed, least: float = 0.0) -> None:
+        self._importer = importer
+        self._found = found
+        before = importer.run(importing.modules_of(found), _MOST_SECONDS)
+        self._good = [name for name, wrong in before.modules.items() if not wrong]
+        self._limit = min(max(least or _LEAST_SECONDS, _TIMES * before.seconds), _MOST_SECONDS)
+        count = f"{len(self._good)} module{'' if len(self._good) == 1 else 's'}"
+        self.by = f"Python {before.python} imported {count} of what is left"
+
+    def judge(self) -> str:
+        """Say what does not import any more ("" when all does); what was taken out itself is not missed."""
+        wanted = [name for name in self._good if self._is_left(name)]
+        answer = self._importer.run(wanted, self._limit)
+        return next(
+            (f"{name}: {answer.modules.get(name, 'not tried')}" for name in wanted if self._wrong(name, answer)), ""
+        )
+
+    def _is_left(self, name: str) -> bool:
+        return (self._importer.packages / self._found.modules[name]).exists()
+
+    def _wrong(self, name: str, answer: importing.Answer) -> bool:
+        return answer.modules.get(name, "not tried") != ""
+
+
+def read(beside: Path) -> tuple[Slimmed, Mapping[str, str]]:
+    """Return the record of a part, and which package each of its files is of; nothing when there is none."""
+    try:
+        said: dict[str, Any] = json.loads((beside / FILE).read_text(encoding="utf-8"))
+        return record.slimmed(said["slimmed"]), said["owners"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return Slimmed(), {}
+
+
+def taken(beside: Path) -> list[undoing.Group]:
+    """Return the pieces that were taken out of a part, by what is undone at once."""
+    try:
+        said = json.loads((beside / FILE).read_text(encoding="utf-8"))["taken"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
+    return [(id, tuple(_piece(each) for each in group)) for id, group in said.items()]
+
+
+def _piece(said: Mapping[str, Any]) -> Piece:
+    return Piece(**{**said, "files": frozenset(said["files"]), "modules": tuple(said["modules"])})
+
+
+def _made(group: undoing.Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
+    id, pieces = group
+    why = next(cut.why for cut in find_cuts() if cut.name == pieces[0].cut)
+    files = [path for piece in pieces for path in piece.files]
+    size = sum(found.files[path] for path in files)
+    return CutMade(pieces[0].cut, pieces[0].package, len(files), size, why, undone.get(id, ""))
+
+
+def cannot_run(project: Project) -> str:
+    """Say in one line why what is made for the project's target does not run here."""
+    target = project.target
+    if target.interpreter is None:
+        return f"there is no Python {target.python} on this machine"
+    return f"this machine cannot run what is made for {target.platform}"

@@ -1,0 +1,269 @@
+"""Slimming through builds: what ships, what is put back because something breaks without it, what is said and remembered."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from slsdeploy.bundle.slim import slimming
+from slsdeploy.config import FILE
+from slsdeploy.effects.shell import SystemShell
+from slsdeploy.space import CutMade
+from slsdeploy.tools import Completed
+from slsdeploy.types import Bundle
+from tests import wheelhouse
+from tests.building import House, contents, save_model
+
+PLACE = "opt/python"
+HIDDEN = """
+import os
+folder = os.path.join(os.path.dirname(__file__), "te" + "sts")
+if not os.path.isdir(folder):
+    {}
+"""
+
+
+def add(house: House, name: str, files: Mapping[str, str], needs: Sequence[str] = ()) -> None:
+    wheelhouse.add_wheel(house.index, name, files={path: text.encode() for path, text in files.items()}, needs=needs)
+    with (house.root / "requirements.txt").open("a") as stream:
+        stream.write(f"{name}\n")
+
+
+def undone(bundle: Bundle) -> list[CutMade]:
+    return [cut for cut in bundle.slimmed.cuts if cut.undone]
+
+
+class ModelShell(SystemShell):
+    """The real shell, but for models: they answer what `answer` makes of the packages that they are run with."""
+
+    def __init__(self, answer: Callable[[Path], float | Completed]) -> None:
+        self.answer = answer
+        self.runs = 0
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        inherit: bool = True,
+        given: str = "",
+        limit: float | None = None,
+    ) -> Completed:
+        if not any(word.endswith("measure_model.py") for word in argv):
+            return super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given, limit=limit)
+        assert env is not None
+        self.runs += 1
+        job = json.loads(Path(argv[-2]).read_text())
+        found = self.answer(Path(env["PYTHONPATH"].split(os.pathsep)[0]))
+        if isinstance(found, Completed):
+            return found
+        if job["answers"]:
+            for number in range(len(job["samples"])):
+                np.savez(Path(job["answers"]) / f"{number}.npz", np.array([found], np.float32))
+        said = {"session_ms": 1.0, "first_ms": 1.0, "warm_ms": 1.0, "resident_mb": 1.0, "refused": {}}
+        Path(argv[-1]).write_text(json.dumps(said))
+        return Completed(0, "", "")
+
+
+def test_off_leaves_everything_but_what_cannot_run(house: House) -> None:
+    files = {
+        "gear/__init__.py": "",
+        "gear/tests/a.py": "",
+        "gear/a.pyi": "",
+        "gear-1.0.data/scripts/gear": "#!python\n",
+    }
+    add(house, "gear", files)
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\nslim = "off"\n')
+    bundle = house.build(local=True)
+    found = contents(bundle)
+    assert {f"{PLACE}/gear/tests/a.py", f"{PLACE}/gear/a.pyi", f"{PLACE}/gear-1.0.dist-info/WHEEL"} <= set(found)
+    assert not [path for path in found if path.startswith(f"{PLACE}/bin/") or path.endswith("RECORD")]
+    assert (bundle.slimmed.mode, bundle.slimmed.cuts) == ("off", ())
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n')
+    slim = house.build(local=True)
+    assert f"{PLACE}/gear/tests/a.py" not in contents(slim)
+    assert slim.digest != bundle.digest
+    assert {(cut.name, cut.package, cut.files) for cut in slim.slimmed.cuts} >= {
+        ("tests", "gear", 1),
+        ("typing_stubs", "gear", 1),
+    }
+    assert "imported" in slim.slimmed.imports_by and undone(slim) == []
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        ("raise ImportError('no tests here')", "gear: ImportError: no tests here"),
+        ("os.kill(os.getpid(), 11)", "gear: importing it ends the process with signal 11"),
+        ("import time; time.sleep(600)", "gear: importing it takes longer than 2 s"),
+    ],
+)
+def test_a_cut_that_breaks_a_package_is_undone_and_reported(
+    house: House, monkeypatch: pytest.MonkeyPatch, line: str, reason: str
+) -> None:
+    monkeypatch.setattr(slimming, "_LEAST_SECONDS", 2.0)
+    add(house, "gear", {"gear/__init__.py": HIDDEN.format(line), "gear/tests/a.py": "", "gear/x.pyi": ""})
+    add(house, "axle", {"axle/__init__.py": "", "axle/tests/a.py": ""})
+    bundle = house.build(local=True)
+    assert [(cut.name, cut.package, cut.undone) for cut in undone(bundle)] == [("tests", "gear", reason)]
+    found = contents(bundle)
+    assert f"{PLACE}/gear/tests/a.py" in found
+    assert not {f"{PLACE}/gear/x.pyi", f"{PLACE}/axle/tests/a.py"} & set(found)
+    (note,) = [note for note in house.reporter.notes if note.startswith("slim:")]
+    assert note == f"slim: kept tests of gear (0 bytes): {reason}"
+    house.build(local=True)
+    assert house.reporter.steps == []
+    assert note in house.reporter.notes
+
+
+def test_where_nothing_can_be_run_the_imports_are_read(house: House) -> None:
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\npython = "3.14"\narchitecture = "arm64"\n')
+    add(
+        house,
+        "gear",
+        {"gear/__init__.py": "", "gear/a.py": "from . import stubs", "gear/tests/a.py": "", "gear/stubs.py": ""},
+    )
+    bundle = house.build()
+    if "imported" in bundle.slimmed.imports_by:
+        pytest.skip("this machine runs what is made for Lambda on arm64")
+    assert bundle.slimmed.imports_by.startswith("imports were read, not run: ")
+    assert f"{PLACE}/gear/tests/a.py" not in contents(bundle)
+
+
+@pytest.mark.parametrize(
+    "handler",
+    [
+        "from gear.tests import a\ndef preprocess(request):\n    return {}\n",
+        "import importlib\na = importlib.import_module('gear.' + 'tests.' + 'a')\ndef preprocess(request):\n    return {}\n",
+    ],
+)
+def test_a_handler_that_imports_what_was_cut_works(house: House, handler: str) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/__init__.py": "", "gear/tests/a.py": "", "gear/x.pyi": ""})
+    house.write("handler.py", handler)
+    bundle = house.build(local=True)
+    found = contents(bundle)
+    assert f"{PLACE}/gear/tests/a.py" in found and f"{PLACE}/gear/x.pyi" not in found
+    told = [cut.undone for cut in undone(bundle)]
+    hidden = "importlib" in handler
+    assert len(told) == hidden
+    assert not hidden or told[0].startswith(
+        "handler.py does not import: ModuleNotFoundError: No module named 'gear.tests'"
+    )
+    house.build(local=True)
+    assert house.reporter.steps == []
+
+
+def test_a_model_that_answers_otherwise_without_a_cut_gets_it_back(house: House) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/a.py": "", "gear/x.pyi": ""})
+    house.shell = shell = ModelShell(lambda packages: 1.0 if (packages / "gear/tests/a.py").exists() else 1.0000001)
+    bundle = house.build(local=True)
+    assert [(cut.name, cut.package, cut.undone) for cut in undone(bundle)] == [
+        ("tests", "gear", "the model iris gives other outputs")
+    ]
+    assert f"{PLACE}/gear/tests/a.py" in contents(bundle) and f"{PLACE}/gear/x.pyi" not in contents(bundle)
+    assert "same outputs, bit by bit" in bundle.slimmed.outputs_by
+    runs = shell.runs
+    house.write("handler.py", "def preprocess(request):\n    return {}\n")
+    again = house.build(local=True)
+    assert (shell.runs, again.slimmed) == (runs, bundle.slimmed)  # a change of code tries no model
+    save_model(house.root / "iris.onnx", 3.0)
+    assert undone(house.build(local=True))  # another model is tried, too
+    assert shell.runs > runs
+
+
+@pytest.mark.parametrize("code", [-11, 124])
+def test_a_model_that_ends_the_process_without_a_cut(house: House, code: int) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/a.py": ""})
+    dead = Completed(code, "", "")
+    house.shell = ModelShell(lambda packages: 1.0 if (packages / "gear/tests/a.py").exists() else dead)
+    bundle = house.build(local=True)
+    (cut,) = undone(bundle)
+    said = {-11: "the process was killed by signal 11", 124: "it takes longer than 60 s"}
+    assert (cut.name, cut.undone) == ("tests", said[code])
+
+
+def test_a_model_that_answers_differently_each_time_blames_no_cut(house: House) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/a.py": ""})
+    answers = iter(range(100))
+    house.shell = ModelShell(lambda packages: float(next(answers)))
+    bundle = house.build(local=True)
+    assert undone(bundle) == []
+    assert "1 answer differently each time" in bundle.slimmed.outputs_by
+
+
+def test_the_same_part_in_two_folders_is_the_same(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(
+        house, "gear", {"gear/__init__.py": HIDDEN.format("raise ImportError"), "gear/tests/a.py": "", "gear/x.pyi": ""}
+    )
+    first = house.build(local=True)
+    shutil.copytree(house.root, tmp_path / "other/iris", ignore=shutil.ignore_patterns(".slsdeploy"))
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "other/cache"))
+    second = House(tmp_path / "other/iris", house.index).build(local=True)
+    assert [part.digest for part in first.parts] == [part.digest for part in second.parts]
+    assert (first.slimmed, first.space) == (second.slimmed, second.space)
+
+
+def test_what_takes_the_space_is_told(house: House) -> None:
+    add(house, "gear", {"gear/__init__.py": "x = 1\n" * 5000, "gear/tests/a.py": "y" * 700, "gear_extra.py": "z = 2\n"})
+    house.write("handler.py", "def preprocess(request):\n    return {}\n")
+    bundle = house.build(local=True)
+    rows = {row.name: row for row in bundle.space}
+    assert {"gear", "numpy", "onnxruntime", "slsdeploy runtime", "your code", "model iris"} <= rows.keys()
+    assert sum(row.bytes for row in bundle.space) == bundle.unzipped_bytes
+    assert sum(row.files for row in bundle.space) == sum(part.files for part in bundle.parts)
+    assert rows["gear"].bytes > 30000 and rows["gear"].cut_bytes >= 700
+    assert rows["model iris"].bytes == (house.root / "iris.onnx").stat().st_size
+    assert sum(row.cut_bytes for row in bundle.space) == bundle.slimmed.bytes
+    assert "gear_extra" not in rows  # the record says whose it is
+
+
+def test_boto3_is_lambdas_unless_a_version_of_it_is_asked_for(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "boto3", "1.40.1", needs=["botocore<1.41,>=1.40"])
+    wheelhouse.add_wheel(house.index, "botocore", "1.40.1")
+    house.write("requirements.txt", "boto3\n")
+    found = contents(house.build(local=True))
+    assert not [path for path in found if "boto" in path]
+    house.write("requirements.txt", "boto3>=1.40\n")
+    found = contents(house.build(local=True))
+    assert {f"{PLACE}/boto3/__init__.py", f"{PLACE}/botocore/__init__.py"} <= set(found)
+
+
+def test_a_damaged_memory_is_made_anew(house: House) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/a.py": ""})
+    house.shell = ModelShell(lambda packages: 1.0)
+    first = house.build(local=True)
+    for path in (Path(os.environ["SLSDEPLOY_CACHE_DIR"]) / "slimmed").iterdir():
+        path.write_text('{"undone": 3')
+    shutil.rmtree(first.path)
+    assert house.build(local=True) == first
+
+
+def document(bundle: Bundle) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((bundle.path / "bundle.json").read_text())
+    return found
+
+
+def test_the_record_has_what_json_tells(house: House) -> None:
+    add(house, "gear", {"gear/__init__.py": "", "gear/tests/a.py": "12345"})
+    said = document(house.build(local=True))
+    assert {"name", "part", "bytes", "files", "cut_bytes", "cut_files"} == said["space"][0].keys()
+    (cut,) = [cut for cut in said["slimmed"]["cuts"] if (cut["name"], cut["package"]) == ("tests", "gear")]
+    assert cut == {
+        "name": "tests",
+        "package": "gear",
+        "files": 1,
+        "bytes": 5,
+        "why": "a package's own tests",
+        "undone": "",
+    }
+    assert said["slimmed"]["bytes"] >= 5
