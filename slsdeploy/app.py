@@ -311,7 +311,8 @@ def _is_image(project: Project, cloud: Cloud) -> bool:
     """Say whether the stack is of an image, or is to be."""
     state = cloud.stack_state(project.stack)
     said = (state.template or {}).get("Metadata", {}).get("slsdeploy", {}) if state else {}
-    return targets.IMAGE in (said.get("package"), project.config.package)
+    was = building.record.package(project.work / "bundle") if project.config.package == targets.AUTO else ""
+    return targets.IMAGE in (said.get("package"), project.config.package, was)
 
 
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
@@ -332,12 +333,13 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     if data:
         with tools.reporter.step("look into buckets and queues"):
             data = {each for each in sorted(data) if not cloud.release(*each, delete_data)}
-    shared = _remove_layers(layers, observed.bucket, cloud, tools)
-    if left:  # another function's layers are not ours to remember
-        record.remember_left(project.work, observed.bucket, data)
+        record.remember_left(project.work, observed.bucket, {*data, *((LAYER, arn) for arn in layers)})
     cloud.delete_objects(observed.bucket, observed.objects)
     if observed.images is not None:
         cloud.delete_repository(f"{image.NAMESPACE}/{project.stack}")
+    shared = _remove_layers(layers, observed.bucket, cloud, tools)
+    if left:  # another function's layers are not ours to remember
+        record.remember_left(project.work, observed.bucket, data)
     kept = sorted(physical_id for _, physical_id in data)
     return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept, shared=shared)
 

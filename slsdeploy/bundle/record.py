@@ -78,6 +78,14 @@ def read(folder: Path, key: str) -> Bundle | None:
     return bundle if is_same and is_there else None
 
 
+def package(folder: Path) -> str:
+    """Return how the bundle in the folder is packaged, whatever it was made from; "" when there is none."""
+    try:
+        return str(json.loads((folder / FILE).read_text(encoding="utf-8"))["package"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
 def _tops(part: Part) -> set[str]:
     return {path.split("/", 1)[0] for path, _ in part.largest}
 

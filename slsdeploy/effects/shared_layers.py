@@ -78,7 +78,14 @@ def _used_by(client: Any, function: str) -> list[str]:
         if refused.code == NOT_FOUND:
             return []
         raise
-    return [arn for page in pages for version in page["Versions"] for arn in _layers(version) if read(arn)]
+    versions = [version for page in pages for version in page["Versions"]]
+    # another account's, which somebody attached, is not ours to delete
+    return [
+        arn
+        for each in versions
+        for arn in _layers(each)
+        if read(arn) and _account(arn) == _account(each["FunctionArn"])
+    ]
 
 
 def _published_for(client: Any, stack: str) -> Iterator[str]:
@@ -94,6 +101,10 @@ def _functions(client: Any) -> Iterator[dict[str, Any]]:
     """Yield every version of every function."""
     for page in client.pages("list_functions", FunctionVersion="ALL"):
         yield from page["Functions"]
+
+
+def _account(arn: str) -> str:
+    return arn.split(":")[4]
 
 
 def _layers(function: dict[str, Any]) -> list[str]:

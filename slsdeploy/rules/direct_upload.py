@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slsdeploy import targets
+from slsdeploy.layers import DIRECT_LIMIT
 from slsdeploy.rules.rule import BundleRule, Finding, Subject, megabytes
 from slsdeploy.types import Bundle
-
-LIMIT = 50 * 1024**2
 
 
 class DirectUpload(BundleRule):
@@ -30,7 +29,7 @@ class DirectUpload(BundleRule):
         if subject.package == targets.IMAGE:  # its archives are layers, which go to a registry
             return
         for archive in bundle.archives:
-            if archive.bytes > LIMIT:
+            if archive.bytes > DIRECT_LIMIT:
                 message = (
                     f"the archive {archive.name} is {megabytes(archive.bytes)}: it can only be uploaded through S3"
                 )

@@ -119,7 +119,7 @@ def test_ctrl_c_while_it_resolves_makes_and_packs(desk: Desk, tmp_path: Path, mo
 
 def test_ctrl_c_at_each_step_in_turn(desk: Desk) -> None:
     """Each `up` gets a step further than the last; the stack goes on without us."""
-    before = ("start the local AWS", "pack", "create bucket", "upload dependencies")
+    before = ("start the local AWS", "pack", "create bucket", "PublishLayerVersion")
     for step in (*before, "CreateChangeSet", "ExecuteChangeSet", "lambda:Invoke"):
         process = desk.up()
         wait_for(process, step)
@@ -180,7 +180,7 @@ def test_the_local_aws_killed_under_it(desk: Desk) -> None:
 
 
 def test_killed_itself_it_goes_on(desk: Desk) -> None:
-    for step in ("start the local AWS", "pack", "upload dependencies", "FunctionRole"):
+    for step in ("start the local AWS", "pack", "PublishLayerVersion", "FunctionRole"):
         process = desk.up()
         wait_for(process, step)
         os.kill(process.pid, signal.SIGKILL)

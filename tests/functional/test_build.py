@@ -434,6 +434,7 @@ def test_a_bad_model_stops_before_anything_is_made(house: House) -> None:
 
 
 def test_a_failing_build_leaves_the_last_bundle(house: House) -> None:
+    house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\npackage = "layer"\n')
     house.write("handler.py", HANDLER)
     first = house.build()
     house.write("handler.py", "def preprocess(request)\n")
