@@ -21,7 +21,7 @@ from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
-from slsdeploy.bundle import locking, model, origins, place
+from slsdeploy.bundle import attached, locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
 from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
@@ -33,6 +33,7 @@ from slsdeploy.tools import Cloud, LogLine, Tools
 from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Project, StackState, Store, Template
 
 ALIAS = "live"
+LAYER = "AWS::Lambda::LayerVersion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,9 +153,10 @@ def open_project(where: Where, tools: Tools) -> Project:
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
     """Read the facts, then decide: pure from here to the plan."""
     with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
-        observed = cloud.observe(project.stack, images=bundle.image is not None)
+        target = targets.find(bundle.package)
+        observed = cloud.observe(project.stack, images=bundle.image is not None, layers=target.layers(bundle))
     store = Store(observed.bucket, observed.registry, project.stack)
-    artifact = targets.find(bundle.package).artifact(bundle, store)
+    artifact = target.artifact(bundle, store)
     template = stacks.make_template(project, artifact, observed.region, bundle.models)
     return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))
 
@@ -281,7 +283,7 @@ def _cost(info: ModelInfo) -> str:
 
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
-    project = origins.find(open_project(where, tools))
+    project = attached.find(origins.find(open_project(where, tools)))
     gate = preflight.gate(project.config, where.fail_on, where.ignore)
     bundle = building.last(project)
     findings = preflight.find(rules.subject(project, bundle), gate)
@@ -317,19 +319,32 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     project = open_project(where, tools)
     cloud = tools.connect(project)
     observed = cloud.observe(project.stack, images=_is_image(project, cloud))
-    data = record.left(project.work, observed.bucket)
+    left = record.left(project.work, observed.bucket)
+    left |= {(LAYER, arn) for arn in cloud.layers_of(project.stack)}
     if observed.stack is not None:
-        data |= set(cloud.data_resources(observed.stack).values())
-        record.remember_left(project.work, observed.bucket, data)
+        left |= set(cloud.data_resources(observed.stack).values())
+        record.remember_left(project.work, observed.bucket, left)
         with tools.reporter.step(f"delete stack {project.stack}"):
             for event in cloud.delete_stack(project.stack):
                 tools.reporter.resource(event)
+    layers = frozenset(physical_id for kind, physical_id in left if kind == LAYER)
+    data = {each for each in left if each[0] != LAYER}
     if data:
         with tools.reporter.step("look into buckets and queues"):
             data = {each for each in sorted(data) if not cloud.release(*each, delete_data)}
+    shared = _remove_layers(layers, observed.bucket, cloud, tools)
+    if left:  # another function's layers are not ours to remember
         record.remember_left(project.work, observed.bucket, data)
     cloud.delete_objects(observed.bucket, observed.objects)
     if observed.images is not None:
         cloud.delete_repository(f"{image.NAMESPACE}/{project.stack}")
     kept = sorted(physical_id for _, physical_id in data)
-    return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept)
+    return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept, shared=shared)
+
+
+def _remove_layers(arns: frozenset[str], bucket: str, cloud: Cloud, tools: Tools) -> Mapping[str, str]:
+    """Delete the shared layers that nobody uses any more; return the others, each with a function that does."""
+    if not arns:
+        return {}
+    with tools.reporter.step("remove layers that no function uses"):
+        return cloud.remove_layers(arns, bucket)

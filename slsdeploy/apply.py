@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from typing import assert_never
 
 from slsdeploy import attaching
@@ -13,13 +14,16 @@ from slsdeploy.steps import (
     Deployment,
     DeployStack,
     Plan,
+    PublishLayer,
     PushImage,
     RemoveStack,
-    Step,
     Upload,
 )
 from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Template
+
+Publishing = CreateBucket | Upload | CreateRepository | PushImage
+Other = Publishing | RemoveStack
 
 
 def apply(plan: Plan, template: Template, cloud: Cloud, tools: Tools) -> Deployment:
@@ -28,9 +32,16 @@ def apply(plan: Plan, template: Template, cloud: Cloud, tools: Tools) -> Deploym
     Raises AwsError when AWS refuses a call, DeployError when the stack fails and was rolled back.
     """
     publish_seconds, uploaded = 0.0, 0
+    numbers: dict[str, int] = {}
     for step in plan.steps:
         began = time.perf_counter()
-        uploaded += _carry_out(step, cloud, tools)
+        if isinstance(step, PublishLayer):
+            numbers[step.layer.parameter] = _publish_layer(step, template.stack, cloud, tools)
+            uploaded += 0 if step.bucket else step.layer.bytes
+        elif isinstance(step, DeployStack):
+            _deploy(step, numbers, cloud, tools)
+        else:
+            uploaded += _carry_out(step, cloud, tools)
         if not isinstance(step, RemoveStack | DeployStack):
             publish_seconds += time.perf_counter() - began
     state = cloud.stack_state(template.stack)
@@ -50,7 +61,19 @@ def apply(plan: Plan, template: Template, cloud: Cloud, tools: Tools) -> Deploym
     )
 
 
-def _carry_out(step: Step, cloud: Cloud, tools: Tools) -> int:
+def _publish_layer(step: PublishLayer, stack: str, cloud: Cloud, tools: Tools) -> int:
+    with tools.reporter.step(f"publish layer {step.layer.title}", total=step.layer.bytes) as task:
+        return cloud.publish_layer(step.layer, step.bucket, stack, task)
+
+
+def _deploy(step: DeployStack, published: Mapping[str, int], cloud: Cloud, tools: Tools) -> None:
+    template, reporter = step.template, tools.reporter
+    with reporter.step(f"{'create' if step.is_new else 'update'} stack {template.stack}"):
+        for event in cloud.deploy_stack(template, step.is_new, {**step.numbers, **published}):
+            reporter.resource(event)
+
+
+def _carry_out(step: Other, cloud: Cloud, tools: Tools) -> int:
     """Do it; return how many bytes were sent."""
     reporter = tools.reporter
     match step:
@@ -60,16 +83,12 @@ def _carry_out(step: Step, cloud: Cloud, tools: Tools) -> int:
             with reporter.step(f"remove what is left of stack {stack}"):
                 for _ in cloud.delete_stack(stack):
                     pass
-        case DeployStack(template, is_new):
-            with reporter.step(f"{'create' if is_new else 'update'} stack {template.stack}"):
-                for event in cloud.deploy_stack(template, is_new):
-                    reporter.resource(event)
         case _:
             assert_never(step)
     return 0
 
 
-def _publish(step: CreateBucket | Upload | CreateRepository | PushImage, cloud: Cloud, tools: Tools) -> int:
+def _publish(step: Publishing, cloud: Cloud, tools: Tools) -> int:
     reporter = tools.reporter
     match step:
         case CreateBucket(bucket):

@@ -7,22 +7,25 @@ creating a change set is itself a call that changes the account.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from hashlib import sha256
 from typing import Any, assert_never
 
+from slsdeploy.errors import ProjectError
+from slsdeploy.layers import Published, SharedLayer
 from slsdeploy.steps import (
     CreateBucket,
     CreateRepository,
     DeployStack,
     Plan,
+    PublishLayer,
     PushImage,
     RemoveStack,
     ResourceChange,
     Step,
     Upload,
 )
-from slsdeploy.types import Artifact, Observed, StackState, Template
+from slsdeploy.types import Artifact, ImageObject, Object, Observed, StackState, Template
 
 # A stack whose creation failed cannot be updated, only removed:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html
@@ -32,13 +35,52 @@ EMPTY = frozenset({"REVIEW_IN_PROGRESS"})
 
 
 def make_plan(template: Template, artifact: Artifact, observed: Observed) -> Plan:
-    """Return the steps that lead from what is observed to the template; none when they agree."""
+    """Return the steps that lead from what is observed to the template; none when they agree.
+
+    Raises ProjectError when no update of the stack leads there.
+    """
     stack = observed.stack
     live = stack if stack is not None and stack.status not in BROKEN | EMPTY else None
-    changes = tuple(compare(live.template if live else None, template.cloudformation))
-    wanted = is_different(live, template)
+    _check_kind(live, template)
+    numbers = choose_numbers(artifact, observed, live)
+    renumbered = {name for name, number in numbers.items() if live and live.parameters.get(name) != str(number)}
+    changes = tuple(compare(live.template if live else None, template.cloudformation, renumbered))
+    wanted = is_different(live, template) or bool(renumbered)
     steps = tuple(_steps(template, artifact, observed, live)) if wanted else ()
     return Plan(steps=steps, resources=changes, digest=digest(template))
+
+
+def _check_kind(live: StackState | None, template: Template) -> None:
+    """Refuse what CloudFormation would refuse: such a change replaces the function, and one that has a name cannot be replaced.
+
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
+    """
+    before, after = (_kind(each) for each in ((live.template if live else None) or {}, template.cloudformation))
+    if before and after and before != after:
+        hint = f"`slsdeploy down` first (what is in buckets and queues is kept), or another stage, or `package` as it is: {before}"
+        message = (
+            f"{template.stack} is deployed as {before} and would become {after}, which AWS does not do in an update"
+        )
+        raise ProjectError(message, hint, "package")
+
+
+def _kind(template: Mapping[str, Any]) -> str:
+    found = [each for each in template.get("Resources", {}).values() if each["Type"] == "AWS::Lambda::Function"]
+    kinds = {each.get("Properties", {}).get("PackageType", "Zip") for each in found}
+    return "" if len(kinds) != 1 else "an image" if kinds == {"Image"} else "a zip or layers"
+
+
+def choose_numbers(artifact: Artifact, observed: Observed, live: StackState | None) -> dict[str, int | None]:
+    """Return which version of each layer the stack is to use, by parameter: the one that it has, else the newest; None: there is none.
+
+    All versions of a layer hold the same. There are several when two deployments published it at once, or after it was deleted by hand.
+    """
+    chosen: dict[str, int | None] = {}
+    for layer in artifact.layers:
+        there = observed.layers.get(layer.name, Published()).numbers
+        present = [number for number in there if live and live.parameters.get(layer.parameter) == str(number)]
+        chosen[layer.parameter] = next(iter(present), max(there, default=None))
+    return chosen
 
 
 def is_different(live: StackState | None, template: Template) -> bool:
@@ -48,14 +90,19 @@ def is_different(live: StackState | None, template: Template) -> bool:
     return dict(live.tags) != dict(template.tags) or _essence(live.template) != _essence(template.cloudformation)
 
 
-def compare(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> Iterator[ResourceChange]:
-    """Yield what happens to each resource between two templates, in the order of the new one, removals last."""
+def compare(
+    before: Mapping[str, Any] | None, after: Mapping[str, Any], changed: Set[str] = frozenset()
+) -> Iterator[ResourceChange]:
+    """Yield what happens to each resource between two templates, in the order of the new one, removals last.
+
+    `changed` are the parameters whose values change.
+    """
     old: Mapping[str, Any] = (before or {}).get("Resources", {})
     new: Mapping[str, Any] = after["Resources"]
     for logical_id, resource in new.items():
         if logical_id not in old:
             yield ResourceChange(logical_id, resource["Type"], "add")
-        elif old[logical_id] != resource:
+        elif old[logical_id] != resource or _uses(resource, changed):
             yield ResourceChange(logical_id, resource["Type"], "modify")
     for logical_id, resource in old.items():
         if logical_id not in new:
@@ -73,6 +120,8 @@ def describe(step: Step) -> dict[str, str | int]:
             return {"type": "create-repository", "name": repository}
         case PushImage(item):
             return {"type": "push-image", "name": str(item.reference), "bytes": item.bytes}
+        case PublishLayer(layer):
+            return {"type": "publish-layer", "name": layer.name, "bytes": layer.bytes}
         case RemoveStack(stack):
             return {"type": "remove-stack", "name": stack}
         case DeployStack(template, is_new):
@@ -95,13 +144,37 @@ def _steps(template: Template, artifact: Artifact, observed: Observed, live: Sta
         if item.key not in observed.objects:
             yield Upload(item)
     if artifact.image is not None:
-        if observed.images is None:
-            yield CreateRepository(artifact.image.reference.repository)
-        if artifact.image.reference.digest not in (observed.images or ()):
-            yield PushImage(artifact.image)
+        yield from _push(artifact.image, observed)
+    numbers = choose_numbers(artifact, observed, live)
+    for layer in artifact.layers:
+        if numbers[layer.parameter] is None:
+            yield from _publish(layer, observed)
     if observed.stack is not None and observed.stack.status in BROKEN:
         yield RemoveStack(template.stack)
-    yield DeployStack(template, is_new=live is None)
+    known = {name: number for name, number in numbers.items() if number is not None}
+    yield DeployStack(template, is_new=live is None, numbers=known)
+
+
+def _push(item: ImageObject, observed: Observed) -> Iterator[Step]:
+    if observed.images is None:
+        yield CreateRepository(item.reference.repository)
+    if item.reference.digest not in (observed.images or ()):
+        yield PushImage(item)
+
+
+def _publish(layer: SharedLayer, observed: Observed) -> Iterator[Step]:
+    if layer.is_direct:
+        yield PublishLayer(layer)
+        return
+    if not observed.layers.get(layer.name, Published()).has_object:
+        yield Upload(Object(observed.bucket, layer.key, layer.path, layer.bytes))
+    yield PublishLayer(layer, observed.bucket)
+
+
+def _uses(resource: Any, parameters: Set[str]) -> bool:
+    """Say whether a resource has one of these parameters in an Fn::Sub."""
+    text = json.dumps(resource) if parameters else ""
+    return any(f"${{{name}}}" in text for name in parameters)
 
 
 def _essence(template: Mapping[str, Any]) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from slsdeploy.config import FILE, Config, ConstantAnswer, ModelConfig, origin
 from slsdeploy.config.wording import shown
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter, host_interpreter, host_minor
+from slsdeploy.layers import AttachedLayer
 from slsdeploy.tools import Shell
 from slsdeploy.types import Architecture, Handler, Model, Origin, Project, S3Origin, Target, Trigger
 from slsdeploy_runtime.functions import ARGUMENTS
@@ -52,6 +53,7 @@ def resolve(config: Config, root: Path, *, stage: str, local: bool, shell: Shell
         handler=_handler(config, root),
         triggers=_triggers(config.trigger, root),
         engine=engine,
+        layers=tuple(AttachedLayer(arn) for arn in config.layers),
     )
 
 

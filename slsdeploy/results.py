@@ -89,7 +89,7 @@ class Locked:
     """`lock`: the lock file, and what it says for the target: the models in S3 that are pinned, the requirements.
 
     `image`: {base, architecture, digest} of what an image is built upon, null where the package is none. `prepared`: how each model ships,
-    {model, choice, digest}.
+    {model, choice, digest}. `layers`: those of others, {arn, unzipped_bytes}.
     """
 
     path: str
@@ -97,6 +97,7 @@ class Locked:
     requirements: Sequence[str]
     image: Mapping[str, str] | None = None
     prepared: Sequence[Mapping[str, str]] = ()
+    layers: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,11 +163,15 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Downed:
-    """`down`: what was removed, and the data that was kept because there was something in it."""
+    """`down`: what was removed, and the data that was kept because there was something in it.
+
+    `shared` are the layers that were kept because others use them: ARN -> a function that does.
+    """
 
     stack: str
     removed: bool
     kept: Sequence[str]
+    shared: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

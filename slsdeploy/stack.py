@@ -54,7 +54,9 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     properties.update(_settings(project))
     properties["Environment"]["Variables"] |= identity(project, artifact.digest, [info.digest for info in models])
     properties.update(artifact.properties)
-    resources.update(artifact.resources)
+    if project.layers:  # before ours: what lies upon them was verified without them
+        properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
+    sam.update(_parameters(artifact))
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
         _add(sam, wire(project, trigger, models), trigger.name)
@@ -62,6 +64,15 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
         _add(sam, wiring)
     properties["AutoPublishCodeSha256"] = _release(properties, artifact)
     return sam
+
+
+def _parameters(artifact: Artifact) -> dict[str, Any]:
+    """Declare what is known only when a layer is published: the number of its version."""
+    declared = {
+        layer.parameter: {"Type": "Number", "MinValue": 1, "Description": f"the version of the layer {layer.name}"}
+        for layer in artifact.layers
+    }
+    return {"Parameters": declared} if declared else {}
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:

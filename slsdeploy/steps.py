@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
+from slsdeploy.layers import SharedLayer
 from slsdeploy.types import ImageObject, Object, Template
 
 Action = Literal["add", "modify", "remove"]
@@ -43,10 +44,14 @@ class RemoveStack:
 
 @dataclass(frozen=True, slots=True)
 class DeployStack:
-    """Create or update the stack through a change set."""
+    """Create or update the stack through a change set.
+
+    `numbers` are those of the layers' versions that are there, by parameter; those that are published first come to them.
+    """
 
     template: Template
     is_new: bool
+    numbers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +68,15 @@ class PushImage:
     object: ImageObject
 
 
-Step = CreateBucket | Upload | CreateRepository | PushImage | RemoveStack | DeployStack
+@dataclass(frozen=True, slots=True)
+class PublishLayer:
+    """Publish a version of a shared layer: from the artifact bucket, or with the zip in the call ("")."""
+
+    layer: SharedLayer
+    bucket: str = ""
+
+
+Step = CreateBucket | Upload | CreateRepository | PushImage | PublishLayer | RemoveStack | DeployStack
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from slsdeploy.layers import SharedLayer
 from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
 
@@ -112,8 +113,8 @@ class Cloud(Protocol):
     region: str
     endpoint: str
 
-    def observe(self, stack: str, images: bool = False) -> Observed:
-        """Read what the plan needs to know; of the stack's images, too, when told so."""
+    def observe(self, stack: str, images: bool = False, layers: Sequence[SharedLayer] = ()) -> Observed:
+        """Read what the plan needs to know; of the stack's images, when told so, and of these shared layers, too."""
 
     def create_bucket(self, bucket: str) -> None: ...
 
@@ -123,8 +124,23 @@ class Cloud(Protocol):
 
     def delete_repository(self, repository: str) -> None: ...
 
-    def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
-        """Create and execute a change set; yield what happens until it has. Raises DeployError with the first failure."""
+    def publish_layer(self, layer: SharedLayer, bucket: str, stack: str, task: Task) -> int:
+        """Publish a version of a shared layer, its zip from the bucket or ("") in the call, for a stack; return its number."""
+
+    def layers_of(self, stack: str) -> frozenset[str]:
+        """Return the ARNs of the shared layers' versions that any version of a stack's function uses, or that were published for it."""
+
+    def remove_layers(self, arns: frozenset[str], bucket: str) -> Mapping[str, str]:
+        """Delete those of the layers' versions that no function uses; return the others, each with a function that does."""
+
+    def layer_size(self, arn: str) -> int:
+        """Return how many bytes a version of a layer, anybody's, has unzipped."""
+
+    def deploy_stack(self, template: Template, is_new: bool, numbers: Mapping[str, int]) -> Iterator[StackEvent]:
+        """Create and execute a change set; yield what happens until it has. Raises DeployError with the first failure.
+
+        `numbers` are the values of the template's parameters.
+        """
 
     def delete_stack(self, stack: str) -> Iterator[StackEvent]: ...
 

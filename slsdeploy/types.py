@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from slsdeploy.layers import AttachedLayer, Published, SharedLayer
 from slsdeploy.oci import Assembled, Base, Reference
 from slsdeploy.space import Slimmed, Space
 from slsdeploy_runtime.digests import of_files
@@ -215,6 +216,7 @@ class Project:
 
     `base` is what its image is built upon, once that is known; `engine` the program that runs the local function's containers, "" for none.
     `locked`: nothing may be in its bundle that slsdeploy.lock does not have, and nothing is added there.
+    `layers` are those of others.
     """
 
     root: Path
@@ -228,6 +230,7 @@ class Project:
     base: Base | None = None
     engine: str = ""
     locked: bool = False
+    layers: tuple[AttachedLayer, ...] = ()
 
     @property
     def name(self) -> str:
@@ -273,7 +276,7 @@ class Archive:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """What ships, and the Python it is made for. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
+    """What ships, and what it is made for. `path` holds `task/` and `opt/` as Lambda mounts them, beside the archives."""
 
     package: str
     python: str
@@ -285,6 +288,7 @@ class Bundle:
     notes: tuple[str, ...] = ()
     preparations: tuple[Preparation, ...] = ()
     image: Assembled | None = None
+    architecture: Architecture = "arm64"
     space: tuple[Space, ...] = ()
     slimmed: Slimmed = field(default_factory=Slimmed)
 
@@ -332,14 +336,14 @@ class Store:
 
 @dataclass(frozen=True, slots=True)
 class Artifact:
-    """Where a bundle will live, and the SAM that points there: what the function is made of, and resources beside it."""
+    """Where a bundle will live, and the SAM that points there: what the function is made of."""
 
     objects: tuple[Object, ...]
     properties: Mapping[str, Any]
-    resources: Mapping[str, Any]
     digest: str
     package: str
     image: ImageObject | None = None
+    layers: tuple[SharedLayer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -354,7 +358,7 @@ class Template:
 
 @dataclass(frozen=True, slots=True)
 class StackState:
-    """A stack as it is: its status, the template it has (None when it has none), tags and outputs."""
+    """A stack as it is: its status, the template it has (None when it has none), tags, outputs and parameters."""
 
     id: str
     name: str
@@ -363,6 +367,7 @@ class StackState:
     tags: Mapping[str, str] = field(default_factory=dict)
     outputs: Mapping[str, str] = field(default_factory=dict)
     updated_at: str = ""
+    parameters: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,6 +375,7 @@ class Observed:
     """Facts read from AWS before anything is decided. `objects` are the keys under this stack's prefix of the artifact bucket.
 
     `registry` is the account's host, `images` are the digests in the stack's repository there (None: there is none, or nobody asked).
+    `layers` says of each shared layer that was asked for, by name, what there is of it.
     """
 
     region: str
@@ -379,3 +385,4 @@ class Observed:
     stack: StackState | None
     registry: str = ""
     images: frozenset[str] | None = None
+    layers: Mapping[str, Published] = field(default_factory=dict)

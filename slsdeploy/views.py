@@ -106,6 +106,8 @@ def locked(result: results.Locked) -> Iterator[RenderableType]:
         yield f"{escape(model['uri'])}{escape(version)}, {size(model['bytes'])}, sha256 {model['digest'][:12]}"
     if result.image:
         yield f"{escape(result.image['base'])} for {result.image['architecture']}, {result.image['digest']}"
+    for layer in result.layers:
+        yield f"{escape(layer['arn'])}, {size(layer['unzipped_bytes'])} unzipped"
     yield f"{len(result.requirements)} packages [dim]in[/] {escape(result.path)}"
 
 
@@ -116,7 +118,7 @@ def planned(result: results.Planned) -> Iterator[RenderableType]:
         return
     for step in result.steps:
         amount = f" [dim]{size(step['bytes'])}[/]" if "bytes" in step else ""
-        name = re.sub(r"-[0-9a-f]{64}\.zip$", "", step["name"])  # an archive's key ends in its digest
+        name = re.sub(r"-[0-9a-f]{32,64}(\.zip)?$", "", step["name"])  # keys and layers' names end in a digest
         yield f"{step['type'].replace('-', ' ')} [bold]{escape(name)}[/]{amount}"
     table = _table("", "resource", "type")
     for change in result.resources:
@@ -164,6 +166,9 @@ def downed(result: results.Downed) -> Iterator[RenderableType]:
     yield f"[green]✓[/] {result.stack} is gone" if result.removed else f"[green]✓[/] there is no stack {result.stack}"
     for physical_id in result.kept:
         yield f"  kept, there is something in it: [bold]{escape(physical_id)}[/]  [dim](--delete-data removes such things too)[/]"
+    for arn, function in result.shared.items():
+        name, _, number = arn.partition(":layer:")[2].rpartition(":")
+        yield f"  kept, {escape(function)} uses it: the layer [bold]{escape(name)}[/], version {number}"
 
 
 def local_status(result: results.LocalStatus) -> Iterator[RenderableType]:

@@ -12,7 +12,8 @@ from typing import Any
 
 from slsdeploy import oci
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.errors import DeployError, NoRepository, ToolError
+from slsdeploy.errors import AwsError, DeployError, NoRepository, ToolError
+from slsdeploy.layers import Published, SharedLayer, key_of
 from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
@@ -115,13 +116,68 @@ class FakeCloud:
         self.kept: dict[tuple[str, str], list[tuple[S3Object, bytes]]] = {}
         self.repositories: set[str] = set()
         self.registry = FakeRegistry()
+        self.layers: dict[tuple[str, int], str] = {}  # name and number -> the stack that it was published for
+        self.published: dict[str, int] = {}
+        self.sizes: dict[str, int] = {}  # of layers of others: ARN -> bytes, unzipped
+        self.used: dict[str, frozenset[str]] = {}
 
-    def observe(self, stack: str, images: bool = False) -> Observed:
+    def observe(self, stack: str, images: bool = False, layers: Sequence[SharedLayer] = ()) -> Observed:
         bucket = f"slsdeploy-{ACCOUNT}-{self.region}"
         keys = frozenset(key for key in self.objects if key.startswith(f"{stack}/"))
         found = Observed(self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
         there = self.registry.digests(f"slsdeploy/{stack}") if f"slsdeploy/{stack}" in self.repositories else None
-        return replace(found, registry=REGISTRY, images=there if images else None)
+        published = {
+            layer.name: Published(
+                self._numbers(layer.name), layer.key in self.objects and not self._numbers(layer.name)
+            )
+            for layer in layers
+        }
+        return replace(found, registry=REGISTRY, images=there if images else None, layers=published)
+
+    def _numbers(self, name: str) -> tuple[int, ...]:
+        return tuple(number for held, number in sorted(self.layers, reverse=True) if held == name)
+
+    def publish_layer(self, layer: SharedLayer, bucket: str, stack: str, task: Task) -> int:
+        self.calls.append(f"publish {layer.name}")
+        if bucket:
+            assert self.objects[layer.key] == layer.path.read_bytes()
+        number = self.published.get(layer.name, 0) + 1
+        self.published[layer.name] = number
+        self.layers[layer.name, number] = stack
+        task.advance(layer.bytes)
+        return number
+
+    def layer_size(self, arn: str) -> int:
+        self.reads.append(f"size {arn}")
+        if arn not in self.sizes:
+            raise AwsError(f"no layer {arn}", code="ResourceNotFoundException")
+        return self.sizes[arn]
+
+    def layers_of(self, stack: str) -> frozenset[str]:
+        held = {each for each, publisher in self.layers.items() if publisher == stack}
+        return frozenset(self.layer_arn(*each) for each in held) | self.used.get(stack, frozenset())
+
+    def remove_layers(self, arns: frozenset[str], bucket: str) -> Mapping[str, str]:
+        users = {arn: stack for stack, used in self.used.items() for arn in used if arn in arns}
+        for name, number in [each for each in self.layers if self.layer_arn(*each) in arns - users.keys()]:
+            self.calls.append(f"delete_layer {name}:{number}")
+            del self.layers[name, number]
+            if not self._numbers(name):
+                self.objects.pop(key_of(name), None)
+        return users
+
+    def layer_arn(self, name: str, number: int) -> str:
+        return f"arn:aws:lambda:{self.region}:{ACCOUNT}:layer:{name}:{number}"
+
+    def _use(self, template: Template, numbers: Mapping[str, int]) -> None:
+        """Let the stack's function have the layers that its template says, now and in its former versions."""
+        function = template.cloudformation["Resources"].get("Function", {}).get("Properties", {})
+        arns = [arn["Fn::Sub"].partition(":layer:")[2] for arn in function.get("Layers", ()) if isinstance(arn, dict)]
+        for name, parameter in (arn.split(":") for arn in arns):
+            number = numbers[parameter[2:-1]]
+            assert (name, number) in self.layers, f"Layer version {name}:{number} does not exist."
+            former = self.used.get(template.stack, frozenset())
+            self.used[template.stack] = former | {self.layer_arn(name, number)}
 
     def create_repository(self, repository: str) -> None:
         self.calls.append(f"create_repository {repository}")
@@ -140,15 +196,17 @@ class FakeCloud:
         self.objects[item.key] = item.path.read_bytes()
         task.advance(item.bytes)
 
-    def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
+    def deploy_stack(self, template: Template, is_new: bool, numbers: Mapping[str, int]) -> Iterator[StackEvent]:
         self.calls.append(f"deploy_stack {template.stack}")
         assert is_new == (template.stack not in self.stacks)
+        assert set(numbers) == set(template.cloudformation.get("Parameters", ()))
         resources = json.loads(json.dumps(template.cloudformation))["Resources"]
         for logical_id, resource in resources.items():
             if logical_id == self.failing:
                 yield StackEvent(logical_id, resource["Type"], "CREATE_FAILED", "no luck", "")
                 raise DeployError(f"{logical_id} ({resource['Type']}) failed: no luck", where=logical_id)
             yield StackEvent(logical_id, resource["Type"], "CREATE_COMPLETE", "", logical_id.lower())
+        self._use(template, numbers)
         self.stacks[template.stack] = StackState(
             id=f"arn:aws:cloudformation:{self.region}:{ACCOUNT}:stack/{template.stack}/1",
             name=template.stack,
@@ -156,11 +214,13 @@ class FakeCloud:
             template=json.loads(json.dumps(template.cloudformation)),
             tags=dict(template.tags),
             outputs={name: f"<{name}>" for name in template.cloudformation["Outputs"]},
+            parameters={name: str(number) for name, number in numbers.items()},
         )
 
     def delete_stack(self, stack: str) -> Iterator[StackEvent]:
         self.calls.append(f"delete_stack {stack}")
         state = self.stacks.pop(stack)
+        self.used.pop(stack, None)
         yield StackEvent(stack, "AWS::CloudFormation::Stack", "DELETE_COMPLETE", "", state.id)
 
     def stack_state(self, stack: str) -> StackState | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import Any, Literal
 
-from slsdeploy.bundle import base_image, lock, origins, pipeline, place, prepare, resolution
+from slsdeploy import targets
+from slsdeploy.bundle import attached, base_image, choosing, lock, origins, pipeline, place, prepare, resolution
 from slsdeploy.results import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
@@ -28,10 +29,13 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         if "base" in again:
             base_image.forget(project)
         settled = base_image.settle(origins.settle(project, tools), tools)
+        settled = attached.find(settled)
+        if any(layer.bytes is None for layer in settled.layers):
+            settled = attached.settle(settled, tools, tools.connect(project))
         section = resolution.settle(settled, tools)
-        made = pipeline.gather(
-            settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools)
-        ).preparations
+        inputs = pipeline.gather(settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools))
+        if pipeline.package_of(settled, inputs) == targets.IMAGE:  # what "auto" is
+            settled = base_image.settle(choosing.chosen(settled, targets.IMAGE), tools)
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
     return Locked(
         path=str(folder / lock.FILE),
@@ -47,7 +51,8 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         ],
         requirements=[package.requirement for package in section.packages],
         image=_image(settled),
-        prepared=[{"model": each.model, "choice": each.choice, "digest": each.digest} for each in made],
+        layers=[{"arn": layer.arn, "unzipped_bytes": layer.bytes} for layer in settled.layers],
+        prepared=[{"model": each.model, "choice": each.choice, "digest": each.digest} for each in inputs.preparations],
     )
 
 

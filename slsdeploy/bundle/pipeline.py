@@ -6,16 +6,18 @@ Finding out that nothing changed costs a look at the project's files. What has t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
     acceptance,
+    attached,
     base_image,
     bytecode,
+    choosing,
     disk,
     engine,
     inspection,
@@ -41,9 +43,10 @@ from slsdeploy.bundle.prepare import Ingredients, Prepared
 from slsdeploy.bundle.slim import memory as slim_memory
 from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.errors import BuildError, ProjectError
+from slsdeploy.layers import AttachedLayer
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Bundle, Model, ModelInfo, PartName, Preparation, Project
+from slsdeploy.types import Bundle, Model, ModelInfo, Part, PartName, Preparation, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 _LISTED = 10
@@ -76,32 +79,49 @@ def build(project: Project, tools: Tools) -> Bundle:
     uv, the package index or the target's Python fails, or the disk is full.
     """
     with _disk_is_ours(project):
-        project = base_image.settle(origins.settle(project, tools), tools)
-
-        def again() -> Inputs:
-            return gather(
-                project,
-                lambda: resolution.settle(project, tools),
-                lambda ingredients: prepare.settle(project, ingredients, tools),
-            )
-
-        inputs = again()
-        folder = project.work / "bundle"
+        project = attached.find(base_image.settle(origins.settle(project, tools), tools))
+        inputs, why = _gather(project, tools), ""
         with place.exclusive(project.work, tools):
-            bundle = record.read(folder, inputs.key) or _make_slimmed(project, inputs, again, tools)
+            if project.config.package == targets.AUTO:
+                project, inputs, why = _choose(project, inputs, tools)
+            bundle = record.read(project.work / "bundle", inputs.key) or _make_slimmed(project, inputs, tools)
             prepare.insist(project, bundle.preparations, bundle.notes)
+    _check_size(bundle.parts, inputs.packaging, project.layers)
     for note in bundle.notes:
         tools.reporter.note(note)
-    return bundle
+    return replace(bundle, notes=(*bundle.notes, why)) if why else bundle
+
+
+def _gather(project: Project, tools: Tools) -> Inputs:
+    return gather(
+        project,
+        lambda: resolution.settle(project, tools),
+        lambda ingredients: prepare.settle(project, ingredients, tools),
+    )
+
+
+def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, Inputs, str]:
+    """Decide what "auto" is, by the size of the parts as layers, which is known once they are made; return it with the reason."""
+    size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
+    if size is None:
+        size = sum(part.bytes for part in _keep(project, inputs, tools)[0])
+        choosing.remember(project.work, inputs.key, size)
+    name, why = targets.choose(choosing.facts(project, size))
+    tools.reporter.note(why)
+    if name == inputs.packaging.NAME:
+        return project, inputs, why
+    chosen = base_image.settle(choosing.chosen(project, name), tools)
+    return chosen, _gather(chosen, tools), why
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
-    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), and its image's base pinned.
+    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), its image's base and the sizes of
+    layers of others pinned.
 
     Raises ToolError when the disk is full or may not be written to, too.
     """
     with _disk_is_ours(project):
-        return base_image.settle(origins.settle(project, tools, cloud), tools)
+        return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
 
 
 def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
@@ -124,9 +144,21 @@ def last(project: Project) -> Bundle | None:
         return found
 
     try:
-        return record.read(project.work / "bundle", gather(project, lambda: section, remember).key)
+        inputs = gather(project, lambda: section, remember)
+        package = package_of(project, inputs)
+        if package and package != inputs.packaging.NAME:
+            inputs = gather(base_image.find(choosing.chosen(project, package)), lambda: section, remember)
+        return record.read(project.work / "bundle", inputs.key)
     except (ProjectError, OSError):  # the next build says which
         return None
+
+
+def package_of(project: Project, inputs: Inputs) -> str:
+    """Return what the package is; of "auto", what the last build chose, "" when there was none of the same parts."""
+    if project.config.package != targets.AUTO:
+        return project.config.package
+    size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
+    return "" if size is None else targets.choose(choosing.facts(project, size))[0]
 
 
 def gather(
@@ -135,7 +167,8 @@ def gather(
     settle_models: Callable[[Ingredients], tuple[Preparation, ...]],
 ) -> Inputs:
     """Read what the bundle is made from; what is settled comes last, once everything else is found good: packages, then models."""
-    packaging, choice = targets.choose(project.config.package)
+    package = project.config.package
+    packaging = targets.find(targets.FIRST if package == targets.AUTO else package)
     models = tuple(_inspect(model) for model in project.models)
     model_files = frozenset(file.resolve() for info in models for file in info.files)
     files = tuple(select.code_files(project, model_files))
@@ -148,7 +181,7 @@ def gather(
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])
     untried = "" if verify.can_run(project) else acceptance.note(section)
     told = (note for preparation in preparations for note in preparation.notes)
-    stated = (project.target.note, bytecode.note(project.target), untried, choice, *told)
+    stated = (project.target.note, bytecode.note(project.target), untried, *told)
     made_from: dict[PartName, object] = {
         "runtime": layout.fingerprint(assets.runtime().parent, layout.runtime_files()),
         "model": [
@@ -172,7 +205,7 @@ def _inspect(model: Model) -> ModelInfo:
     return info
 
 
-def _make_slimmed(project: Project, inputs: Inputs, again: Callable[[], Inputs], tools: Tools) -> Bundle:
+def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
     """Make the bundle; with one cut less, and once more, when one turns out to break the project's models or its handler."""
     from slsdeploy.bundle.slim import models as slim_models  # not needed when nothing changed
 
@@ -184,18 +217,16 @@ def _make_slimmed(project: Project, inputs: Inputs, again: Callable[[], Inputs],
         except BuildError as error:
             if not slim_models.blame(error, subject, tools):
                 raise
-        inputs = again()
+        inputs = _gather(project, tools)
 
 
 def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
     from slsdeploy.bundle.slim import models as slim_models
     from slsdeploy.bundle.slim import spaces
 
-    dependencies = installed.keep(inputs.packages, project, tools)
-    prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
-    kept = [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])]
-    _check_size(kept, inputs.packaging)
-    slimmed = slim_models.describe(project, inputs.packages, inputs.models, dependencies)
+    kept, prepared = _keep(project, inputs, tools)
+    _check_size(kept, inputs.packaging, project.layers)
+    slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
         verify.check_sources(project, draft)
@@ -212,6 +243,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
+            architecture=project.target.architecture,
             digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
             path=folder,
             parts=tuple(packing.describe(item, folder, packed) for item in kept),
@@ -226,6 +258,13 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
         sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
     return bundle
+
+
+def _keep(project: Project, inputs: Inputs, tools: Tools) -> tuple[list[Kept], Prepared]:
+    """Return the parts, each made now unless it is kept."""
+    dependencies = installed.keep(inputs.packages, project, tools)
+    prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
+    return [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])], prepared
 
 
 def _part(name: PartName, project: Project, inputs: Inputs, prepared: Prepared, tools: Tools) -> Kept:
@@ -251,14 +290,14 @@ def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, prepar
             layout.write_code(project, inputs.files, inputs.document, folder)
 
 
-def _check_size(kept: Iterable[Kept], packaging: PackagingTarget) -> None:
+def _check_size(found: Sequence[Kept | Part], packaging: PackagingTarget, layers: Sequence[AttachedLayer]) -> None:
     """Refuse what Lambda would refuse, and say what takes the room."""
-    found = list(kept)
-    total = sum(part.bytes for part in found)
+    total = sum(each.bytes or 0 for each in (*found, *layers))
     if targets.fits(packaging, total):
         return
     members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
     lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
+    lines += [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in layers if layer.bytes]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
     message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
     hint = "leave out what inference does not need (a model exported to ONNX needs no training framework), or use a smaller model"

@@ -169,10 +169,27 @@ def _across(values: Mapping[str, Any]) -> Iterator[Complaint]:
         yield Complaint(("model",), "is missing; expected the path of a model file", 'model = "model.onnx"')
     yield from _file_systems(values)
     yield from _builders(values.get("image"))
+    yield from _layers(values)
     environment, secrets = values.get("environment"), values.get("secrets")
     if isinstance(environment, dict) and isinstance(secrets, dict):
         for name in sorted(environment.keys() & secrets.keys()):
             yield Complaint(("secrets", name), "is in `environment` too; expected it in one of them")
+
+
+def _layers(values: Mapping[str, Any]) -> Iterator[Complaint]:
+    """Complain of layers that the function cannot have."""
+    given = values.get("layers")
+    layers = [layer for layer in given if isinstance(layer, str)] if isinstance(given, list) else []
+    if layers and values.get("package") == "image":
+        hint = 'another package, or what is in them: a requirement, or a Dockerfile ([image] builder = "docker")'
+        yield Complaint(("layers",), "an image takes no layers; expected none", hint)
+    region = values.get("region")
+    for index, arn in enumerate(layers):
+        found = arn.split(":")[3] if arn.count(":") >= 3 else region
+        if isinstance(region, str) and found != region:
+            yield Complaint(("layers", index), f"is in {found}; expected a layer of the function's region, {region}")
+        if arn in layers[:index]:
+            yield Complaint(("layers", index), "is there already; expected each layer once")
 
 
 def _builders(image: Any) -> Iterator[Complaint]:

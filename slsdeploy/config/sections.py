@@ -30,6 +30,9 @@ SECURITY_GROUP = r"^sg-[0-9a-zA-Z]+$"
 ACTION = r"^(\*|[a-z0-9-]+:[A-Za-z0-9*?]+)$"
 RESOURCE = r"^(\*|arn:[^\s]+)$"
 
+# botocore's LayerArn
+LAYER = r"arn:[a-zA-Z0-9-]+:lambda:[a-zA-Z0-9-]+:[0-9]{12}:layer:[a-zA-Z0-9-_]+"
+
 # https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html#configuration-envvars-runtime
 RESERVED_LIST = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-envvars.html"
 _RESERVED = (
@@ -101,6 +104,18 @@ def _is_image(text: str) -> str:
     return text
 
 
+def _is_layer(arn: str) -> str:
+    if re.fullmatch(LAYER, arn):
+        raise ValueError(
+            "expected one version of the layer: its number stands at the end of the ARN, as in ...:layer:NAME:7"
+        )
+    if not re.fullmatch(f"{LAYER}:[0-9]+", arn):
+        raise ValueError(
+            "expected the ARN of a layer's version, as in arn:aws:lambda:eu-central-1:123456789012:layer:NAME:7"
+        )
+    return arn
+
+
 def _is_tag(key: str) -> str:
     if key.lower().startswith("aws:"):
         raise ValueError('tags that begin with "aws:" are reserved (https://docs.aws.amazon.com/tag-editor/)')
@@ -123,6 +138,7 @@ Secret = Annotated[str, AfterValidator(_is_secret)]
 TagKey = Annotated[str, AfterValidator(_is_tag), Field(min_length=1, max_length=128)]
 ImageReference = Annotated[str, AfterValidator(_is_image)]
 RuleId = Annotated[str, AfterValidator(_is_rule)]
+LayerVersion = Annotated[str, AfterValidator(_is_layer)]
 ServedName = Annotated[str, Field(pattern=SERVED_NAME, max_length=64)]
 
 
@@ -285,6 +301,10 @@ class Config(_Section):
     timeout: Annotated[int, Field(ge=1, le=900)] = Field(30, description="seconds that one invocation may take")
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
+    layers: list[LayerVersion] = Field(
+        default_factory=list,
+        description="layers of others that the function gets: ARNs of their versions; not for images (docs/packages.md)",
+    )
     image: Image = Field(
         default_factory=lambda: Image.model_validate({}), description="how an image is built: `[image]`"
     )

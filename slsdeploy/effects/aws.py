@@ -10,7 +10,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,11 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
-from slsdeploy.effects import data, objects, repositories, stacks
-from slsdeploy.effects.client import Client, name_of, translated
+from slsdeploy.effects import data, objects, remote_zip, repositories, shared_layers, stacks
+from slsdeploy.effects.client import Client, name_of, reader, translated
 from slsdeploy.errors import AwsError
+from slsdeploy.layers import FOLDER, Published, SharedLayer, key_of
+from slsdeploy.layers import read as read_layer
 from slsdeploy.targets.image import NAMESPACE
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
 from slsdeploy.types import Object, Observed, S3Object, StackState, Template
@@ -30,6 +32,7 @@ from slsdeploy_runtime.resources import tls_only
 LOCAL_REGION = "us-east-1"  # of the local AWS, when nobody names one
 LATE_MS = 30_000
 ONE_PART = 8 * 1024 * 1024  # bytes; what boto3 sends in one request
+LAYERS = "lambda layers"  # a client of Lambda that tries again, which one that invokes must not
 NOT_FOUND = frozenset({"404", "NoSuchBucket", "ResourceNotFoundException", "NotFound"})
 
 
@@ -77,12 +80,12 @@ class Aws:
             )
             with translated(self.endpoint):
                 made = self._session.create_client(
-                    service, self.region, endpoint_url=self.endpoint or None, config=settings
+                    service.partition(" ")[0], self.region, endpoint_url=self.endpoint or None, config=settings
                 )
             self._clients[service] = Client(made, self.endpoint)
         return self._clients[service]
 
-    def observe(self, stack: str, images: bool = False) -> Observed:
+    def observe(self, stack: str, images: bool = False, layers: Sequence[SharedLayer] = ()) -> Observed:
         """Read what the plan needs to know; waits for a stack that is in the middle of something."""
         state = stacks.settled(self.client("cloudformation"), stack)
         # A stack's id names its account: one call less when there is one.
@@ -98,7 +101,46 @@ class Aws:
             stack=state,
             registry=self._registry,
             images=repositories.digests(self.client("ecr"), f"{NAMESPACE}/{stack}") if images else None,
+            layers=self._published(layers, bucket if keys is not None else ""),
         )
+
+    def _published(self, layers: Sequence[SharedLayer], bucket: str) -> dict[str, Published]:
+        """Say what there is of each layer; whether its zip is in the bucket, only where that matters."""
+        found = shared_layers.numbers(self.client(LAYERS), [layer.name for layer in layers])
+        return {
+            layer.name: Published(
+                found[layer.name],
+                bool(bucket and not layer.is_direct and not found[layer.name] and self.find_object(bucket, layer.key)),
+            )
+            for layer in layers
+        }
+
+    def publish_layer(self, layer: SharedLayer, bucket: str, stack: str, task: Task) -> int:
+        """Publish a version of a shared layer; return its number."""
+        number = shared_layers.publish(self.client(LAYERS), layer, bucket, stack)
+        task.advance(layer.bytes)
+        return number
+
+    def layer_size(self, arn: str) -> int:
+        """Return how many bytes a version of a layer, anybody's, has unzipped."""
+        name, _, number = arn.rpartition(":")
+        found = self.client(LAYERS).get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
+        return remote_zip.unzipped_size(reader(found["Location"]), found["CodeSize"])
+
+    def layers_of(self, stack: str) -> frozenset[str]:
+        """Return the shared layers' versions that a stack's function uses, in any version of it, or that were published for it."""
+        return shared_layers.of_stack(self.client(LAYERS), stack)
+
+    def remove_layers(self, arns: frozenset[str], bucket: str) -> dict[str, str]:
+        """Delete those that no function uses, and their zips; return the others, each with a function that does."""
+        client = self.client(LAYERS)
+        kept = shared_layers.remove(client, arns)
+        names = {found[0] for arn in arns - kept.keys() if (found := read_layer(arn))}
+        left = shared_layers.numbers(client, sorted(names))
+        keys = frozenset(key_of(name) for name in names if not left[name])
+        if keys and self._keys(bucket, f"{FOLDER}/"):
+            self.delete_objects(bucket, keys)
+        return kept
 
     @property
     def _registry(self) -> str:
@@ -161,9 +203,9 @@ class Aws:
         else:
             self.client("s3").upload_parts(item, owner, task.advance)
 
-    def deploy_stack(self, template: Template, is_new: bool) -> Iterator[StackEvent]:
+    def deploy_stack(self, template: Template, is_new: bool, numbers: Mapping[str, int]) -> Iterator[StackEvent]:
         """Create and execute a change set; yield the stack's events until it is done."""
-        return stacks.deploy(self.client("cloudformation"), template, is_new, self._source(template))
+        return stacks.deploy(self.client("cloudformation"), template, is_new, numbers, self._source(template))
 
     def delete_stack(self, stack: str) -> Iterator[StackEvent]:
         """Delete a stack; yield its events until it is gone."""

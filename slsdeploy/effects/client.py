@@ -98,6 +98,27 @@ def translated(endpoint: str, service: str = "") -> Iterator[None]:
         raise _ours(error, endpoint, service) from error
 
 
+def reader(url: str) -> Callable[[int, int], bytes]:
+    """Return what reads so many bytes at a place of what a presigned URL is for. It raises AwsError when the URL does not answer."""
+    from botocore.awsrequest import AWSRequest
+    from botocore.httpsession import URLLib3Session
+    from botocore.utils import get_environ_proxies
+
+    session = URLLib3Session(proxies=get_environ_proxies(url), timeout=30)
+
+    def fetch(place: int, wanted: int) -> bytes:
+        headers = {"Range": f"bytes={place}-{place + wanted - 1}"}
+        with translated(""):
+            answer = session.send(AWSRequest("GET", url, headers=headers).prepare())
+        if answer.status_code not in (200, 206):
+            raise AwsError(f"the URL of a layer's content answers {answer.status_code}", hint="run the command again")
+        content: bytes = answer.content
+        # who does not know ranges sends all of it
+        return content[:wanted] if answer.status_code == 206 else content[place : place + wanted]
+
+    return fetch
+
+
 def name_of(operation: Any) -> str:
     """Return a call's name as people know it ("s3:PutObject"), of botocore's operation model."""
     return f"{operation.service_model.service_name}:{operation.name}"

@@ -6,7 +6,7 @@ import json
 import re
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from slsdeploy.errors import AwsError, DeployError
@@ -42,6 +42,7 @@ def describe(client: Any, stack: str) -> StackState | None:
         tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", ())},
         outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", ())},
         updated_at=str(found.get("LastUpdatedTime", found["CreationTime"])),
+        parameters={given["ParameterKey"]: given["ParameterValue"] for given in found.get("Parameters", ())},
     )
 
 
@@ -60,10 +61,12 @@ def body(template: Template) -> str:
     return json.dumps(template.cloudformation, separators=(",", ":"))
 
 
-def deploy(client: Any, template: Template, is_new: bool, source: dict[str, str]) -> Iterator[StackEvent]:
+def deploy(
+    client: Any, template: Template, is_new: bool, numbers: Mapping[str, int], source: dict[str, str]
+) -> Iterator[StackEvent]:
     """Create a change set and execute it; yield the stack's events until it is done.
 
-    `source` says where the template is (TemplateBody or TemplateURL).
+    `numbers` are its parameters' values, `source` says where the template is (TemplateBody or TemplateURL).
     Raises DeployError with the first resource that failed, not the cascade behind it.
     """
     name = f"slsdeploy-{uuid.uuid4()}"  # its own, also when two deploy at once
@@ -72,6 +75,7 @@ def deploy(client: Any, template: Template, is_new: bool, source: dict[str, str]
         ChangeSetName=name,
         ChangeSetType="CREATE" if is_new else "UPDATE",
         Tags=[{"Key": key, "Value": value} for key, value in template.tags.items()],
+        Parameters=[{"ParameterKey": name, "ParameterValue": str(number)} for name, number in numbers.items()],
         Capabilities=["CAPABILITY_IAM"],
         # A bucket or queue of a fixed name that an earlier `down` kept comes back with what is in it:
         # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/import-resources-automatically.html

@@ -1,6 +1,7 @@
 """The local AWS's endpoint: which service a request is for, and who answers it. Start reading here.
 
     /_slsdeploy/status               ourselves: that we are up, our functions
+    /_slsdeploy/layers/...           the content of layers
     CloudFormation                   `cloudformation/`
     Lambda: Invoke, function URLs    `functions/` (behind `invoke.py`, `function_urls.py`)
     /v2/..., unsigned                `images/`: the registry of container images
@@ -21,12 +22,12 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.serving import BaseWSGIServer, make_server
 from werkzeug.wrappers import Request, Response
 
-from slsdeploy.local import access, function_urls, invoke, query
+from slsdeploy.local import access, function_urls, invoke, layer_content, query
 from slsdeploy.local.clients import Clients
 from slsdeploy.local.cloudformation.api import CloudFormation
 from slsdeploy.local.images.api import Registry
 from slsdeploy.local.lambda_names import ACCOUNT
-from slsdeploy.local.status import PING_PATH, STATUS_PATH, Lambda, status_response
+from slsdeploy.local.status import OWN_PATHS, PING_PATH, STATUS_PATH, Lambda, status_response
 
 _log = logging.getLogger(__name__)
 # What every deployment uses; moto loads the others when they are first asked for.
@@ -69,10 +70,8 @@ class Front:
         """Return our own answer, or None when the request is moto's."""
         if why := access.refusal(request):
             return Response(f"{why}\n", 403)
-        if request.path == PING_PATH:
-            return Response(status=204)
-        if request.path == STATUS_PATH:
-            return status_response(self._functions)
+        if request.path.startswith(OWN_PATHS):
+            return self._of_path(request)
         if access.is_for_registry(request):
             return self._images.respond(request)
         service, region = access.service_of(request)
@@ -84,6 +83,14 @@ class Front:
         except HTTPException as error:
             return Response(error.description, error.code)
         return None
+
+    def _of_path(self, request: Request) -> Response | None:
+        if request.path == PING_PATH:
+            return Response(status=204)
+        if request.path == STATUS_PATH:
+            return status_response(self._functions)
+        match = layer_content.PATH.fullmatch(request.path)
+        return layer_content.respond(request, match) if match else None
 
     def _lambda(self, region: str, request: Request) -> Response | None:
         if match := invoke.PATH.fullmatch(request.path):

@@ -12,8 +12,9 @@ from slsdeploy.local.function_urls import UrlPorts
 from slsdeploy.local.invoke import Invokes
 from slsdeploy.local.mends import NOT_EMULATED
 
-PING_PATH = "/_slsdeploy/ping"
-STATUS_PATH = "/_slsdeploy/status"
+OWN_PATHS = "/_slsdeploy/"
+PING_PATH = f"{OWN_PATHS}ping"
+STATUS_PATH = f"{OWN_PATHS}status"
 
 
 class Lambda(UrlPorts, Invokes, Protocol):

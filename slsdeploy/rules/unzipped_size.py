@@ -12,7 +12,8 @@ from slsdeploy.types import Bundle, ModelInfo
 class UnzippedSize(Rule):
     """What ships is larger than Lambda unpacks.
 
-    Function and layers together must stay below 250 MiB; an image below 10 GiB. Before the first build only the models are counted.
+    Function and layers, those of others too, must together stay below 250 MiB; an image below 10 GiB. Before the first build only the
+    models and the layers of others are counted.
 
     Why: Lambda refuses the function, after everything has been uploaded.
 
@@ -28,12 +29,23 @@ class UnzippedSize(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        target, _ = targets.choose(subject.package)
+        target = targets.find(_package(subject))
         size = subject.bundle.unzipped_bytes if subject.bundle else sum(info.bytes for info in _shipped(subject))
-        if not targets.fits(target, size):
+        attached = sum(layer.bytes or 0 for layer in subject.project.layers)
+        if not targets.fits(target, size + attached):
             what = "the bundle is" if subject.bundle else "the models alone are"
+            if attached:
+                what = what.replace(" is", " and `layers` are").replace("alone are", "and `layers` alone are")
+            size += attached
             message = f"{what} {megabytes(size)} unzipped; Lambda takes less than {megabytes(target.LIMIT)}"
             yield self.finding(message, _largest(subject.bundle) + "export a smaller model (half precision, int8)")
+
+
+def _package(subject: Subject) -> str:
+    """Say what "auto" would be at most: an image, which takes more, but no layers of others."""
+    if subject.package != targets.AUTO:
+        return subject.package
+    return targets.FIRST if subject.project.layers else targets.IMAGE
 
 
 def _shipped(subject: Subject) -> list[ModelInfo]:

@@ -6,6 +6,7 @@ A module here named `layer` is what `package = "layer"` means. It has
     LIMIT                     bytes, unzipped, that are too many for Lambda
     PLACES                    where each part's tree is mounted: "task/..." is /var/task/..., "opt/..." is /opt/...
     ARCHIVES                  which parts go into which archive; an archive holds parts of one mount
+    layers(bundle)            the shared layers that the function needs
     artifact(bundle, store) -> Artifact
                               where the archives will live, and all properties of the function that depend on the packaging
 
@@ -18,11 +19,13 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
 from typing import Any, Protocol, cast
 
 from slsdeploy.errors import ProjectError
+from slsdeploy.layers import SharedLayer
 from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
 
 # What Lambda calls.
@@ -32,10 +35,12 @@ ENTRY = "slsdeploy_runtime.app.handler"
 # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 ZIP_LIMIT = 262_144_000
 
+# https://docs.aws.amazon.com/lambda/latest/dg/chapter-layers.html
+LAYERS = 5  # a function's, at most
+
 IMAGE = "image"  # its archives are layers of an image, not zips
-# Only what changed is uploaded: a layer's key is the digest of its content.
-AUTO = "layer"
-AUTO_NOTE = 'package = "auto": layers, so that a change of code uploads only the code'
+AUTO = "auto"
+FIRST = "layer"  # what "auto" is, unless something speaks against it: a change of code uploads only the code
 
 
 class PackagingTarget(Protocol):
@@ -45,6 +50,9 @@ class PackagingTarget(Protocol):
     LIMIT: int
     PLACES: Mapping[PartName, PurePosixPath]
     ARCHIVES: Mapping[str, tuple[PartName, ...]]
+
+    @staticmethod
+    def layers(bundle: Bundle) -> tuple[SharedLayer, ...]: ...
 
     @staticmethod
     def artifact(bundle: Bundle, store: Store) -> Artifact: ...
@@ -79,8 +87,36 @@ def zipped(bundle: Bundle, code: Object) -> dict[str, Any]:
     }
 
 
-def choose(package: str) -> tuple[PackagingTarget, str]:
-    """Return the target that the key `package` means, and one line that explains the choice where "auto" made it."""
-    if package == "auto":
-        return find(AUTO), AUTO_NOTE
-    return find(package), ""
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What "auto" decides by: bytes of our own files and of attached layers, unzipped; how many layers there would be, theirs and ours.
+
+    `unknown` are the attached layers whose size is not known.
+    """
+
+    own: int
+    attached: int
+    layers_attached: int
+    layers_own: int
+    snap_start: bool
+    unknown: int = 0
+
+
+def choose(facts: Facts) -> tuple[str, str]:
+    """Return the target that "auto" means, and a line that says why."""
+    total = facts.own + facts.attached
+    size = f"{_mb(total)} of {_mb(ZIP_LIMIT)} MB unzipped"
+    if facts.unknown:
+        size += f" without {facts.unknown} of `layers` (`slsdeploy lock` asks for their size)"
+    snap_start = f"SnapStart {'on' if facts.snap_start else 'off'}"
+    if total >= ZIP_LIMIT and not facts.layers_attached:
+        limit = f"{_mb(total)} MB unzipped are more than a zip and its layers may be ({_mb(ZIP_LIMIT)} MB), and an image may be 10 GiB"
+        return IMAGE, f'package = "{AUTO}": an image: {limit}; {snap_start}'
+    if facts.layers_attached + facts.layers_own > LAYERS:
+        count = f"with the {facts.layers_attached} of `layers`, ours would be more than the {LAYERS} that a function may have"
+        return "zip", f'package = "{AUTO}": one zip: {count}; {size}, {snap_start}'
+    return FIRST, f'package = "{AUTO}": layers: {size}, {snap_start}; a change of code uploads only the code'
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1e6:,.1f}"

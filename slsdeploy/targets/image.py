@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from slsdeploy.layers import SharedLayer
 from slsdeploy.oci import Reference
 from slsdeploy.types import Artifact, Bundle, ImageObject, PartName, Store
 
@@ -39,8 +40,12 @@ def artifact(bundle: Bundle, store: Store) -> Artifact:
     return Artifact(
         objects=(),
         properties={"PackageType": "Image", "ImageUri": str(reference)},
-        resources={},
         digest=bundle.digest,
         package=NAME,
         image=ImageObject(bundle.image, reference, size, bundle.sbom),
     )
+
+
+def layers(bundle: Bundle) -> tuple[SharedLayer, ...]:
+    """Return none: there are no layers of ours."""
+    return ()

@@ -1,15 +1,20 @@
 """`package = "layer"`: dependencies, runtime and model are a layer each, the code is the function's zip.
 
-A layer is named in the stack by its content, so a deployment publishes only those that changed.
+A layer's name is its content: every stage and function of the account and region uses the same, and only one that is new is published.
+
+Decision (2026-11): the layers are not resources of the stack. A stack would publish its own copies, 30 MB for each stage, and would
+delete them when another still uses them. What CloudFormation cannot know before they are published is a number: a parameter.
 """
 
 from __future__ import annotations
 
-import re
+import hashlib
+import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
+from slsdeploy.layers import PREFIX, SharedLayer
 from slsdeploy.targets import ZIP_LIMIT, zipped
 from slsdeploy.types import Archive, Artifact, Bundle, Object, PartName, Store
 
@@ -31,38 +36,37 @@ ARCHIVES: Mapping[str, tuple[PartName, ...]] = {
     "code": ("code",),
 }
 _FUNCTION_ZIP = "code"
+_BOTH = ("arm64", "x86_64")
 
 
 def artifact(bundle: Bundle, store: Store) -> Artifact:
-    """Say where the archives will live, and declare the layers."""
-    objects = {archive.name: _object(archive, store) for archive in bundle.archives}
-    layers = {name: item for name, item in objects.items() if name != _FUNCTION_ZIP}
-    code = objects[_FUNCTION_ZIP]
+    """Say where the function's zip will live, and which layers it needs."""
+    (code,) = (archive for archive in bundle.archives if archive.name == _FUNCTION_ZIP)
+    item = Object(store.bucket, f"{store.prefix}/{code.name}-{code.digest}.zip", code.path, code.bytes)
+    shared = layers(bundle)
     return Artifact(
-        objects=tuple(objects.values()),
-        properties={**zipped(bundle, code), "Layers": [{"Ref": _logical_id(name)} for name in layers]},
-        resources={_logical_id(name): _layer(name, item, store.prefix) for name, item in layers.items()},
+        objects=(item,),
+        properties={**zipped(bundle, item), "Layers": [_arn(layer) for layer in shared]},
         digest=bundle.digest,
         package=NAME,
+        layers=shared,
     )
 
 
-def _object(archive: Archive, store: Store) -> Object:
-    return Object(store.bucket, f"{store.prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
+def layers(bundle: Bundle) -> tuple[SharedLayer, ...]:
+    """Return the layers that the bundle's function needs."""
+    return tuple(_layer(archive, bundle) for archive in bundle.archives if archive.name != _FUNCTION_ZIP)
 
 
-def _logical_id(name: str) -> str:
-    return f"{name.capitalize()}Layer"
+def _layer(archive: Archive, bundle: Bundle) -> SharedLayer:
+    """Name a layer after its content and what it is for: a model is for any Python, only dependencies hold machine code."""
+    runtimes = () if archive.parts == ("model",) else (f"python{bundle.python}",)
+    architectures = (bundle.architecture,) if "dependencies" in archive.parts else _BOTH
+    content = json.dumps([archive.digest, runtimes, architectures])
+    name = f"{PREFIX}{archive.name}-{hashlib.sha256(content.encode()).hexdigest()[:32]}"
+    return SharedLayer(name, archive.name, runtimes, architectures, archive.path, archive.bytes)
 
 
-def _layer(name: str, item: Object, prefix: str) -> dict[str, Any]:
-    return {
-        "Type": "AWS::Serverless::LayerVersion",
-        "Properties": {
-            # of this stack alone: two stacks that shared a name would mix their versions
-            "LayerName": re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{name}"),
-            "ContentUri": {"Bucket": item.bucket, "Key": item.key},
-            # A published function version keeps its layers' content also after they are deleted.
-            "RetentionPolicy": "Delete",
-        },
-    }
+def _arn(layer: SharedLayer) -> dict[str, Any]:
+    place = "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}"
+    return {"Fn::Sub": f"{place}:layer:{layer.name}:${{{layer.parameter}}}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 
+from slsdeploy.layers import SharedLayer
 from slsdeploy.targets import ZIP_LIMIT, zipped
 from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
 
@@ -27,7 +28,11 @@ def artifact(bundle: Bundle, store: Store) -> Artifact:
     return Artifact(
         objects=(item,),
         properties=zipped(bundle, item),
-        resources={},
         digest=bundle.digest,
         package=NAME,
     )
+
+
+def layers(bundle: Bundle) -> tuple[SharedLayer, ...]:
+    """Return none: there are no layers of ours."""
+    return ()

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import zipfile
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from slsdeploy import layers
 from slsdeploy.effects.aws import Aws
 from slsdeploy.errors import AwsError, DeployError, ToolError
+from slsdeploy.layers import DIRECT_LIMIT, Published, SharedLayer
 from slsdeploy.plan import make_plan
 from slsdeploy.tools import Cloud
 from slsdeploy.types import Artifact, Object, S3Object, Template
@@ -49,7 +54,7 @@ def test_a_stack_comes_is_seen_and_goes(cloud: Cloud, local_aws: Any) -> None:
     assert cloud.observe(stack).stack is None
     assert cloud.stack_state(stack) is None
     wanted = template(stack)
-    assert "Queue" in drain(cloud.deploy_stack(wanted, is_new=True))
+    assert "Queue" in drain(cloud.deploy_stack(wanted, is_new=True, numbers={}))
     state = cloud.observe(stack).stack
     assert state is not None
     assert (state.name, state.status, dict(state.tags)) == (stack, "CREATE_COMPLETE", dict(wanted.tags))
@@ -62,8 +67,8 @@ def test_a_stack_comes_is_seen_and_goes(cloud: Cloud, local_aws: Any) -> None:
 
 def test_what_is_deployed_needs_no_step(cloud: Cloud, local_aws: Any) -> None:
     stack = local_aws.name("contract")
-    wanted, nothing = template(stack), Artifact((), {}, {}, "d", "zip")
-    drain(cloud.deploy_stack(wanted, is_new=True))
+    wanted, nothing = template(stack), Artifact((), {}, "d", "zip")
+    drain(cloud.deploy_stack(wanted, is_new=True, numbers={}))
     assert make_plan(wanted, nothing, cloud.observe(stack)).resources == ()
     drain(cloud.delete_stack(stack))
 
@@ -71,7 +76,7 @@ def test_what_is_deployed_needs_no_step(cloud: Cloud, local_aws: Any) -> None:
 def test_a_failure_names_the_resource_and_leaves_nothing(cloud: Cloud, local_aws: Any) -> None:
     stack = local_aws.name("contract")
     with pytest.raises(DeployError, match=r"^Broken \(AWS::Lambda::Function\) failed: "):
-        drain(cloud.deploy_stack(template(stack, Broken=BROKEN), is_new=True))
+        drain(cloud.deploy_stack(template(stack, Broken=BROKEN), is_new=True, numbers={}))
     assert cloud.stack_state(stack) is None
 
 
@@ -168,3 +173,34 @@ def test_a_download_goes_on_where_it_was_cut(tmp_path: Path) -> None:
         cloud.download(S3Object("weights", "m.onnx", "", etag, len(content)), tmp_path / "m.onnx", task)
         assert ((tmp_path / "m.onnx").read_bytes(), task.amount) == (content, len(content))
         assert len(s3.asked) == 3
+
+
+def test_a_layer_is_published_seen_and_removed(cloud: Cloud, local_aws: Any, tmp_path: Path) -> None:
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("models/iris/iris.onnx", local_aws.name())
+    named = f"slsdeploy-model-{sha256(path.read_bytes()).hexdigest()[:32]}"
+    layer = SharedLayer(named, "model", (), ("arm64", "x86_64"), path, path.stat().st_size)
+    stack = local_aws.name("contract")
+    bucket = cloud.observe(stack, layers=[layer]).bucket
+    assert cloud.observe(stack, layers=[layer]).layers == {layer.name: Published()}
+    task = FakeTask()
+    assert (cloud.publish_layer(layer, "", stack, task), task.amount) == (1, layer.bytes)
+    if not cloud.observe(stack).has_bucket:
+        cloud.create_bucket(bucket)
+    large = replace(layer, bytes=DIRECT_LIMIT + 1)
+    assert cloud.observe(stack, layers=[large]).layers == {layer.name: Published((1,), False)}
+    cloud.upload(Object(bucket, layer.key, path, layer.bytes), FakeTask())
+    assert cloud.publish_layer(layer, bucket, stack, FakeTask()) == 2
+    assert cloud.observe(stack, layers=[layer]).layers[layer.name].numbers == (2, 1)
+    (newest,) = (arn for arn in cloud.layers_of(stack) if arn.endswith(":2"))
+    assert layers.read(newest) == (layer.name, 2)
+    both = frozenset({newest, f"{newest[:-1]}1"})
+    assert cloud.remove_layers(both, bucket) == {}
+    assert cloud.remove_layers(both, bucket) == {}  # gone already
+    assert (cloud.observe(stack, layers=[large]).layers, cloud.layers_of(stack)) == (
+        {layer.name: Published()},
+        frozenset(),
+    )
+    assert cloud.publish_layer(layer, "", stack, FakeTask()) == 3
+    cloud.remove_layers(cloud.layers_of(stack), bucket)

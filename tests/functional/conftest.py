@@ -9,6 +9,8 @@ import pytest
 from slsdeploy.config import FILE
 from tests import wheelhouse
 from tests.building import House, save_model
+from tests.desk import Desk
+from tests.desk import make as make_desk
 
 
 @pytest.fixture
@@ -22,3 +24,9 @@ def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> House:
     made = House(tmp_path / "iris", index)
     made.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n')
     return made
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A project and an account in memory."""
+    return make_desk(tmp_path, monkeypatch)

@@ -245,7 +245,7 @@ def test_no_wheel_for_the_target_says_which_and_what_there_is(run: Run, house: H
 
 
 def test_a_bundle_over_250_mb_lists_its_largest_files(run: Run, house: House) -> None:
-    house.write("slsdeploy.toml", FIRST + 'include = ["*.bin"]\n')
+    house.write("slsdeploy.toml", FIRST + 'package = "layer"\ninclude = ["*.bin"]\n')
     with (house.root / "weights.bin").open("wb") as weights:
         weights.truncate(262_144_001)
     said = run("build", house.root)

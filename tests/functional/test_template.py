@@ -14,6 +14,7 @@ import pytest
 from slsdeploy import config, plugins, reach, stack
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ConfigError
+from slsdeploy.layers import SharedLayer
 from slsdeploy.stack import make_sam, make_template, to_yaml
 from slsdeploy.types import (
     Artifact,
@@ -36,19 +37,15 @@ ARTIFACT = Artifact(
         "CodeUri": {"Bucket": BUCKET, "Key": "iris-dev/code-0.zip"},
         "Handler": "slsdeploy_runtime.app.handler",
         "Runtime": "python3.13",
-        "Layers": [{"Ref": "ModelLayer"}],
-    },
-    resources={
-        "ModelLayer": {
-            "Type": "AWS::Serverless::LayerVersion",
-            "Properties": {
-                "ContentUri": {"Bucket": BUCKET, "Key": "iris-dev/model-0.zip"},
-                "RetentionPolicy": "Delete",
-            },
-        }
+        "Layers": [
+            {
+                "Fn::Sub": "arn:${AWS::Partition}:lambda:${AWS::Region}:${AWS::AccountId}:layer:slsdeploy-model-0:${ModelLayerVersion}"
+            }
+        ],
     },
     digest="d" * 64,
     package="layer",
+    layers=(SharedLayer("slsdeploy-model-0", "model", (), ("arm64", "x86_64"), Path("model.zip"), 10),),
 )
 HEAD = 'name = "iris"\nmodel = "iris.onnx"\n'
 CLUSTER = "arn:aws:kafka:us-east-1:123456789012:cluster/rows/751d2973-a626-431c-9d4e-d7975eb44dd7-2"
@@ -173,7 +170,7 @@ def test_cfn_lint_finds_nothing_in_any_of_them(tmp_path: Path) -> None:
 
 def test_an_image_would_need_nothing_but_its_artifact(tmp_path: Path) -> None:
     uri = "123456789012.dkr.ecr.us-east-1.amazonaws.com/slsdeploy@sha256:" + "0" * 64
-    image = Artifact((), {"PackageType": "Image", "ImageUri": uri}, {}, "d" * 64, "image")
+    image = Artifact((), {"PackageType": "Image", "ImageUri": uri}, "d" * 64, "image")
     template = make_template(project(PROJECTS["http"], tmp_path), image, "us-east-1")
     (function,) = of_type(dict(template.cloudformation["Resources"]), "AWS::Lambda::Function")
     assert (function["PackageType"], function["Code"]) == ("Image", {"ImageUri": uri})

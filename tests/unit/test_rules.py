@@ -15,6 +15,7 @@ from slsdeploy import plugins, preflight, rules, stack
 from slsdeploy.bundle.model import inspect
 from slsdeploy.config import Config
 from slsdeploy.errors import ProjectError
+from slsdeploy.layers import AttachedLayer
 from slsdeploy.rules import Rule, Severity, Subject
 from slsdeploy.types import Archive, Bundle, EfsOrigin, Handler, Model, Part, Project, S3Origin, Target, Trigger
 from tests.fakes import FakeReporter
@@ -88,7 +89,33 @@ def large_bundle(root: Path) -> Subject:
 
 
 def large_model(root: Path) -> Subject:
-    return enlarged(rules.subject(make_project(root)), 300 * 1024**2)
+    return enlarged(rules.subject(make_project(root, package="zip")), 300 * 1024**2)
+
+
+def with_layers(root: Path, count: int, size: int | None, **config: Any) -> Subject:
+    arns = [f"arn:aws:lambda:us-east-1:123456789012:layer:other:{number}" for number in range(1, count + 1)]
+    return rules.subject(replace(make_project(root, **config), layers=tuple(AttachedLayer(arn, size) for arn in arns)))
+
+
+def large_layers(root: Path) -> Subject:
+    return with_layers(root, 2, 131_072_000)
+
+
+def large_bundle_and_layer(root: Path) -> Subject:
+    project = with_layers(root, 1, 62_143_990).project
+    return rules.subject(project, make_bundle(project, size=200_000_000))
+
+
+def six_layers(root: Path) -> Subject:
+    return with_layers(root, 6, 1)
+
+
+def three_layers_beside_ours(root: Path) -> Subject:
+    return with_layers(root, 3, 1, package="layer")
+
+
+def unknown_layer(root: Path) -> Subject:
+    return with_layers(root, 1, None)
 
 
 def large_archive(root: Path) -> Subject:
@@ -203,6 +230,11 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("handler-missing", "error", no_handler, 'no my/code.py for handler = "my.code"', "my/code.py"),
     ("handler-syntax", "error", bad_handler, "'(' was never closed: def postp", "handler.py"),
     ("unzipped-size", "error", large_bundle, "the bundle is 250.0 MiB unzipped", ""),
+    ("unzipped-size", "error", large_layers, "the models and `layers` alone are 250.0 MiB unzipped", ""),
+    ("unzipped-size", "error", large_bundle_and_layer, "the bundle and `layers` are 250.0 MiB unzipped", ""),
+    ("layer-count", "error", six_layers, "6 layers are more than the 5", "slsdeploy.toml"),
+    ("layer-count", "error", three_layers_beside_ours, "3 layers and 3 of ours are more", "slsdeploy.toml"),
+    ("layer-size", "note", unknown_layer, "other:1 is not known yet, and not counted", "slsdeploy.toml"),
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
     ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", ".slsdeploy/dev/dependencies.zip"),
     ("environment-size", "error", much_environment, "take 4,3", "slsdeploy.toml"),
@@ -281,6 +313,17 @@ def test_the_largest_members_are_listed(tmp_path: Path) -> None:
     assert "opt/python/big.so (125.0 MiB), opt/python/small.so (62.5 MiB), task/handler.py (0.0 MiB)" in finding.hint
 
 
+def test_layers_that_fit_are_fine(tmp_path: Path) -> None:
+    assert rules.run(with_layers(tmp_path, 2, 131_072_000 - 100_000)) == []
+    assert rules.run(with_layers(tmp_path, 2, 1, package="layer")) == []
+    assert rules.run(with_layers(tmp_path, 5, 1, package="zip")) == []
+
+
+def test_a_large_model_may_be_an_image(tmp_path: Path) -> None:
+    found = rules.run(enlarged(rules.subject(make_project(tmp_path, memory=10240)), 300 * 1024**2))
+    assert [finding.rule for finding in found] == []
+
+
 def test_one_byte_less_than_the_limit_is_fine(tmp_path: Path) -> None:
     project = make_project(tmp_path)
     below = rules.subject(project, make_bundle(project, size=262_144_000 - 11))
@@ -325,7 +368,7 @@ def test_one_error_is_said_alone_and_a_warning_stops_nothing(tmp_path: Path) -> 
 
 
 def test_the_worst_comes_first(tmp_path: Path) -> None:
-    subject = enlarged(rules.subject(make_project(tmp_path, memory=256)), 300 * 1024**2)
+    subject = enlarged(rules.subject(make_project(tmp_path, memory=256, package="zip")), 300 * 1024**2)
     assert [finding.severity for finding in rules.run(subject)] == ["error", "warning"]
 
 

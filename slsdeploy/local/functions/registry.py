@@ -84,6 +84,11 @@ def functions() -> list[FunctionSpec]:
     return specs
 
 
+def keep_layer(version: Any) -> None:
+    """Keep a layer's version that is being deleted, for the functions that use it."""
+    _in_use[version.arn] = version
+
+
 def event_source_mappings() -> list[Any]:
     """Return moto's event source mappings of every region."""
     backends = list(lambda_backends[ACCOUNT].values())

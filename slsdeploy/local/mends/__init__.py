@@ -6,7 +6,7 @@ Each `mend()` replaces methods of moto's backends, once, at start. They are writ
 from __future__ import annotations
 
 from slsdeploy.local.images.repositories import Repositories
-from slsdeploy.local.mends import ecr, lambda_, lambda_images, memory, s3, sqs, stepfunctions
+from slsdeploy.local.mends import ecr, lambda_, lambda_images, lambda_layers, memory, s3, sqs, stepfunctions
 
 NOT_EMULATED = (
     "IAM is recorded, not enforced: a function may call anything.",
@@ -28,6 +28,7 @@ def mend(endpoint: str, images: Repositories) -> None:
     ecr.mend(endpoint, images)
     lambda_.mend()
     lambda_images.mend(endpoint, images)
+    lambda_layers.mend(endpoint)
     memory.mend()
     s3.mend()
     sqs.mend()

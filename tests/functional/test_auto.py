@@ -1,0 +1,52 @@
+"""`package = "auto"`: layers, until they are too large; what it chose is explained, remembered, and made once."""
+
+from __future__ import annotations
+
+import pytest
+
+from slsdeploy import app
+from slsdeploy.errors import ProjectError
+from tests import bases, ruling
+from tests.desk import TOML, Desk
+
+
+def test_it_says_what_it_chose_and_why(desk: Desk) -> None:
+    built = app.build(desk.where, desk.tools)
+    (note,) = [note for note in desk.reporter.notes if note.startswith('package = "auto"')]
+    assert built.package == "layer"
+    size = f"{built.unzipped_bytes / 1e6:,.1f} of 262.1 MB unzipped"
+    assert note == f'package = "auto": layers: {size}, SnapStart off; a change of code uploads only the code'
+    assert note in built.notes
+    desk.reporter.notes.clear()
+    assert app.build(desk.where, desk.tools) == built
+    assert desk.reporter.notes[0] == note
+
+
+def test_what_is_too_large_for_a_zip_is_an_image_and_goes_back_when_it_is_smaller(desk: Desk) -> None:
+    bases.add(desk.cloud.registry)
+    (desk.root / "slsdeploy.toml").write_text(f'include = ["*.bin"]\n{TOML}')
+    with (desk.root / "weights.bin").open("wb") as weights:
+        weights.truncate(262_144_000)
+    result = app.up(desk.where, desk.tools)
+    assert (result.package, len(desk.cloud.layers)) == ("image", 0)
+    (note,) = [note for note in desk.reporter.notes if note.startswith('package = "auto"')]
+    assert note.startswith('package = "auto": an image: 263.')
+    assert "MB unzipped are more than a zip and its layers may be (262.1 MB)" in note
+    desk.reporter.steps.clear()
+    again = app.up(desk.where, desk.tools)
+    assert (again.changed, again.package) == (False, "image")
+    assert [step for step in desk.reporter.steps if step.startswith(("make", "pack"))] == []
+    assert app.check(desk.where, desk.tools).waiting == []  # it found what was built
+    (desk.root / "weights.bin").write_bytes(b"")
+    assert app.build(desk.where, desk.tools).package == "layer"
+    with pytest.raises(ProjectError, match="is deployed as an image and would become a zip or layers"):
+        app.plan(desk.where, desk.tools)
+
+
+def test_models_too_large_for_a_zip_are_not_made_into_layers_first(desk: Desk) -> None:
+    bases.add(desk.cloud.registry)
+    (desk.root / "slsdeploy.toml").write_text(f'optimize = "off"\nmemory = 4096\n{TOML}')
+    ruling.large_model(desk.root / "iris.onnx", 251)
+    built = app.build(desk.where, desk.tools)
+    assert built.package == "image"
+    assert desk.reporter.steps.count("make model") == 1
