@@ -11,9 +11,9 @@ HEAD = """\
 <!-- Written by `python docs/generate.py` from the code; a test compares them. -->
 
 What AWS would say after minutes of uploading is said here, in a moment and without an AWS call. `slsdeploy check` runs every rule;
-`build`, `plan` and `up` run the same: the rules about the project before the build, those about the bundle after it, before anything is
-published. An *error* stops (exit code 2); a *warning* is a line on standard error; a *note* is for `check` alone to show. Rules about
-the bundle wait until there is one: `check` says how many.
+`build`, `plan` and `up` run the same (so do `template` and `bench`, which build too): the rules about the project before the build, those
+about the bundle after it, before anything is published. An *error* stops (exit code 2); a *warning* is a line on standard error; a
+*note* is for `check` alone to show. Rules about the bundle wait until there is one: `check` says how many.
 
 What `slsdeploy.toml` may not say at all is no rule, and cannot be ignored: reserved environment variables, names of buckets and queues
 that AWS refuses, an S3 trigger whose results would trigger it again, numbers out of bounds (`slsdeploy explain configuration`). Every
@@ -47,7 +47,6 @@ SARIF is what code scanning reads. In a workflow of GitHub (its results are rela
 - uses: github/codeql-action/upload-sarif@v3
   with:
     sarif_file: slsdeploy.sarif
-    category: slsdeploy
 ```
 """
 

@@ -9,6 +9,7 @@ A configuration that cannot be read is a result too, of the rule "configuration"
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,11 @@ def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], 
         "semanticVersion": __version__,
         "rules": [_rule(rule) for rule in descriptors],
     }
+    place = "" if folder == Path() else f"{quote(os.fsencode(folder.as_posix()))}/"
     run = {
+        "automationDetails": {
+            "id": f"slsdeploy/{place}"
+        },  # so that projects of one repository do not replace each other's results
         "tool": {"driver": driver},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the top folder of the repository"}}},
         "columnKind": "unicodeCodePoints",
@@ -107,7 +112,9 @@ class _Place:
     @property
     def location(self) -> dict[str, Any]:
         """Return it in SARIF's words."""
-        place: dict[str, Any] = {"artifactLocation": {"uri": quote(self.path.as_posix()), "uriBaseId": _ROOT}}
+        place: dict[str, Any] = {
+            "artifactLocation": {"uri": quote(os.fsencode(self.path.as_posix())), "uriBaseId": _ROOT}
+        }
         if self.line:
             place["region"] = {"startLine": self.line}
         return {"physicalLocation": place}
@@ -125,7 +132,7 @@ class _Place:
 def _result(problem: Mapping[str, Any], index: int, place: _Place, seen: int) -> dict[str, Any]:
     hint = f"\n{problem['hint']}" if problem["hint"] else ""
     key = "\0".join([problem["rule"], problem["path"], problem["message"], str(seen)])
-    fingerprint = hashlib.sha256(key.encode()).hexdigest()
+    fingerprint = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
     return {
         "ruleId": problem["rule"],
         "ruleIndex": index,

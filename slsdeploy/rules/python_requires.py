@@ -5,8 +5,6 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Iterator
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 FILE = "pyproject.toml"
@@ -30,19 +28,21 @@ class PythonRequires(Rule):
     def check(self, subject: Subject) -> Iterator[Finding]:
         python = subject.project.config.python
         try:
-            said = tomllib.loads((subject.project.root / FILE).read_text(encoding="utf-8"))["project"][
-                "requires-python"
-            ]
-            allowed = SpecifierSet(said)
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            InvalidSpecifier,
-        ):  # nothing is said, or nothing to be understood
+            document = tomllib.loads((subject.project.root / FILE).read_text(encoding="utf-8"))
+            said = document["project"]["requires-python"]
+        except (OSError, ValueError, KeyError, TypeError):  # nothing is said
             return
-        # any release of that minor version will do
-        if not any(allowed.contains(f"{python}.{patch}") for patch in (0, 5, 10, 15, 99)):
+        if isinstance(said, str) and not _allows(said, python):
             message = f'requires-python = "{said}"; the function runs on {python}'
             yield self.finding(message, "set `python` in slsdeploy.toml, or change requires-python", FILE)
+
+
+def _allows(said: str, python: str) -> bool:
+    """Say whether any release of that minor version will do; what nobody can read allows all."""
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # slow to import
+
+    try:
+        allowed = SpecifierSet(said)
+    except InvalidSpecifier:
+        return True
+    return any(allowed.contains(f"{python}.{patch}") for patch in (0, 5, 10, 15, 99))

@@ -29,9 +29,10 @@ class TriggerOptions(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-services.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
+        models = subject.infos if len(subject.infos) == len(subject.project.models) else ()
         for index, trigger in enumerate(subject.project.triggers):
             try:
-                stack.wire(subject.project, trigger)
+                stack.wire(subject.project, trigger, models)
             except ConfigError as error:
                 message = error.message.partition(": ")[2] or error.message
                 option = message.partition(":")[0]

@@ -95,6 +95,19 @@ def test_what_only_the_bundle_tells_stops_before_anything_is_published(desk: Des
     assert desk.cloud.calls
 
 
+def test_statements_of_the_user_s_own_are_the_role_s(desk: Desk) -> None:
+    own = [("dynamodb:GetItem", "arn:aws:dynamodb:*:*:table/iris"), ("s3:GetObject", "arn:aws:s3:::iris/*")]
+    tables = [f'[[policy]]\nactions = ["{action}"]\nresources = ["{resource}"]\n' for action, resource in own]
+    (desk.root / "slsdeploy.toml").write_text(TOML + "".join(tables))
+    role = app.template(desk.where, desk.tools).cloudformation["Resources"]["FunctionRole"]["Properties"]
+    statements = [each for policy in role["Policies"] for each in policy["PolicyDocument"]["Statement"]]
+    assert [each for each in statements if each.get("Sid", "").startswith("Own")] == [
+        {"Sid": f"Own{number}", "Effect": "Allow", "Action": [action], "Resource": [resource]}
+        for number, (action, resource) in enumerate(own, 1)
+    ]
+    assert desk.reporter.warnings == []
+
+
 def test_a_zip_is_one_archive(desk: Desk) -> None:
     app.up(Where(root=desk.root, overrides={"package": "zip"}), desk.tools)
     (key,) = desk.cloud.objects

@@ -65,6 +65,7 @@ def test_a_clean_project_has_a_run_without_results(root: Path, capsys: pytest.Ca
     (root / FILE).write_text('name = "iris"\nmodel = "iris.onnx"\n')
     found = run(root, capsys)
     assert found["results"] == []
+    assert found["automationDetails"]["id"] == "slsdeploy/"
     assert {rule["id"] for rule in found["tool"]["driver"]["rules"]} == {
         *(rule.id for rule in rules.find_rules()),
         "configuration",
@@ -104,6 +105,7 @@ def test_paths_are_relative_to_the_repository(root: Path, capsys: pytest.Capture
     (root.parent / ".git").mkdir()
     found = run(root, capsys, code=2)
     assert {location(result)[0] for result in found["results"]} == {f"my%20models/{FILE}"}
+    assert found["automationDetails"]["id"] == "slsdeploy/my%20models/"
 
 
 def test_a_configuration_that_cannot_be_read_is_a_result(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
