@@ -27,15 +27,18 @@ class Credential:
 
 @dataclass(frozen=True, slots=True)
 class _Form:
-    """What a kind of secret looks like; one of the `marks` (with | between) is in each of them, and cheap to look for."""
+    """What a kind of secret looks like; one of the `marks` (with | between) is in each of them, and cheap to look for.
+
+    The pattern is compiled when a mark was found: in most projects none is.
+    """
 
     kind: str
     marks: tuple[bytes, ...]
-    pattern: re.Pattern[bytes]
+    pattern: bytes
 
 
 def _form(kind: str, marks: bytes, pattern: bytes) -> _Form:
-    return _Form(kind, tuple(marks.split(b"|")), re.compile(pattern))
+    return _Form(kind, tuple(marks.split(b"|")), pattern)
 
 
 _KEY = "a private key"
@@ -125,7 +128,7 @@ def of_content(content: bytes) -> Iterator[Credential]:
     for form in _FORMS:
         if not any(mark in content for mark in form.marks):
             continue
-        for match in form.pattern.finditer(content):
+        for match in re.finditer(form.pattern, content):
             found = Credential(form.kind, content.count(b"\n", 0, match.start()) + 1)
             if found not in seen and (form.kind == _KEY or not _EXAMPLE.search(match.group(match.lastindex or 0))):
                 seen.add(found)

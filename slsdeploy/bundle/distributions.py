@@ -6,6 +6,7 @@ nothing in it stops a build. https://packaging.python.org/en/latest/specificatio
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
@@ -64,7 +65,8 @@ def read(packages: Path, section: Section, wheels: Iterable[Wheel] = ()) -> tupl
     """
     hashes, files = _hashes(section), list(wheels)
     found = (_distribution(folder, hashes) for folder in packages.glob(f"*{_ENDING}") if folder.is_dir())
-    return tuple(sorted((_with_wheel(each, files) for each in found), key=lambda each: (each.key, each.version)))
+    named = (_with_wheel(each, files) for each in found if each.key)
+    return tuple(sorted(named, key=lambda each: (each.key, each.version)))
 
 
 def facts(found: Iterable[Distribution]) -> Facts:
@@ -96,7 +98,7 @@ def _frozen(value: Any) -> Any:
 
 def _distribution(folder: Path, hashes: Mapping[str, tuple[str, ...]]) -> Distribution:
     metadata = _headers(folder / "METADATA")
-    name, _, version = folder.name.removesuffix(_ENDING).partition("-")
+    name, _, version = os.fsencode(folder.name.removesuffix(_ENDING)).decode(errors="replace").partition("-")
     found = Distribution(
         name=_line(metadata.get("Name")) or name,
         version=_line(metadata.get("Version")) or version,

@@ -1,8 +1,9 @@
 """Which libraries Lambda's Python runtimes on Amazon Linux 2023 have, and where the loader there looks for others; with the sources.
 
 Zip functions and AWS's base images are of one kind: both are Amazon Linux 2023's minimal container image, with Python in /var/lang
-(https://docs.aws.amazon.com/lambda/latest/dg/python-image.html). Its packages are listed in
-https://github.com/amazonlinux/amazon-linux-2023/issues/585 (`rpm -qa` in public.ecr.aws/lambda/python:3.12).
+(https://docs.aws.amazon.com/lambda/latest/dg/python-image.html). Some of its packages are quoted in
+https://github.com/amazonlinux/amazon-linux-2023/issues/585 (`rpm -qa` in public.ecr.aws/lambda/python:3.12); the rest of `THERE` is what
+Amazon Linux 2023's minimal image is known to have, and was not compared with the image itself: hence only warnings follow from it.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from slsdeploy.bundle.distributions import Distribution
+from slsdeploy.bundle.distributions import Distribution, names
 from slsdeploy.types import Target
 
 if TYPE_CHECKING:
@@ -66,13 +66,7 @@ def roots(edges: Mapping[str, Iterable[str]], stated: Iterable[str]) -> frozense
 
 def name_of(requirement: str) -> str:
     """Return the package that a requirement names, as names are compared; "" when it is none."""
-    from packaging.requirements import InvalidRequirement, Requirement
-    from packaging.utils import canonicalize_name
-
-    try:
-        return canonicalize_name(Requirement(requirement).name)
-    except InvalidRequirement:
-        return ""
+    return next(names([requirement]), "")
 
 
 def _holding(of: Distribution, extras: Iterable[str], where: Mapping[str, str]) -> Iterator[Requirement]:

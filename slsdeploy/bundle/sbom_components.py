@@ -21,6 +21,7 @@ from slsdeploy.bundle.distributions import Distribution
 from slsdeploy.types import Bundle
 
 PREFIX = "slsdeploy:"
+_LONGEST_VERSION = 1024  # https://cyclonedx.org/docs/1.6/json/#components_items_version
 _SHA256 = re.compile(r"sha256:([0-9a-f]{64})")
 
 # What packages write where an id of SPDX is meant, and can mean nothing else.
@@ -69,7 +70,8 @@ def runtime(bundle: Bundle) -> Component:
 def package(of: Distribution) -> Component:
     """Return a package; its hash where it is sure which file was installed."""
     digests = (of.digest,) if of.digest else of.hashes if len(of.hashes) == 1 else ()
-    purl = PackageURL("pypi", name=of.key, version=of.version or None)
+    version = of.version[:_LONGEST_VERSION] or None
+    purl = PackageURL("pypi", name=of.key, version=version)
     said = {
         "wheel": [of.wheel],
         "wheel-tag": of.tags,
@@ -79,7 +81,7 @@ def package(of: Distribution) -> Component:
     return Component(
         type=ComponentType.LIBRARY,
         name=of.name,
-        version=of.version or None,
+        version=version,
         purl=purl,
         bom_ref=purl.to_string(),
         hashes=_hashes(*digests),

@@ -15,6 +15,7 @@ from typing import Literal
 
 from pathspec import GitIgnoreSpec
 
+from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import Project
 
@@ -164,4 +165,8 @@ def _check_handler(project: Project, selected: Sequence[Path]) -> None:
 
 
 def _spec(*patterns: str) -> GitIgnoreSpec:
-    return GitIgnoreSpec.from_lines(pattern for pattern in patterns if pattern)
+    try:
+        return GitIgnoreSpec.from_lines(pattern for pattern in patterns if pattern)
+    except ValueError as error:
+        hint = "`include` and `exclude` take patterns as .gitignore does: https://git-scm.com/docs/gitignore#_pattern_format"
+        raise ProjectError(str(error), hint, FILE) from None

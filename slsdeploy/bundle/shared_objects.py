@@ -150,7 +150,7 @@ def _dynamic(elf: ELFFile) -> dict[str, Any]:
     from elftools.elf.dynamic import DynamicSegment
 
     said: dict[str, list[str]] = {"DT_NEEDED": [], "DT_SONAME": [], "DT_RPATH": [], "DT_RUNPATH": []}
-    for segment in elf.iter_segments():
+    for segment in elf.iter_segments("PT_DYNAMIC"):
         if isinstance(segment, DynamicSegment):
             for tag in segment.iter_tags():
                 kind = str(tag.entry.d_tag)
@@ -170,7 +170,7 @@ def _versions(elf: ELFFile) -> tuple[tuple[str, str], ...]:
     """Return the highest version of each family, and those that are none (GLIBC_ABI_DT_RELR)."""
     from elftools.elf.gnuversions import GNUVerNeedSection
 
-    section = elf.get_section_by_name(".gnu.version_r")
+    section = next(elf.iter_sections("SHT_GNU_verneed"), None)
     if not isinstance(section, GNUVerNeedSection):
         return ()
     highest: dict[tuple[str, str], str] = {}

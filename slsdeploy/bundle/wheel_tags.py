@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 from slsdeploy.types import Target
@@ -15,6 +16,16 @@ _MANYLINUX = re.compile(r"(?P<machine>\w+?)-manylinux_2_(?P<minor>\d+)")
 _OLDEST = 5  # manylinux1
 _OLD_NAMES = {5: "manylinux1", 12: "manylinux2010", 17: "manylinux2014"}
 _ENDING = ".dist-info"
+
+
+@dataclass(frozen=True, slots=True)
+class Vendored:
+    """A package that lies in the project: its name and tags, the path of what says so, and its folders (with / behind)."""
+
+    name: str
+    tags: tuple[str, ...]
+    path: str
+    tops: tuple[str, ...]
 
 
 def supported(target: Target) -> Set[str]:
@@ -42,15 +53,15 @@ def fits(tags: Iterable[str], known: Set[str]) -> bool:
     return any(str(tag) in known for said in tags if said.count("-") == 2 for tag in parse_tag(said))
 
 
-def vendored(root: Path, files: Iterable[Path]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield the packages beside the files that ship: name, tags, the path of what says so."""
+def vendored(root: Path, files: Iterable[Path]) -> Iterator[Vendored]:
+    """Yield the packages beside the files that ship."""
     folders = {above for file in files for above in file.parents}
     for folder in sorted(folders):
         for said in sorted((root / folder).glob(f"*{_ENDING}/WHEEL")):
-            path = said.relative_to(root)
-            tops = _tops(said)
-            if not tops or any((folder / top) in folders for top in tops):
-                yield said.parent.name.partition("-")[0], _tags(said), path.as_posix()
+            tops = [folder / top for top in sorted(_tops(said))]
+            if not tops or any(top in folders for top in tops):
+                name, path = said.parent.name.partition("-")[0], said.relative_to(root).as_posix()
+                yield Vendored(name, _tags(said), path, tuple(f"{top.as_posix()}/" for top in tops))
 
 
 def _tops(wheel: Path) -> set[str]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from slsdeploy.bundle import distributions, facts
 from slsdeploy.bundle.requirements import ASGI, IMAGE, RUNTIME
+from slsdeploy.rules.dependency_useless import why
 from slsdeploy.rules.rule import BundleRule, Finding, Subject
 from slsdeploy.types import Bundle
 
@@ -36,6 +37,7 @@ class DependencyUnused(BundleRule):
         imported |= {trigger.module.partition(".")[0] for trigger in subject.project.triggers}
         needed = {*_RUNTIME, *(name for each in found for name in distributions.names(each.requires))}
         for each in found:
-            if each.modules and each.key not in needed and not imported & set(each.modules):
+            is_unused = each.modules and each.key not in needed and not imported & set(each.modules)
+            if is_unused and not why(each, bundle):  # dependency-useless says more
                 message = f"{each.name} is a requirement, and no file that ships imports it"
                 yield self.finding(message, "take it out of the requirements, unless something finds it by its name")

@@ -11,60 +11,17 @@ from slsdeploy.rules.rule import BundleRule, Finding, Subject
 from slsdeploy.types import Bundle
 
 _WHY = {
-    **dict.fromkeys(
-        (
-            "torch",
-            "torchvision",
-            "torchaudio",
-            "tensorflow",
-            "tensorflow-cpu",
-            "keras",
-            "jax",
-            "jaxlib",
-            "mxnet",
-            "paddlepaddle",
-        ),
-        "a training framework; a model exported to ONNX needs none",
-    ),
-    **dict.fromkeys(
-        ("skl2onnx", "onnxmltools", "tf2onnx", "onnxsim", "onnx", "optimum"), "it makes models; onnxruntime runs them"
-    ),
-    **dict.fromkeys(
-        (
-            "jupyter",
-            "jupyterlab",
-            "notebook",
-            "ipykernel",
-            "ipython",
-            "matplotlib",
-            "seaborn",
-            "plotly",
-            "streamlit",
-            "gradio",
-        ),
-        "it is for people at a screen",
-    ),
-    **dict.fromkeys(
-        (
-            "pytest",
-            "tox",
-            "nox",
-            "coverage",
-            "hypothesis",
-            "mypy",
-            "ruff",
-            "black",
-            "flake8",
-            "pylint",
-            "pre-commit",
-            "isort",
-        ),
-        "it is for development",
-    ),
-    **dict.fromkeys(("pip", "setuptools", "wheel", "uv", "poetry", "build", "twine"), "it builds packages"),
-    **dict.fromkeys(("uvicorn", "gunicorn", "hypercorn"), "Lambda calls the application without a server"),
-    **dict.fromkeys(("mlflow", "wandb", "tensorboard", "dvc", "clearml"), "it is for training"),
+    "a training framework; a model exported to ONNX needs none": """
+        torch torchvision torchaudio tensorflow tensorflow-cpu keras jax jaxlib mxnet paddlepaddle""",
+    "it makes models; onnxruntime runs them": "skl2onnx onnxmltools tf2onnx onnxsim onnx optimum",
+    "it is for people at a screen": "jupyter jupyterlab notebook ipykernel ipython matplotlib seaborn plotly streamlit gradio",
+    "it is for development": """
+        debugpy pytest tox nox coverage hypothesis mypy ruff black flake8 pylint pre-commit isort""",
+    "it builds packages": "pip setuptools wheel uv poetry build twine",
+    "Lambda calls the application without a server": "uvicorn gunicorn hypercorn",
+    "it is for training": "mlflow wandb tensorboard dvc clearml",
 }
+_USELESS = {name: why for why, names in _WHY.items() for name in names.split()}
 _AWS = ("boto3", "botocore", "s3transfer")
 
 
@@ -88,14 +45,14 @@ class DependencyUseless(BundleRule):
     def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
         imported = {name.partition(".")[0] for each in subject.contents.files.values() for name in each.imports}
         for each in distributions.of_facts(facts.of(bundle, "dependencies")):
-            why = _why(each, bundle)
-            if why and not imported & set(each.modules):
-                yield self.finding(
-                    f"{each.name} is in the bundle: {why}", "take it out of the requirements, or what needs it"
-                )
+            told = why(each, bundle)
+            if told and not imported & set(each.modules):
+                message = f"{each.name} is in the bundle: {told}"
+                yield self.finding(message, "take it out of the requirements, or what needs it")
 
 
-def _why(of: Distribution, bundle: Bundle) -> str:
+def why(of: Distribution, bundle: Bundle) -> str:
+    """Say why a package is of no use; "" when it may be."""
     if of.key in _AWS:
         return "" if bundle.package == targets.IMAGE else "Lambda's runtime has it"
-    return _WHY.get(of.key, "")
+    return _USELESS.get(of.key, "")

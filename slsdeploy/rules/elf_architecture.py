@@ -38,7 +38,9 @@ class ElfArchitecture(BundleRule):
                 wrong[machine_code.package(each), misfit, machine_code.is_imported(each)].append(each)
         for (package, misfit, is_imported), objects in wrong.items():
             others = f" (and {len(objects) - 1} more of {package})" if len(objects) > 1 else ""
-            message = f"{objects[0].path}{others} {misfit}; the function runs on Linux, {target.architecture}"
+            message = (
+                f"{machine_code.own(objects[0])}{others} {misfit}; the function runs on Linux, {target.architecture}"
+            )
             hint = (
                 f"take a wheel of {package} that is for {target.platform}; leave the package out if nothing imports it"
             )

@@ -13,7 +13,7 @@ class GlibcVersion(BundleRule):
     """A shared object needs a newer glibc than Lambda has.
 
     Python 3.12 and later run on Amazon Linux 2023, with glibc 2.34. For an image upon another base, whose glibc is not known here, it is a
-    note; and for the local AWS, whose functions have this machine's.
+    note; for the local AWS, whose functions have this machine's, a warning.
 
     Why: it does not load: "version `GLIBC_2.38' not found".
 
@@ -27,7 +27,8 @@ class GlibcVersion(BundleRule):
     link = "https://docs.aws.amazon.com/linux/al2023/ug/glibc-gcc-and-binutils.html"
 
     def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
-        severity: Severity | None = None if subject.has_lambdas_base else "note"
+        severity: Severity | None = "warning" if subject.project.local else None
+        severity = severity if subject.has_lambdas_base else "note"
         for found in tree_facts.objects(bundle):
             for library, version in machine_code.too_new(found, ("GLIBC",)):
                 message = f"{machine_code.own(found)} needs {version} of {library}; Lambda has glibc 2.34"

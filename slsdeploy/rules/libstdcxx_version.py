@@ -31,7 +31,8 @@ class LibstdcxxVersion(BundleRule):
         objects = tree_facts.objects(bundle)
         if any(_LIBRARY in (each.soname, each.path.rpartition("/")[2]) for each in objects):
             return
-        severity: Severity | None = None if subject.has_lambdas_base else "note"
+        severity: Severity | None = "warning" if subject.project.local else None
+        severity = severity if subject.has_lambdas_base else "note"
         for found in objects:
             for library, version in machine_code.too_new(found, ("GLIBCXX", "CXXABI")):
                 message = f"{machine_code.own(found)} needs {version} of {library}; Lambda has that of GCC 11"

@@ -81,11 +81,10 @@ class Subject:
 
     @property
     def has_lambdas_base(self) -> bool:
-        """Say whether the function runs upon Amazon Linux 2023 as Lambda has it: not here, and not in an image of another base."""
+        """Say whether the function runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base."""
         said = self.project.config.image
-        if self.project.local or self.package != targets.IMAGE:
-            return not self.project.local
-        return not said.dockerfile and (said.base is None or said.base.startswith(f"{base_image.DEFAULT}:"))
+        is_own = said.dockerfile or (said.base is not None and not said.base.startswith(f"{base_image.DEFAULT}:"))
+        return self.package != targets.IMAGE or not is_own
 
     def relative(self, path: Path) -> str:
         """Write a path as the user knows it."""
@@ -140,8 +139,9 @@ class Rule(ABC):
     def finding(
         self, message: str, hint: str, path: str = "", severity: Severity | None = None, line: int = 0
     ) -> Finding:
-        """Make a finding of this rule."""
-        return Finding(self.id, severity or self.severity, message, hint, path, self.link, line)
+        """Make a finding of this rule; names of files and of what is in them may be anything, and are told as a terminal shows them."""
+        told, advised = _printable(message), _printable(hint)
+        return Finding(self.id, severity or self.severity, told, advised, path, self.link, line)
 
     def setting(self, subject: Subject, key: Key, message: str, hint: str, severity: Severity | None = None) -> Finding:
         """Make a finding about a key of slsdeploy.toml, as in ("trigger", 0, "via")."""
@@ -160,6 +160,10 @@ class BundleRule(Rule):
     @abstractmethod
     def check_bundle(self, subject: Subject, bundle: Bundle) -> Iterator[Finding]:
         """Yield a finding for each place where it is wrong."""
+
+
+def _printable(text: str) -> str:
+    return text if text.isprintable() else "\n".join(printable(line) for line in text.split("\n"))
 
 
 def megabytes(size: int) -> str:

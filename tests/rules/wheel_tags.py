@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests import ruling
+from tests import elf, ruling
 
 TOML = """
 name = "iris"
 model = "iris.onnx"
+architecture = "arm64"
+include = ["fast/*"]
 """
 WHEEL = """
 Wheel-Version: 1.0
@@ -24,6 +26,7 @@ def write(root: Path) -> None:
         "fast-1.0.dist-info/RECORD": "fast/__init__.py,,\n",
     }
     ruling.write(root, TOML, {"handler.py": HANDLER, **files})
+    (root / "fast/_core.so").write_bytes(elf.shared_object(elf.AARCH64))
 
 
 def wheels(index: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,14 @@ def test_a_damaged_record_ends_nothing(tmp_path: Path) -> None:
 def test_requirements_that_nobody_understands_have_no_hashes(tmp_path: Path) -> None:
     install(tmp_path, "a-1", "Name: a\nVersion: 1\n")
     assert only(tmp_path, section("???", "a @ https://example.com/a-1-py3-none-any.whl")).hashes == HASHES
+
+
+def test_folders_that_name_nothing_are_no_packages(tmp_path: Path) -> None:
+    install(tmp_path, "", None)
+    (tmp_path / "file-1.dist-info").write_text("no folder")
+    assert distributions.read(tmp_path, section()) == ()
+
+
+def test_a_folder_whose_name_is_no_text_has_one_all_the_same(tmp_path: Path) -> None:
+    os.mkdir(os.fsencode(tmp_path) + b"/a\xff-1.dist-info")  # noqa: PTH102
+    assert only(tmp_path).name == "a\ufffd"

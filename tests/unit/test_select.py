@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -129,3 +130,21 @@ def test_a_handler_that_is_excluded_is_said(tmp_path: Path) -> None:
     lay(tmp_path, "handler.py")
     with pytest.raises(ProjectError, match=r"the handler handler.py is left out"):
         selected(tmp_path, exclude=["*.py"])
+
+
+def test_what_is_no_file_is_said(tmp_path: Path) -> None:
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("this system has no pipes among its files")
+    lay(tmp_path, "handler.py")
+    os.mkfifo(tmp_path / "pipe.py")
+    with pytest.raises(ProjectError, match=r"pipe.py is a pipe, a socket or a device"):
+        selected(tmp_path)
+
+
+def test_what_is_no_pattern_is_said(tmp_path: Path) -> None:
+    lay(tmp_path, "handler.py")
+    with pytest.raises(ProjectError, match="Invalid git pattern") as raised:
+        selected(tmp_path, include=["!"])
+    assert "gitignore" in raised.value.hint
+    with pytest.raises(ProjectError, match="Invalid git pattern"):
+        selected(tmp_path, exclude=["!"])

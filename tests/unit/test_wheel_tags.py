@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slsdeploy.bundle import wheel_tags
+from slsdeploy.bundle.wheel_tags import Vendored
 from slsdeploy.types import Target
 
 ARM = wheel_tags.supported(Target("3.13", "arm64", "aarch64-manylinux_2_34"))
@@ -55,6 +56,6 @@ def test_packages_beside_the_files_that_ship(tmp_path: Path) -> None:
     found = list(wheel_tags.vendored(tmp_path, files))
     tags = ("cp313-cp313-win_amd64", "py3-none-any")
     assert found == [
-        ("bare", tags, "vendor/bare-1.0.dist-info/WHEEL"),
-        ("fast", tags, "vendor/fast-1.0.dist-info/WHEEL"),
+        Vendored("bare", tags, "vendor/bare-1.0.dist-info/WHEEL", ()),
+        Vendored("fast", tags, "vendor/fast-1.0.dist-info/WHEEL", ("vendor/fast/",)),
     ]
