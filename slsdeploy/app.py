@@ -17,7 +17,7 @@ from pathlib import Path
 from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets, treemap
+from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
@@ -118,6 +118,8 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
 
 def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
     """Write the page that shows what takes the bundle's space."""
+    from slsdeploy import treemap  # seldom asked for
+
     files = [
         treemap.Sized(part, path, (bundle.path / path).stat().st_size)
         for part, paths in place.files_of(bundle.path).items()

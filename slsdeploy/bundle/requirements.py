@@ -68,9 +68,7 @@ def read(project: Project) -> Requirements:
     elif origin:
         texts = list(_texts(project.root, origin, set()))
         options = tuple(_options(project.root, origin))
-    wanted = (
-        _declared(project.root) if origin == "uv.lock" else (*stated, *(x for text in texts for x in text.splitlines()))
-    )
+    wanted = _locked(project.root) if origin == "uv.lock" else (*stated, *"\n".join(texts).splitlines())
     digest = hashlib.sha256("\0".join([origin, *stated, *needs, *texts]).encode()).hexdigest()
     lines = (f"-r {project.root / origin}",) if texts and origin != "uv.lock" else stated
     return Requirements(origin, (*lines, *needs), digest, options, origin == "uv.lock", wanted)
@@ -95,6 +93,14 @@ def _origin(project: Project) -> str:
         if (project.root / name).is_file():
             return name
     return ""
+
+
+def _locked(root: Path) -> tuple[str, ...]:
+    """Return what the project with a uv.lock asks for itself; all that is locked, where it computes that."""
+    try:
+        return _declared(root)
+    except ProjectError:
+        return tuple(f"{name}==0" for name in re.findall(r'^name = "([^"]+)"$', _text(root, "uv.lock"), re.MULTILINE))
 
 
 def _text(root: Path, path: str) -> str:

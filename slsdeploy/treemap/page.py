@@ -95,8 +95,8 @@ def _drawn(node: Node, total: int, part: str, place: Box, inside: Box) -> Iterat
 
 
 def _is_open(node: Node, total: int) -> bool:
-    """Say whether what is in a folder is drawn."""
-    return bool(node.children) and node.bytes > _LEAST * total
+    """Say whether what is in a folder is drawn; it is in a part, always."""
+    return bool(node.children) and (not node.path or node.bytes > _LEAST * total)
 
 
 def _share(amount: int, total: int) -> str:

@@ -51,7 +51,9 @@ def shell(house: House) -> MeddlingShell:
 
 
 def configure(house: House, *lines: str) -> None:
-    house.write(FILE, "\n".join(['name = "iris"', 'model = "iris.onnx"', f'architecture = "{FOREIGN}"', *lines, ""]))
+    # what is counted here are measurements; trying out what was left out of the packages runs models too
+    about = ['name = "iris"', 'model = "iris.onnx"', 'slim = "off"', f'architecture = "{FOREIGN}"']
+    house.write(FILE, "\n".join([*about, *lines, ""]))
 
 
 def only(bundle: Bundle) -> Preparation:

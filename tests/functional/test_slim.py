@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,9 +14,13 @@ from typing import Any
 import numpy as np
 import pytest
 
+from slsdeploy import app
+from slsdeploy.bundle import requirements
 from slsdeploy.bundle.slim import slimming
+from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
+from slsdeploy.errors import ProjectError
 from slsdeploy.space import CutMade
 from slsdeploy.tools import Completed
 from slsdeploy.types import Bundle
@@ -267,3 +273,70 @@ def test_the_record_has_what_json_tells(house: House) -> None:
         "undone": "",
     }
     assert said["slimmed"]["bytes"] >= 5
+
+
+@pytest.mark.parametrize("package", ["layer", "zip", "image"])
+def test_the_treemap_is_written(house: House, tmp_path: Path, package: str) -> None:
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\npackage = "{package}"\n')
+    built = app.build(app.Where(house.root, local=True), house.tools(), html=str(tmp_path / "map.html"))
+    text = Path(built.html).read_text()
+    assert Path(built.html) == tmp_path / "map.html"
+    for word in (
+        "dependencies",
+        "runtime",
+        "model",
+        "code",
+        "numpy",
+        "models/iris/iris.onnx",
+        "iris-dev: what takes the space",
+    ):
+        assert word in text, word
+
+
+@pytest.mark.parametrize("html", ["nowhere/map.html", "."])
+def test_a_treemap_that_cannot_be_written_is_refused_before_anything_is_built(house: House, html: str) -> None:
+    with pytest.raises(ProjectError, match=r"is a folder|no folder"):
+        app.build(app.Where(house.root, local=True), house.tools(), html=str(house.root / html))
+    assert house.reporter.steps == []
+
+
+def test_the_command_says_it_all(house: House, tmp_path: Path) -> None:
+    add(
+        house,
+        "gear",
+        {"gear/__init__.py": HIDDEN.format("raise ImportError('no tests')"), "gear/tests/a.py": "", "gear/x.pyi": ""},
+    )
+    argv = [sys.executable, "-m", "slsdeploy", "build", str(house.root), "--local"]
+    done = subprocess.run(
+        [*argv, "--html", str(tmp_path / "map.html")], capture_output=True, text=True, timeout=120, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "what takes the space" in done.stdout and "left out" in done.stdout
+    assert "slim: kept tests of gear (0 bytes): gear: ImportError: no tests" in done.stderr
+    assert "kept:</span> gear: ImportError: no tests" in (tmp_path / "map.html").read_text()
+    said = json.loads(
+        subprocess.run([*argv, "--json"], capture_output=True, text=True, timeout=120, check=False).stdout
+    )
+    assert [cut["undone"] for cut in said["slimmed"]["cuts"] if cut["name"] == "tests"] == [
+        "gear: ImportError: no tests"
+    ]
+    assert said["html"] == "" and {row["name"] for row in said["space"]} >= {"gear", "numpy"}
+    done = subprocess.run([*argv, "--set", "slim=of"], capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2 and "slim" in done.stderr
+
+
+def test_pins_of_a_computed_project_keep_the_sdk(house: House) -> None:
+    for name in ("boto3", "botocore"):
+        wheelhouse.add_wheel(house.index, name, "1.40.1")
+    pyproject = (
+        '[project]\nname = "iris"\nversion = "1"\nrequires-python = ">=3.11"\ndependencies = ["boto3", "botocore"]\n'
+    )
+    house.write("pyproject.toml", pyproject)
+    done = house.tools().shell.run([sys.executable, "-m", "uv", "lock", "--quiet"], cwd=house.root)
+    assert done.code == 0, done.stderr
+    assert not [path for path in contents(house.build(local=True)) if "boto" in path]
+    dynamic = pyproject.replace('dependencies = ["boto3", "botocore"]', 'dynamic = ["dependencies"]')
+    house.write("pyproject.toml", dynamic)
+    project = house.project(local=True)
+    wish = wishes.read(project, [], requirements.read(project))
+    assert [each.name for each in wish.asked] == ["boto3", "botocore"]

@@ -187,3 +187,22 @@ def test_a_package_that_does_not_import_any_more(tmp_path: Path, text: str, said
     (root / "gear/data.txt").unlink()
     assert trial.judge().startswith(said)
     assert "imported 1 module of what is left" in trial.by
+
+
+def test_a_package_that_imports_by_luck_blames_no_cut(tmp_path: Path) -> None:
+    text = "from pathlib import Path\nstate = Path(__file__).with_name('state')\nassert not state.exists()\nstate.touch()\n"
+    root = install(tmp_path / "packages", "gear", {"gear/__init__.py": text, "axle/__init__.py": "", "axle/x.txt": ""})
+    shelf = Shelf(root, tmp_path / "aside")
+    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root))
+    groups = undoing.grouped([piece("x", "axle/x.txt")])
+    assert undoing.settle(groups, shelf, trial.judge, trial.recheck) == {}
+    assert "imported 1 module " in trial.by
+    assert not (root / "axle/x.txt").exists()
+
+
+def test_importing_ends_with_its_budget(tmp_path: Path) -> None:
+    root = install(tmp_path / "packages", "gear", {f"{name}.py": "import time\ntime.sleep(600)\n" for name in "abcd"})
+    began = time.monotonic()
+    answer = importer(root, tmp_path / "scratch").run([*"abcd"], 1.0, budget=1.0)
+    assert 1 <= len(answer.modules) < 4
+    assert time.monotonic() - began < 20

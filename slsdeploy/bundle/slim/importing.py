@@ -41,12 +41,12 @@ class Importer:
     scratch: Path
     tools: Tools = field(repr=False)
 
-    def run(self, modules: Sequence[str], limit: float) -> Answer:
-        """Import modules; `limit` is in seconds, for each process."""
+    def run(self, modules: Sequence[str], limit: float, budget: float = 0.0) -> Answer:
+        """Import modules; `limit` is in seconds, for each process; after `budget` no other is begun."""
         began, said, version = time.monotonic(), dict[str, str](), ""
         for _ in range(_DEATHS):
             left = [name for name in modules if name not in said]
-            if not left:
+            if not left or (budget and time.monotonic() - began > budget):
                 break
             version, found = self._start(left, limit)
             said |= found

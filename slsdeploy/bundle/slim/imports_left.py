@@ -8,8 +8,10 @@ from __future__ import annotations
 import ast
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import PurePosixPath
 
 from slsdeploy.bundle import imports
+from slsdeploy.bundle.slim import mentions
 from slsdeploy.bundle.slim.cut import Piece
 from slsdeploy.bundle.slim.installed import Installed, dotted
 
@@ -30,13 +32,12 @@ def _broken(installed: Installed, going: Sequence[Piece]) -> Iterator[tuple[str,
     # of a whole distribution it is known who names it
     lost = {dotted(path): piece.id for piece in going if not piece.is_distribution for path in sorted(piece.files)}
     lost.pop("", None)
-    last = {name.rpartition(".")[2].encode() for name in lost}
     for path in installed.scripts:
         if path in gone or not lost:
             continue
         content = installed.read(path)
-        if not any(word in content for word in last):
-            continue
+        if lost.keys().isdisjoint(mentions.imported(content, PurePosixPath(path))):
+            continue  # parsing takes long
         for name, line in _needed(content, path):
             if name in lost:
                 yield lost[name], f"{path}:{line} imports {name}"

@@ -27,13 +27,22 @@ def of(content: bytes, path: Path | PurePosixPath) -> frozenset[str]:
     """Return the names in a module at that path, relative to where its own package begins."""
     if not _any_word().search(content) and b"numpy" not in content:
         return frozenset()
-    text = content.decode("utf-8", "replace").replace("\\\n", " ")
+    text = _text(content)
     imported = list(_imports(text, path.parent.parts))
     aliases = {alias: name for name, alias in imported}
     found = {_cut_short(name) for name, _ in imported} | {_cut_short(name) for name in _chains(text, aliases)}
     found |= set(_quoted(text))
     found |= {"numpy.*"} if path.parts[0] != "numpy" and _ALL_NAMES.search(text) else set()
     return frozenset(name for name in found if name)
+
+
+def imported(content: bytes, path: PurePosixPath) -> frozenset[str]:
+    """Return the names in all imports of a module, in full; whether they must succeed is not looked at."""
+    return frozenset(name for name, _ in _imports(_text(content), path.parent.parts))
+
+
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", "replace").replace("\\\n", " ")
 
 
 def covers(module: str, name: str) -> bool:

@@ -123,8 +123,7 @@ def _try(subject: Subject, part: Kept, groups: Sequence[Group], tools: Tools) ->
         shelf = _copy(part, subject.packages, Path(scratch), groups)
         trial = _Trial(replace(engine, folders=lambda _: (shelf.packages,)), here, Path(scratch), tools)
         try:
-            by = trial.begin()
-            undone = undoing.settle(groups, shelf, trial.judge) if by else {}
+            undone = undoing.settle(groups, shelf, trial.judge, trial.recheck) if trial.begin() else {}
         except EngineError as error:
             return Tried((), f"not compared: {error}", "" if error.is_passing else made_for)
     cuts = tuple(_undone(part, id, reason) for id, reason in sorted(undone.items()))
@@ -169,7 +168,8 @@ class _Trial:
         self._runs = 0
         self._limit = _MOST_SECONDS
         self._before: Mapping[str, _Answered] = {}
-        self.by = ""
+        self._unsteady = 0
+        self._why_not = ""
 
     def begin(self) -> bool:
         """Run the models with all that was installed; say whether there is anything to compare. Raises EngineError."""
@@ -178,15 +178,35 @@ class _Trial:
         began = time.monotonic()
         self._before = self._run()
         if missing := next((each.missing for each in self._before.values() if each.missing), ""):
-            self.by = f"not compared: the function's packages do not work here: {missing}"
-            return False
-        again = self._run()
+            self._why_not = f"the function's packages do not work here: {missing}"
+        elif not self._before:
+            self._why_not = "no model is on this machine"
         self._limit = min(max(_LEAST_SECONDS, _TIMES * (time.monotonic() - began)), _MOST_SECONDS)
-        same = [name for name, one in self._before.items() if one.is_same(again[name])]
-        answered = [name for name in same if self._before[name].answers]
-        self._models = [each for each in self._models if each[0].name in same]
-        self.by = _by(len(answered), len(same), len(self._before), self._engine)
-        return bool(same)
+        return not self._why_not
+
+    def recheck(self) -> None:
+        """Leave out models whose answers differ by themselves."""
+        again = self._run()
+        steady = [each for each in self._models if self._before[each[0].name].is_same(again[each[0].name])]
+        self._unsteady = len(self._models) - len(steady)
+        self._models = steady
+
+    @property
+    def by(self) -> str:
+        """Say in one line what was compared."""
+        if self._why_not:
+            return f"not compared: {self._why_not}"
+        answered = sum(bool(self._before[each[0].name].answers) for each in self._models)
+        refusing, all_ = len(self._models) - answered, len(self._before)
+        said = "same outputs, bit by bit, before and after"
+        what = (
+            f"{said} ({all_} model{'' if all_ == 1 else 's'})"
+            if all_ == answered
+            else f"{said} for {answered} of {all_} models"
+        )
+        more = [f"{refusing} refuse made-up inputs and were only loaded"] if refusing else []
+        more += [f"{self._unsteady} answer differently each time"] if self._unsteady else []
+        return "; ".join([f"onnxruntime {self._engine.version}: {what}", *more])
 
     def judge(self) -> str:
         """Say which model answers otherwise ("" when none does)."""
@@ -239,16 +259,3 @@ class _Answered:
 
 def _is_same_array(one: Any, other: Any) -> bool:
     return bool(one.dtype == other.dtype and one.shape == other.shape and one.tobytes() == other.tobytes())
-
-
-def _by(answered: int, same: int, all_: int, engine: Engine) -> str:
-    """Say in one line what was compared."""
-    what = (
-        f"onnxruntime {engine.version}: {answered} of {all_} models gave the same outputs, bit by bit, before and after"
-    )
-    if all_ == answered:
-        what = f"onnxruntime {engine.version}: same outputs, bit by bit, before and after ({all_} model{'' if all_ == 1 else 's'})"
-    refusing, unsteady = same - answered, all_ - same
-    more = [f"{refusing} refuse made-up inputs and were only loaded"] if refusing else []
-    more += [f"{unsteady} answer differently each time"] if unsteady else []
-    return "; ".join([what, *more])

@@ -29,6 +29,7 @@ FILE = "slim.json"
 ASIDE = "aside"
 # What importing may take: some times what it takes before anything is gone, on a machine that may be busier by then.
 _LEAST_SECONDS, _MOST_SECONDS, _TIMES = 20.0, 300.0, 5
+_FIRST_SECONDS = 60.0  # before anything is gone: what takes longer is not looked at
 
 
 def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
@@ -71,7 +72,7 @@ def try_out(
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
         importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
         trial = Trial(importer, found)
-        undone |= undoing.settle(groups, shelf, trial.judge)
+        undone |= undoing.settle(groups, shelf, trial.judge, trial.recheck)
     return undone, trial.by
 
 
@@ -81,11 +82,16 @@ class Trial:
     def __init__(self, importer: Importer, found: Installed, least: float = 0.0) -> None:
         self._importer = importer
         self._found = found
-        before = importer.run(importing.modules_of(found), _MOST_SECONDS)
+        before = importer.run(importing.modules_of(found), _FIRST_SECONDS, budget=2 * _FIRST_SECONDS)
         self._good = [name for name, wrong in before.modules.items() if not wrong]
         self._limit = min(max(least or _LEAST_SECONDS, _TIMES * before.seconds), _MOST_SECONDS)
+        self._python = before.python
+
+    @property
+    def by(self) -> str:
+        """Say in one line who looked."""
         count = f"{len(self._good)} module{'' if len(self._good) == 1 else 's'}"
-        self.by = f"Python {before.python} imported {count} of what is left"
+        return f"Python {self._python} imported {count} of what is left"
 
     def judge(self) -> str:
         """Say what does not import any more ("" when all does); what was taken out itself is not missed."""
@@ -94,6 +100,11 @@ class Trial:
         return next(
             (f"{name}: {answer.modules.get(name, 'not tried')}" for name in wanted if self._wrong(name, answer)), ""
         )
+
+    def recheck(self) -> None:
+        """Forget what does not import any more with everything in its place: it wants a network, or luck."""
+        again = self._importer.run(self._good, self._limit).modules
+        self._good = [name for name in self._good if again.get(name) == ""]
 
     def _is_left(self, name: str) -> bool:
         return (self._importer.packages / self._found.modules[name]).exists()

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from slsdeploy.bundle.requirements import Requirements
-from slsdeploy.bundle.slim import mentions
-from slsdeploy.bundle.slim.cut import find_cuts
 from slsdeploy.space import SlimMode
 from slsdeploy.types import Project
 
@@ -51,22 +49,35 @@ def read(project: Project, files: Iterable[Path], requirements: Requirements) ->
     mode: SlimMode = project.config.slim
     if mode == "off":
         return Wish(mode)
-    cuttable = frozenset(name for cut in find_cuts() for name in cut.distributions)
-    found = {each.name: each for line in requirements.wanted for each in _asked(line)}
     return Wish(
         mode=mode,
         named=frozenset(_named(project.root, files)),
-        asked=tuple(found[name] for name in sorted(found.keys() & cuttable)),
+        asked=_asked_of(requirements.wanted),
         has_sdk=project.base is None or project.base.has_runtime_client,
     )
 
 
 def _named(root: Path, files: Iterable[Path]) -> Iterable[str]:
     modules = [path for path in files if path.suffix == ".py"]
+    if not modules:
+        return
+    from slsdeploy.bundle.slim import mentions  # all cuts, which a project without code does not need
+
     own = {path.parts[0].removesuffix(".py") for path in modules}
     for path in modules:
         found = mentions.of((root / path).read_bytes(), path)
         yield from (name for name in found if name.partition(".")[0] not in own)
+
+
+def _asked_of(lines: Iterable[str]) -> tuple[Asked, ...]:
+    """Return what requirements say of distributions that a cut may take."""
+    found = {each.name: each for line in lines for each in _asked(line)}
+    if not found:
+        return ()
+    from slsdeploy.bundle.slim.cut import find_cuts  # as above
+
+    cuttable = frozenset(name for cut in find_cuts() for name in cut.distributions)
+    return tuple(found[name] for name in sorted(found.keys() & cuttable))
 
 
 def _asked(line: str) -> Iterable[Asked]:
