@@ -115,7 +115,7 @@ def test_off_leaves_everything_but_what_cannot_run(house: House) -> None:
 def test_a_cut_that_breaks_a_package_is_undone_and_reported(
     house: House, monkeypatch: pytest.MonkeyPatch, line: str, reason: str
 ) -> None:
-    monkeypatch.setattr(slimming, "_LEAST_SECONDS", 2.0)
+    monkeypatch.setattr(slimming, "_SECONDS", 2.0)
     add(house, "gear", {"gear/__init__.py": HIDDEN.format(line), "gear/tests/a.py": "", "gear/x.pyi": ""})
     add(house, "axle", {"axle/__init__.py": "", "axle/tests/a.py": ""})
     bundle = house.build(local=True)

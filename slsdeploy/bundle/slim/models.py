@@ -184,12 +184,13 @@ class _Trial:
         self._limit = min(max(_LEAST_SECONDS, _TIMES * (time.monotonic() - began)), _MOST_SECONDS)
         return not self._why_not
 
-    def recheck(self) -> None:
-        """Leave out models whose answers differ by themselves."""
+    def recheck(self) -> bool:
+        """Leave out models whose answers differ by themselves; whether the others are wrong is to be looked at again."""
         again = self._run()
         steady = [each for each in self._models if self._before[each[0].name].is_same(again[each[0].name])]
         self._unsteady = len(self._models) - len(steady)
         self._models = steady
+        return bool(steady)
 
     @property
     def by(self) -> str:

@@ -27,9 +27,7 @@ from slsdeploy.types import Project
 
 FILE = "slim.json"
 ASIDE = "aside"
-# What importing may take: some times what it takes before anything is gone, on a machine that may be busier by then.
-_LEAST_SECONDS, _MOST_SECONDS, _TIMES = 20.0, 300.0, 5
-_FIRST_SECONDS = 60.0  # before anything is gone: what takes longer is not looked at
+_SECONDS = 60.0  # what importing may take; what takes longer with everything in its place is not looked at
 
 
 def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
@@ -77,40 +75,42 @@ def try_out(
 
 
 class Trial:
-    """Importing what imported before anything was taken out."""
+    """Importing what is left. What fails is imported with everything in its place, too: what fails there as well is no cut's fault."""
 
-    def __init__(self, importer: Importer, found: Installed, least: float = 0.0) -> None:
+    def __init__(self, importer: Importer, found: Installed, limit: float = 0.0) -> None:
         self._importer = importer
         self._found = found
-        before = importer.run(importing.modules_of(found), _FIRST_SECONDS, budget=2 * _FIRST_SECONDS)
-        self._good = [name for name, wrong in before.modules.items() if not wrong]
-        self._limit = min(max(least or _LEAST_SECONDS, _TIMES * before.seconds), _MOST_SECONDS)
-        self._python = before.python
+        self._limit = limit or _SECONDS
+        self._modules = importing.modules_of(found)
+        self._wrong: Mapping[str, str] = {}
+        self._imported = 0
+        self._python = ""
 
     @property
     def by(self) -> str:
         """Say in one line who looked."""
-        count = f"{len(self._good)} module{'' if len(self._good) == 1 else 's'}"
+        count = f"{self._imported} module{'' if self._imported == 1 else 's'}"
         return f"Python {self._python} imported {count} of what is left"
 
     def judge(self) -> str:
-        """Say what does not import any more ("" when all does); what was taken out itself is not missed."""
-        wanted = [name for name in self._good if self._is_left(name)]
-        answer = self._importer.run(wanted, self._limit)
-        return next(
-            (f"{name}: {answer.modules.get(name, 'not tried')}" for name in wanted if self._wrong(name, answer)), ""
-        )
+        """Say what does not import ("" when all does); what was taken out itself is not missed."""
+        wanted = [name for name in self._modules if self._is_left(name)]
+        answer = self._importer.run(wanted, self._limit, budget=2 * self._limit)
+        said = {name: answer.modules.get(name, "not tried") for name in wanted}
+        self._wrong = {name: wrong for name, wrong in said.items() if wrong}
+        self._imported = len(said) - len(self._wrong)
+        self._python = answer.python or self._python
+        return next((f"{name}: {wrong}" for name, wrong in self._wrong.items()), "")
 
-    def recheck(self) -> None:
-        """Forget what does not import any more with everything in its place: it wants a network, or luck."""
-        again = self._importer.run(self._good, self._limit).modules
-        self._good = [name for name in self._good if again.get(name) == ""]
+    def recheck(self) -> bool:
+        """Forget what does not import with everything in its place either; say whether anything wrong is left."""
+        again = self._importer.run(list(self._wrong), self._limit, budget=2 * self._limit).modules
+        forgotten = {name for name in self._wrong if again.get(name) != ""}
+        self._modules = [name for name in self._modules if name not in forgotten]
+        return len(forgotten) < len(self._wrong)
 
     def _is_left(self, name: str) -> bool:
         return (self._importer.packages / self._found.modules[name]).exists()
-
-    def _wrong(self, name: str, answer: importing.Answer) -> bool:
-        return answer.modules.get(name, "not tried") != ""
 
 
 def read(beside: Path) -> tuple[Slimmed, Mapping[str, str]]:

@@ -18,12 +18,12 @@ def grouped(pieces: Sequence[Piece]) -> list[Group]:
 
 
 def settle(
-    groups: Sequence[Group], shelf: Shelf, judge: Judge, recheck: Callable[[], None] | None = None
+    groups: Sequence[Group], shelf: Shelf, judge: Judge, recheck: Callable[[], bool] | None = None
 ) -> Mapping[str, str]:
     """Take the groups out; put back those without which something breaks. Return what breaks, by the group's id.
 
     All at once first; then by halves, so that one bad cut among n costs some 2 log n looks. Before that, with everything back in its
-    place, `recheck` lets the judge find out what is wrong all the same, and is no cut's fault.
+    place, `recheck` lets the judge find out what is wrong all the same, and is no cut's fault; it says whether anything else is.
     """
     if not groups:
         return {}
@@ -35,8 +35,10 @@ def settle(
         return {}
     _each(shelf.put_back, groups)
     if recheck is not None:
-        recheck()
-        return settle(groups, shelf, judge)
+        if recheck():
+            return settle(groups, shelf, judge)
+        _each(shelf.take, groups)
+        return {}
     if len(groups) == 1:
         return {groups[0][0]: wrong}
     half = len(groups) // 2
