@@ -48,7 +48,7 @@ _FORMS = (
     _form(
         _KEY,
         b"PRIVATE KEY",
-        rb"-----BEGIN (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\r|\\n)+(?:[A-Za-z-]+: [^\r\n]+\s+)*"
+        rb"-----BEGIN (?:[A-Z0-9]+ ){0,2}PRIVATE KEY(?: BLOCK)?-----(?:\s|\\r|\\n)+(?:[A-Za-z-]+: [^\r\n]+[\r\n]+)*"
         rb"(?:[A-Za-z0-9+/=]|\s|\\n|\\r){64}",
     ),
     _form("a PuTTY private key", b"PuTTY-User-Key-File-", rb"PuTTY-User-Key-File-\d: [\s\S]{0,2000}Private-Lines: \d"),
@@ -81,7 +81,7 @@ _FORMS = (
     _form("an Anthropic key", b"sk-ant-", rb"(?<!\w)sk-ant-[a-z]+\d\d-[A-Za-z0-9_-]{80,}"),
     _form("a Hugging Face token", b"hf_", rb"(?<!\w)hf_[A-Za-z]{34}(?!\w)"),
     _form("an npm token", b"npm_", rb"(?<!\w)npm_[A-Za-z0-9]{36}(?!\w)"),
-    _form("an npm password", b"//", rb"(?m)^\s*//[^\s=]+:(?:_authToken|_password|_auth)\s*=\s*(?!\$\{)(\S{8,})"),
+    _form("an npm password", b"//", rb"(?m)^[ \t]*//[^\s=]+:(?:_authToken|_password|_auth)\s*=\s*(?!\$\{)(\S{8,})"),
     # https://pypi.org/help/#apitoken: the beginning is the same in all of them
     _form("a PyPI token", b"pypi-AgE", rb"pypi-AgE[A-Za-z0-9_-]{50,}"),
     _form("a SendGrid key", b"SG.", rb"(?<!\w)SG\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{43}"),

@@ -6,6 +6,7 @@ https://onnx.ai/onnx/repo-docs/ExternalData.html: `location` is a path from the 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from slsdeploy.errors import ExternalDataError
 from slsdeploy.printable import printable
 
+_NUMBER = re.compile(r"[0-9]{1,20}")  # no file has more bytes than that
 _SAVE = "save it with its external data beside it (onnx.save_model)"
 
 
@@ -25,7 +27,7 @@ def ends(tensors: Iterable[Any]) -> dict[str, int]:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             entry = {item.key: item.value for item in tensor.external_data}
             location = entry.get("location", "")
-            end = sum(int(entry[key]) for key in ("offset", "length") if entry.get(key, "").isdecimal())
+            end = sum(int(entry[key]) for key in ("offset", "length") if _NUMBER.fullmatch(entry.get(key, "")))
             needed[location] = max(needed.get(location, 0), end)
     return needed
 
@@ -42,7 +44,7 @@ def file(path: Path, location: str) -> Path:
 
 def _wrong(path: Path, location: str, size: int) -> Iterator[ExternalDataError]:
     where, named = str(path), printable(location[:200])
-    if not location or not _is_inside(path.parent, location):
+    if not location or not _is_inside(path, location):
         message = f'the model keeps its weights outside its own folder, in "{named}"'
         yield ExternalDataError(message, _SAVE, where)
         return
@@ -57,11 +59,11 @@ def _wrong(path: Path, location: str, size: int) -> Iterator[ExternalDataError]:
         yield ExternalDataError(message, "copy it again", where)
 
 
-def _is_inside(folder: Path, location: str) -> bool:
-    """Say whether a location leads to a file in the folder: no absolute path, of Windows neither, and no link out of it."""
+def _is_inside(path: Path, location: str) -> bool:
+    """Say whether a location leads to a file in the model's folder: no absolute path, of Windows neither, and no link out of it."""
     if PurePosixPath(location).is_absolute() or PureWindowsPath(location).drive:
         return False
     try:
-        return (folder / location).resolve().is_relative_to(folder.resolve())
+        return file(path, location).resolve().is_relative_to(path.parent.resolve())
     except (OSError, ValueError, RuntimeError):  # a name that no file can have; a circle of links, before Python 3.13
         return False

@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from slsdeploy.bundle import import_time
 from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.rules.rule import Finding, Rule, Subject
 from slsdeploy_runtime.functions import ARGUMENTS, SIGNATURES
@@ -51,8 +52,8 @@ class HandlerFunctions(Rule):
 
 def _parse(path: Path) -> ast.Module | None:
     try:
-        return ast.parse(path.read_bytes())
-    except (OSError, SyntaxError, ValueError):  # what handler-missing and handler-syntax are for
+        return import_time.parse(path.read_bytes())
+    except OSError:  # what handler-missing is for
         return None
 
 

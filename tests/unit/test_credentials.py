@@ -113,6 +113,13 @@ def test_each_line_is_told_once_and_each_place() -> None:
     assert [each.line for each in found] == [1, 3]
 
 
+def test_what_only_begins_as_a_secret_takes_no_time() -> None:
+    began = time.monotonic()
+    assert [*credentials.of_content(b"-----BEGIN PRIVATE KEY-----\n" + b"word: " * 50_000)] == []
+    assert [*credentials.of_content(b"\n" * 200_000 + b"// x")] == []
+    assert time.monotonic() - began < 20  # it was for ever
+
+
 def test_binary_and_large_files_take_no_time() -> None:
     noise = random.Random(1).randbytes(4 * 1024**2)
     began = time.perf_counter()

@@ -29,6 +29,7 @@ def tensor(location: str, offset: str = "0", length: str = "8") -> onnx.TensorPr
         ("/etc/hostname", "outside its own folder"),
         ("C:\\w.data", "outside its own folder"),
         ("link.data", "outside its own folder"),
+        ("away/../link.data", "outside its own folder"),
         ("loop.data", ""),
         ("a\0b", "outside its own folder"),
         ("x" * 5000, ""),
@@ -42,6 +43,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, location: str, words: str) ->
     (tmp_path / "w.data").write_bytes(bytes(8))
     (tmp_path / "short.data").write_bytes(bytes(4))
     (tmp_path / "link.data").symlink_to("/etc/hostname")
+    (tmp_path / "away").symlink_to("/etc")
     (tmp_path / "loop.data").symlink_to("loop.data")
     found = external_data.problems(tmp_path / "m.onnx", [tensor(location)])
     is_good = location in ("w.data", "sub/../w.data")
@@ -58,3 +60,6 @@ def test_the_end_of_the_last_piece_counts(tmp_path: Path) -> None:
     assert external_data.problems(tmp_path / "m.onnx", [tensor("w", "8"), tensor("w", "0")]) == []
     (found,) = external_data.problems(tmp_path / "m.onnx", [tensor("w", "12"), tensor("w", "-5", "x")])
     assert "16 bytes of 20" in found.message
+    assert (
+        external_data.problems(tmp_path / "m.onnx", [tensor("w", "9" * 5000)]) == []
+    )  # no number that a file could have

@@ -83,6 +83,12 @@ def bad_handler(root: Path) -> Subject:
     return rules.subject(project)
 
 
+def deep_handler(root: Path) -> Subject:
+    project = make_project(root)
+    (root / "handler.py").write_text(f"X = {'1+' * 20_000}1\n\ndef postprocess(outputs):\n    return 1\n")
+    return rules.subject(project)
+
+
 def large_bundle(root: Path) -> Subject:
     project = make_project(root)
     return rules.subject(project, make_bundle(project, size=262_144_000))
@@ -229,6 +235,7 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("model-corrupt", "error", bad_model, "cut short", "iris.onnx"),
     ("handler-missing", "error", no_handler, 'no my/code.py for handler = "my.code"', "my/code.py"),
     ("handler-syntax", "error", bad_handler, "'(' was never closed: def postp", "handler.py"),
+    ("handler-syntax", "error", deep_handler, "nested too deeply to be read", "handler.py"),
     ("unzipped-size", "error", large_bundle, "the bundle is 250.0 MiB unzipped", ""),
     ("unzipped-size", "error", large_layers, "the models and `layers` alone are 250.0 MiB unzipped", ""),
     ("unzipped-size", "error", large_bundle_and_layer, "the bundle and `layers` are 250.0 MiB unzipped", ""),
