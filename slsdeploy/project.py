@@ -164,8 +164,8 @@ def _functions(file: Path) -> frozenset[str]:
     """Return which of the functions a module has, as far as its text tells: it is not run."""
     try:
         body = ast.parse(file.read_bytes()).body
-    except (OSError, SyntaxError, ValueError):
-        return frozenset()  # the build says what is wrong with it
+    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+        return frozenset()  # the preflight or the build says what is wrong with it
     named: set[str] = set()
     for node in body:
         if isinstance(node, ast.FunctionDef):

@@ -15,13 +15,15 @@ from slsdeploy_runtime.functions import ARGUMENTS, SIGNATURES
 
 
 def parse(file: Path, code: Path, project: Project, tools: Tools) -> ast.Module | None:
-    """Parse a module in `code`; None when it is written in a Python that this one cannot read, but the target's can.
+    """Parse a module in `code`; None when this Python cannot read it, but the target's may: its grammar is newer, or it is nested deeply.
 
     Raises BuildError with the line that is no Python.
     """
     name = file.relative_to(code).as_posix()
     try:
         return ast.parse(file.read_bytes(), name)
+    except (RecursionError, MemoryError):
+        return None
     except SyntaxError as error:
         if _is_newer(project.target.python) and _compiles(file, project, tools):
             return None

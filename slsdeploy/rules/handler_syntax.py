@@ -41,7 +41,7 @@ class HandlerSyntax(Rule):
             yield self._judged(message, path, getattr(error, "lineno", None) or 0, subject.project.target.python)
         except (RecursionError, MemoryError):
             hint = "split its longest expression, or read such data from a file"
-            yield self.finding("it is nested too deeply to be read", hint, path)
+            yield self.finding(f"{path} is nested too deeply to be read", hint, path)
 
     def _judged(self, message: str, path: str, line: int, python: str) -> Finding:
         here = sys.version_info[:2]
