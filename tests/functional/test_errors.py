@@ -181,6 +181,13 @@ def test_a_wrong_model(run: Run, root: Path, spoil: Callable[[Path], object], to
     assert told in error["message"] and error["hint"] and "iris.onnx" in error["message"] + error["where"]
 
 
+def test_a_handler_that_is_nested_too_deeply(run: Run, root: Path) -> None:
+    (root / "handler.py").write_text(f"X = {'1+' * 20_000}1\n\ndef postprocess(outputs):\n    return 1\n")
+    said = run("build", root)
+    assert said.code == 2
+    assert "handler.py is nested too deeply to be read" in said.err
+
+
 def test_a_name_longer_than_a_file_may_have(run: Run, root: Path) -> None:
     (root / "slsdeploy.toml").write_text(f'name = "iris"\nmodel = "{"x" * 300}.onnx"\n')
     for command in ("check", "build"):
