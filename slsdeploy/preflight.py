@@ -78,7 +78,7 @@ def refuse(findings: Sequence[Finding], gate: Gate) -> None:
         (only,) = stopping
         told = "" if kind is ProjectError else f' ({only.rule}; fail_on = "{gate.fail_on}")'
         raise kind(only.message + told, only.hint, only.place)
-    lines = [f"{_placed(finding)}\n    {finding.hint}" for finding in stopping]
+    lines = [f"{_placed(finding)} [{finding.rule}]\n    {finding.hint}" for finding in stopping]
     told = "" if kind is ProjectError else f' (fail_on = "{gate.fail_on}")'
     message = "\n  ".join([f"{len(stopping)} things are wrong with the project{told}:", *lines])
     raise kind(message, _EXPLAIN)

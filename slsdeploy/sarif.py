@@ -26,8 +26,13 @@ _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sa
 _ROOT = "%SRCROOT%"
 
 
-def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], root: Path) -> dict[str, Any]:
-    """Return the log of one run over the project in the folder `root`. `problems` are those of `results.Checked`."""
+def document(
+    problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], root: Path, stage: str = ""
+) -> dict[str, Any]:
+    """Return the log of one run over a stage ("": the default one) of the project in the folder `root`.
+
+    `problems` are those of `results.Checked`.
+    """
     descriptors = [*rules, CONFIGURATION]
     index = {rule.rule: number for number, rule in enumerate(descriptors)}
     top = repository(root.resolve())
@@ -39,10 +44,11 @@ def document(problems: Sequence[Mapping[str, Any]], rules: Sequence[Explained], 
         "rules": [_rule(rule) for rule in descriptors],
     }
     place = "" if folder == Path() else f"{quote(os.fsencode(folder.as_posix()))}/"
+    place += f"{quote(stage)}/" if stage else ""
     run = {
         "automationDetails": {
             "id": f"slsdeploy/{place}"
-        },  # so that projects of one repository do not replace each other's results
+        },  # so that projects and stages of one repository do not replace each other's results
         "tool": {"driver": driver},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the top folder of the repository"}}},
         "columnKind": "unicodeCodePoints",

@@ -130,7 +130,7 @@ def insist(project: Project, missing: str, options: str = "") -> None:
     """
     if project.locked:
         lock = f"slsdeploy lock{options}{f' --stage {project.stage}' if project.stage != DEFAULT_STAGE else ''}"
-        hint = f"run `{lock}` without --locked, look at what it changed in {FILE}, and commit that"
+        hint = f"run `{lock}` (with the same --set), look at what it changed in {FILE}, and commit that"
         raise ProjectError(f"--locked: {missing}", hint, FILE)
 
 

@@ -300,7 +300,7 @@ def _check_size(found: Sequence[Kept | Part], packaging: PackagingTarget, layers
     lines += [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in layers if layer.bytes]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
     message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
-    hint = "leave out what inference does not need (a model exported to ONNX needs no training framework), or use a smaller model"
+    hint = 'leave out what inference does not need (a model exported to ONNX needs no training framework), or set package = "image"'
     raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
 
 

@@ -59,15 +59,15 @@ def check(
         if format != "sarif" or as_json or error.where == "--ignore":
             raise
         result = pipeline.unreadable(error)
-    _show(result, folder, ui) if format == "sarif" and not as_json else ui.show(result)
+    _show(result, folder, stage or "", ui) if format == "sarif" and not as_json else ui.show(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 
 
-def _show(result: Checked, folder: Folder, ui: Ui) -> None:
+def _show(result: Checked, folder: Folder, stage: str, ui: Ui) -> None:
     from slsdeploy import explaining, sarif
 
-    ui.document(sarif.document(result.problems, explaining.explain_all(), folder))
+    ui.document(sarif.document(result.problems, explaining.explain_all(), folder, stage))
 
 
 @app.command(epilog=example("slsdeploy explain api-timeout"))

@@ -38,9 +38,10 @@ def local_stop(as_json: Json = False) -> None:
 
     ui, pid = make_ui(as_json), daemon.status().pid
     daemon.stop()
-    if pid:
-        ui.note(f"process {pid} was stopped")
-    ui.show(_local_status())
+    if pid and not as_json:
+        ui.text(f"the local AWS was stopped (process {pid})\n")
+    else:
+        ui.show(_local_status())
 
 
 @local_app.command("status", epilog=example("slsdeploy local status --json"))

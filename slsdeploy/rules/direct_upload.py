@@ -33,4 +33,4 @@ class DirectUpload(BundleRule):
                 message = (
                     f"the archive {archive.name} is {megabytes(archive.bytes)}: it can only be uploaded through S3"
                 )
-                yield self.finding(message, "nothing to do: `up` does that", subject.relative(archive.path))
+                yield self.finding(message, "nothing to do: `up` does that")

@@ -112,7 +112,7 @@ def _of_class(node: ast.ClassDef, name: str) -> str:
 
 def _of_value(value: ast.expr, name: str, defined: Mapping[str, ast.stmt]) -> str:
     if isinstance(value, ast.Constant | ast.List | ast.Dict | ast.Set | ast.Tuple | ast.JoinedStr):
-        return f"is {ast.unparse(value)[:40]}, and is called"
+        return f"is {ast.unparse(value)[:40]}, and no function"
     if isinstance(value, ast.Lambda):
         return _arity(value.args, name, bound=0)
     if isinstance(value, ast.Name) and isinstance(other := defined.get(value.id), ast.FunctionDef):

@@ -17,6 +17,8 @@ class UnzippedSize(Rule):
 
     Why: Lambda refuses the function, after everything has been uploaded.
 
+    A build that is too large ends with exit code 3, also where this rule is ignored.
+
     Mend: leave out what inference does not need (a model exported to ONNX needs no training framework), export a smaller model (half
     precision, int8), keep the model in S3, or ship an image: package = "image".
 

@@ -66,6 +66,7 @@ def test_a_clean_project_has_a_run_without_results(root: Path, capsys: pytest.Ca
     found = run(root, capsys)
     assert found["results"] == []
     assert found["automationDetails"]["id"] == "slsdeploy/"
+    assert run(root, capsys, "--stage", "prod")["automationDetails"]["id"] == "slsdeploy/prod/"
     assert {rule["id"] for rule in found["tool"]["driver"]["rules"]} == {
         *(rule.id for rule in rules.find_rules()),
         "configuration",

@@ -243,7 +243,7 @@ TRIPS: list[tuple[str, Severity, Callable[[Path], Subject], str, str]] = [
     ("layer-count", "error", three_layers_beside_ours, "3 layers and 3 of ours are more", "slsdeploy.toml"),
     ("layer-size", "note", unknown_layer, "other:1 is not known yet, and not counted", "slsdeploy.toml"),
     ("unzipped-size", "error", large_model, "the models alone are 300.0 MiB unzipped", ""),
-    ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", ".slsdeploy/dev/dependencies.zip"),
+    ("direct-upload", "note", large_archive, "the archive dependencies is 50.0 MiB", ""),
     ("environment-size", "error", much_environment, "take 4,3", "slsdeploy.toml"),
     (
         "model-timeout",
