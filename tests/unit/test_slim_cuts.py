@@ -124,6 +124,32 @@ def test_tests_that_another_package_or_the_project_names_stay(tmp_path: Path) ->
     assert gone(tmp_path, "tests", replace(AUTO, named=frozenset({"axle.tests"}))) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ('import os\nT = os.path.join(os.path.dirname(__file__), "test", "data.json")', "test"),
+        ("T = here.joinpath('tests/data.json')", "tests"),
+        ("T = rb'..\\tests\\data.json'", "tests"),
+        ("T = here / 'tests' / name", "tests"),
+        ('T = f"{here}/tests/{name}.json"', "tests"),
+        ('def f():\n    import_module(".tests.h", __name__)', "tests"),
+        ('T = import_module(f"{__package__}.inner.tests.h")', "tests"),
+        ('T = import_module("%s.tests" % __name__)', "tests"),
+        ('print "tests"', "tests"),
+        ('hidden = {"test", "tests"}\nassert name not in hidden', ""),
+        ('"""Reads tests/data.json, as in\n>>> open("tests")\n"""\nfiles = ("test.json", "a/tests.txt")', ""),
+        ("T = 'latests/contest'", ""),
+        ("# here / 'tests'", ""),
+    ],
+)
+def test_tests_that_their_package_opens_stay(tmp_path: Path, text: str, stays: str) -> None:
+    files = {f"gear/{folder}/data.json": "" for folder in ("test", "tests")}
+    install(tmp_path, "gear", {"gear/__init__.py": "", "gear/a.py": text, **files})
+    install(tmp_path, "axle", {"axle/tests/data.json": "", "axle/test/data.json": ""})
+    left = {f"gear/{stays}/data.json"}
+    assert gone(tmp_path, "tests") == sorted({*files, "axle/tests/data.json", "axle/test/data.json"} - left)
+
+
 def test_the_second_engine_the_tools_and_what_they_need_go(tmp_path: Path) -> None:
     engine(tmp_path)
     assert gone(tmp_path, "onnxruntime_library") == [LIBRARY]

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
 
-from slsdeploy.bundle.slim import mentions
+from slsdeploy.bundle.slim import mentions, opened
 from slsdeploy.bundle.slim.cut import Cut, Piece, find_cuts
 from slsdeploy.bundle.slim.installed import Installed, dotted
 from slsdeploy.bundle.slim.wish import Wish
@@ -29,12 +29,25 @@ def select(installed: Installed, wish: Wish, cuts: Iterable[Cut] | None = None) 
     def said(path: str) -> frozenset[str]:
         return mentions.of(installed.read(path), PurePosixPath(path))
 
+    @cache
+    def opens(path: str) -> frozenset[str]:
+        return opened.of(installed.read(path))
+
     while True:
         gone = frozenset[str]().union(*(piece.files for piece in pieces))
-        left = [piece for piece in pieces if not _is_named(piece, gone, said, installed, wish)]
+        still = [piece for piece in pieces if not _is_opened(piece, gone, opens, installed)]
+        left = [piece for piece in still if not _is_named(piece, gone, said, installed, wish)]
         if len(left) == len(pieces):
             return tuple(_each_once(left))
         pieces = left
+
+
+def _is_opened(piece: Piece, gone: frozenset[str], opens: Mentions, installed: Installed) -> bool:
+    """Say whether what is left of the package itself has the piece's folder in a path."""
+    if not piece.folder:
+        return False
+    own = (path for path in installed.scripts if installed.owners[path] == piece.package and path not in gone)
+    return any(piece.folder in opens(path) for path in own)
 
 
 def _is_named(piece: Piece, gone: frozenset[str], said: Mentions, installed: Installed, wish: Wish) -> bool:
