@@ -340,3 +340,9 @@ def test_pins_of_a_computed_project_keep_the_sdk(house: House) -> None:
     project = house.project(local=True)
     wish = wishes.read(project, [], requirements.read(project))
     assert [each.name for each in wish.asked] == ["boto3", "botocore"]
+
+
+def test_extras_that_the_requirements_name_are_known(house: House) -> None:
+    house.write("requirements.txt", "gear[all, more]>=1  # some\naxle\n")
+    project = house.project(local=True)
+    assert wishes.read(project, [], requirements.read(project)).extras == ("gear[all, more]",)
