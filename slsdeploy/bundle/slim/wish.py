@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from slsdeploy.bundle import base_image
 from slsdeploy.bundle.distributions import compared
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.space import SlimMode
@@ -56,8 +57,14 @@ def read(project: Project, files: Iterable[Path], requirements: Requirements) ->
         named=frozenset(_named(project.root, files)),
         asked=_asked_of(requirements.wanted),
         extras=tuple(sorted(set(_extras(requirements.wanted)))),
-        has_sdk=project.base is None or project.base.has_runtime_client,
+        has_sdk=_has_sdk(project),
     )
+
+
+def _has_sdk(project: Project) -> bool:
+    if project.base is None or project.config.image.dockerfile:
+        return base_image.is_lambdas(project, project.config.package)
+    return project.base.has_runtime_client
 
 
 def _named(root: Path, files: Iterable[Path]) -> Iterable[str]:
