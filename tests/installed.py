@@ -7,8 +7,10 @@ from pathlib import Path
 
 from slsdeploy.bundle.slim import installed, selecting
 from slsdeploy.bundle.slim.wish import Wish
+from slsdeploy.types import Target
 
 AUTO = Wish("auto")
+TARGET = Target("3.13", "arm64", "aarch64-manylinux_2_34")
 
 
 def install(
@@ -33,7 +35,7 @@ def install(
 def selected(root: Path, wish: Wish = AUTO) -> dict[str, list[str]]:
     """Return what would go, by cut and package."""
     found: dict[str, list[str]] = {}
-    for piece in selecting.select(installed.read(root), wish):
+    for piece in selecting.select(installed.read(root, TARGET, wish.extras), wish):
         found.setdefault(piece.id, []).extend(piece.files)
     return {id: sorted(files) for id, files in found.items()}
 

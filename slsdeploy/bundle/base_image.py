@@ -38,6 +38,16 @@ def named(project: Project) -> str:
     return project.config.image.base or f"{DEFAULT}:{project.config.python}"
 
 
+def is_lambdas(project: Project, package: str) -> bool:
+    """Say whether a function so packaged runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base.
+
+    What a Dockerfile of the project's builds upon is not looked at: it is taken for another.
+    """
+    said = project.config.image
+    is_own = said.dockerfile or (said.base is not None and not said.base.startswith(f"{DEFAULT}:"))
+    return package != image.NAME or not is_own
+
+
 def find(project: Project) -> Project:
     """Return the project with its base, if that is pinned and copied. Asks nobody.
 

@@ -64,7 +64,7 @@ def read(packages: Path, section: Section, wheels: Iterable[Wheel] = ()) -> tupl
     `wheels` are the files that it may have been installed from.
     """
     hashes, files = _hashes(section), list(wheels)
-    found = (_distribution(folder, hashes) for folder in packages.glob(f"*{_ENDING}") if folder.is_dir())
+    found = (describe(folder, hashes) for folder in packages.glob(f"*{_ENDING}") if folder.is_dir())
     named = (_with_wheel(each, files) for each in found if each.key)
     return tuple(sorted(named, key=lambda each: (each.key, each.version)))
 
@@ -96,7 +96,8 @@ def _frozen(value: Any) -> Any:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _distribution(folder: Path, hashes: Mapping[str, tuple[str, ...]]) -> Distribution:
+def describe(folder: Path, hashes: Mapping[str, tuple[str, ...]] | None = None) -> Distribution:
+    """Return what the package of a dist-info folder says of itself; `hashes` are the lock's, by name."""
     metadata = _headers(folder / "METADATA")
     name, _, version = os.fsencode(folder.name.removesuffix(_ENDING)).decode(errors="replace").partition("-")
     found = Distribution(
@@ -108,7 +109,7 @@ def _distribution(folder: Path, hashes: Mapping[str, tuple[str, ...]]) -> Distri
         modules=_modules(folder),
         requires=_all(metadata, "Requires-Dist"),
     )
-    return replace(found, hashes=hashes.get(found.key, ()))
+    return replace(found, hashes=(hashes or {}).get(found.key, ()))
 
 
 def _with_wheel(found: Distribution, wheels: Iterable[Wheel]) -> Distribution:

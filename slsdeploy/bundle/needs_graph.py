@@ -6,10 +6,10 @@ requirements name, whose names a lock does not have.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from slsdeploy.bundle.distributions import Distribution, names
+from slsdeploy.bundle.distributions import Distribution, compared, names
 from slsdeploy.types import Target
 
 if TYPE_CHECKING:
@@ -37,24 +37,35 @@ def environment(target: Target) -> dict[str, str]:
 
 def needs(found: Iterable[Distribution], target: Target) -> dict[str, frozenset[str]]:
     """Return the names (as they are compared) of the installed packages that each installed package needs."""
-    from packaging.utils import canonicalize_name
+    held = holding({each.key: each.requires for each in found}, target)
+    return {name: frozenset(_names(of) & held.keys() - {name}) for name, of in held.items()}
 
-    installed = {each.key: each for each in found}
+
+def holding(
+    requires: Mapping[str, Iterable[str]], target: Target, asked: Iterable[str] = ()
+) -> dict[str, tuple[Requirement, ...]]:
+    """Return the requirements of each installed package that hold; `asked` are the project's own, whose extras count, too."""
     where = environment(target)
-    extras: dict[str, set[str]] = {name: {""} for name in installed}
-    waiting = list(installed)
-    edges: dict[str, set[str]] = {name: set() for name in installed}
+    lines = {name: [each for each in map(parse, of) if each] for name, of in requires.items()}
+    extras: dict[str, set[str]] = {name: {""} for name in lines}
+    held: dict[str, tuple[Requirement, ...]] = {}
+    _add_extras(filter(None, map(parse, asked)), extras)
+    waiting = list(lines)
     while waiting:
         name = waiting.pop()
-        for needed in _holding(installed[name], extras[name], where):
-            other = canonicalize_name(needed.name)
-            if other not in installed or other == name:
-                continue
-            edges[name].add(other)
-            if not needed.extras <= extras[other]:
-                extras[other] |= needed.extras
-                waiting.append(other)
-    return {name: frozenset(others) for name, others in edges.items()}
+        held[name] = tuple(each for each in lines[name] if _holds(each, extras[name], where))
+        waiting += _add_extras(held[name], extras)
+    return held
+
+
+def parse(text: str) -> Requirement | None:
+    """Read a requirement; None when it is none: it is foreign, and nothing can be said of it."""
+    from packaging.requirements import Requirement
+
+    try:
+        return Requirement(text)
+    except ValueError:
+        return None
 
 
 def roots(edges: Mapping[str, Iterable[str]], stated: Iterable[str]) -> frozenset[str]:
@@ -69,14 +80,24 @@ def name_of(requirement: str) -> str:
     return next(names([requirement]), "")
 
 
-def _holding(of: Distribution, extras: Iterable[str], where: Mapping[str, str]) -> Iterator[Requirement]:
-    from packaging.requirements import InvalidRequirement, Requirement
+def _names(of: Iterable[Requirement]) -> set[str]:
+    return {compared(each.name) for each in of}
 
-    for text in of.requires:
-        try:
-            requirement = Requirement(text)
-            marker = requirement.marker
-            if marker is None or any(marker.evaluate({**where, "extra": extra}) for extra in extras):
-                yield requirement
-        except (InvalidRequirement, ValueError):  # foreign: nothing can be said of it
-            continue
+
+def _add_extras(of: Iterable[Requirement], extras: Mapping[str, set[str]]) -> list[str]:
+    """Add the extras that requirements ask for, also of the package itself; return the packages of which one is new."""
+    more: list[str] = []
+    for each in of:
+        known = extras.get(compared(each.name))
+        if known is not None and not each.extras <= known:
+            known |= each.extras
+            more.append(compared(each.name))
+    return more
+
+
+def _holds(requirement: Requirement, extras: Iterable[str], where: Mapping[str, str]) -> bool:
+    marker = requirement.marker
+    try:
+        return marker is None or any(marker.evaluate({**where, "extra": extra}) for extra in extras)
+    except ValueError:
+        return False

@@ -13,7 +13,6 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from slsdeploy import targets
 from slsdeploy.bundle import base_image, contents
 from slsdeploy.bundle.contents import Contents
 from slsdeploy.bundle.inspection import inspect
@@ -82,9 +81,7 @@ class Subject:
     @property
     def has_lambdas_base(self) -> bool:
         """Say whether the function runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base."""
-        said = self.project.config.image
-        is_own = said.dockerfile or (said.base is not None and not said.base.startswith(f"{base_image.DEFAULT}:"))
-        return self.package != targets.IMAGE or not is_own
+        return base_image.is_lambdas(self.project, self.package)
 
     def relative(self, path: Path) -> str:
         """Write a path as the user knows it."""

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,10 +22,11 @@ from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
+from slsdeploy.oci import Base
 from slsdeploy.space import CutMade
 from slsdeploy.tools import Completed
 from slsdeploy.types import Bundle
-from tests import wheelhouse
+from tests import bases, wheelhouse
 from tests.building import House, contents, save_model
 
 PLACE = "opt/python"
@@ -340,3 +342,30 @@ def test_pins_of_a_computed_project_keep_the_sdk(house: House) -> None:
     project = house.project(local=True)
     wish = wishes.read(project, [], requirements.read(project))
     assert [each.name for each in wish.asked] == ["boto3", "botocore"]
+
+
+def test_extras_that_the_requirements_name_are_known(house: House) -> None:
+    house.write("requirements.txt", "gear[all, more]>=1  # some\naxle\n")
+    project = house.project(local=True)
+    assert wishes.read(project, [], requirements.read(project)).extras == ("gear[all, more]",)
+
+
+@pytest.mark.parametrize(
+    ("package", "image", "settings", "has_sdk"),
+    [
+        ("layer", "", None, True),
+        ("image", "", bases.LAMBDAS, True),
+        ("image", "", None, True),
+        ("image", 'base = "mirror/python:3.13"', bases.LAMBDAS, True),
+        ("image", 'base = "python:3.13-slim"', {}, False),
+        ("image", 'base = "python:3.13-slim"', None, False),
+        ("image", 'builder = "docker"\ndockerfile = "Dockerfile"', bases.LAMBDAS, False),
+    ],
+)
+def test_which_python_has_the_sdk(house: House, package: str, image: str, settings: Any, has_sdk: bool) -> None:
+    house.write(FILE, f'name = "iris"\nmodel = "iris.onnx"\npackage = "{package}"\n[image]\n{image}\n')
+    house.write("Dockerfile", "FROM python:3.13-slim\n")
+    manifest = bases.add(house.registry)
+    base = None if settings is None else Base(f"{bases.NAME}@{manifest.digest}", manifest, {"config": settings})
+    project = replace(house.project(), base=base)
+    assert wishes.read(project, [], requirements.read(project)).has_sdk == has_sdk

@@ -17,6 +17,7 @@ from slsdeploy.bundle.slim.wish import Wish
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.tools import Tools
 from tests.fakes import FakeCloud, FakeRegistry, FakeReporter
+from tests.installed import TARGET
 
 IRIS = Path(__file__).parents[2] / "samples" / "iris" / "iris.onnx"
 NAMES = (
@@ -59,7 +60,7 @@ def test_what_is_left_gives_the_same_bits(tmp_path: Path) -> None:
     for name in NAMES:
         link(name, root)
     before = answer(root)
-    found = installed.read(root)
+    found = installed.read(root, TARGET)
     pieces = selecting.select(found, Wish("auto", has_sdk=True))
     assert imports_left.broken(found, pieces) == {}
     (tmp_path / "scratch").mkdir()
@@ -67,7 +68,7 @@ def test_what_is_left_gives_the_same_bits(tmp_path: Path) -> None:
     trial = Trial(Importer(Path(sys.executable), root, tmp_path / "scratch", tools), found)
     shelf = Shelf(root, tmp_path / "aside")
     assert undoing.settle(undoing.grouped(pieces), shelf, trial.judge, trial.recheck) == {}
-    left = installed.read(root)
+    left = installed.read(root, TARGET)
     assert {"numpy.f2py", "numpy.testing", "onnxruntime.transformers", "google.protobuf"} & left.modules.keys() == set()
     assert sum(found.files.values()) - sum(left.files.values()) > 40_000_000
     assert answer(root) == before

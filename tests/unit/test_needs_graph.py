@@ -46,6 +46,11 @@ def test_an_extra_counts_where_somebody_asks_for_it() -> None:
     assert asked == {"a": ["b"], "b": ["c"]}
 
 
+def test_an_extra_may_be_made_of_others_of_the_same_package() -> None:
+    found = edges(package("a", "b[all]"), package("b", "b[more]; extra == 'all'", "c; extra == 'more'"), package("c"))
+    assert found == {"a": ["b"], "b": ["c"]}
+
+
 def test_circles_end() -> None:
     assert edges(package("a", "b[x]"), package("b", "a[y]"), package("c", "c")) == {"a": ["b"], "b": ["a"]}
 

@@ -124,6 +124,32 @@ def test_tests_that_another_package_or_the_project_names_stay(tmp_path: Path) ->
     assert gone(tmp_path, "tests", replace(AUTO, named=frozenset({"axle.tests"}))) == []
 
 
+@pytest.mark.parametrize(
+    ("text", "stays"),
+    [
+        ('import os\nT = os.path.join(os.path.dirname(__file__), "test", "data.json")', "test"),
+        ("T = here.joinpath('tests/data.json')", "tests"),
+        ("T = rb'..\\tests\\data.json'", "tests"),
+        ("T = here / 'tests' / name", "tests"),
+        ('T = f"{here}/tests/{name}.json"', "tests"),
+        ('def f():\n    import_module(".tests.h", __name__)', "tests"),
+        ('T = import_module(f"{__package__}.inner.tests.h")', "tests"),
+        ('T = import_module("%s.tests" % __name__)', "tests"),
+        ('print "tests"', "tests"),
+        ('hidden = {"test", "tests"}\nassert name not in hidden', ""),
+        ('"""Reads tests/data.json, as in\n>>> open("tests")\n"""\nfiles = ("test.json", "a/tests.txt")', ""),
+        ("T = 'latests/contest'", ""),
+        ("# here / 'tests'", ""),
+    ],
+)
+def test_tests_that_their_package_opens_stay(tmp_path: Path, text: str, stays: str) -> None:
+    files = {f"gear/{folder}/data.json": "" for folder in ("test", "tests")}
+    install(tmp_path, "gear", {"gear/__init__.py": "", "gear/a.py": text, **files})
+    install(tmp_path, "axle", {"axle/tests/data.json": "", "axle/test/data.json": ""})
+    left = {f"gear/{stays}/data.json"}
+    assert gone(tmp_path, "tests") == sorted({*files, "axle/tests/data.json", "axle/test/data.json"} - left)
+
+
 def test_the_second_engine_the_tools_and_what_they_need_go(tmp_path: Path) -> None:
     engine(tmp_path)
     assert gone(tmp_path, "onnxruntime_library") == [LIBRARY]
@@ -172,9 +198,10 @@ def test_a_tool_that_somebody_names_stays_with_what_it_needs(tmp_path: Path) -> 
         ((), "import packaging.version", AUTO, True),
         ((), "from importlib import metadata\nmetadata.version('packaging')", AUTO, True),
         (('packaging; extra == "all"',), "import packaging", AUTO, False),
-        (('packaging; extra == "all"',), "import packaging", replace(AUTO, asked=(Asked("gear", True, False),)), True),
+        (('packaging; extra == "all"',), "import packaging", replace(AUTO, extras=("gear[all]",)), True),
+        (('packaging; extra == "all"',), "import packaging", replace(AUTO, extras=("gear[other]",)), False),
         (('packaging; extra == "all"',), "import packaging", replace(AUTO, named=frozenset({"gear.kafka"})), False),
-        ((), "", replace(AUTO, asked=(Asked("packaging", False, False),)), True),
+        ((), "", replace(AUTO, asked=(Asked("packaging", False),)), True),
         ((), "", replace(AUTO, named=frozenset({"packaging"})), True),
     ],
 )
@@ -302,9 +329,9 @@ def test_the_sdk_goes_where_the_runtime_brings_it(tmp_path: Path) -> None:
 
 def test_the_project_may_ask_for_the_sdk_by_name(tmp_path: Path) -> None:
     sdk(tmp_path)
-    assert "boto3" in tops(gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("boto3", False, False),))))
-    assert gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("boto3", False, True),))) == []
-    left = tops(gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("urllib3", False, False),))))
+    assert "boto3" in tops(gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("boto3", False),))))
+    assert gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("boto3", True),))) == []
+    left = tops(gone(tmp_path, "managed_sdk", replace(SDK, asked=(Asked("urllib3", False),))))
     assert "boto3" in left and "urllib3" not in left
 
 
@@ -313,6 +340,24 @@ def test_a_package_that_needs_a_certain_sdk_keeps_it(tmp_path: Path, need: str) 
     sdk(tmp_path)
     install(tmp_path, "aiobotocore", {"aiobotocore/__init__.py": ""}, [need])
     assert gone(tmp_path, "managed_sdk", SDK) == []
+
+
+def test_what_an_extra_that_is_asked_for_needs_stays(tmp_path: Path) -> None:
+    needs = ['boto3>=1.99; extra == "aws"', 'urllib3>=9; extra == "web"', 'foo[aws]; extra == "all"']
+    install(sdk(tmp_path), "foo", {"foo/__init__.py": ""}, needs)
+    assert {"boto3", "urllib3"} <= tops(gone(tmp_path, "managed_sdk", SDK))
+    assert gone(tmp_path, "managed_sdk", replace(SDK, extras=("Foo[all]",))) == []
+    left = tops(gone(tmp_path, "managed_sdk", replace(SDK, extras=("foo[web]",))))
+    assert "boto3" in left and "urllib3" not in left
+    install(tmp_path, "bar", {"bar/__init__.py": ""}, ["foo[aws,web]"])
+    assert gone(tmp_path, "managed_sdk", SDK) == []
+
+
+def test_what_only_onnxruntimes_tools_need_stays_for_an_extra(tmp_path: Path) -> None:
+    install(engine(tmp_path), "foo", {"foo/__init__.py": ""}, ['packaging; extra == "all"'])
+    assert "packaging/__init__.py" in gone(tmp_path, "onnxruntime_needs")
+    install(tmp_path, "bar", {"bar/__init__.py": ""}, ["foo[all]"])
+    assert "packaging/__init__.py" not in gone(tmp_path, "onnxruntime_needs")
 
 
 def test_a_licence_stays_once(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from slsdeploy.bundle.slim.slimming import Trial
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.tools import TIMED_OUT, Tools
 from tests.fakes import FakeCloud, FakeRegistry, FakeReporter
-from tests.installed import install
+from tests.installed import TARGET, install
 from tests.wheelhouse import files_below
 
 TOOLS = Tools(SystemShell(), FakeReporter(), lambda _: FakeCloud(), FakeRegistry())
@@ -41,7 +41,7 @@ def test_what_is_left_is_read_for_what_it_must_import(tmp_path: Path) -> None:
         "gear/d.py": GUARD + "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import gear.b\n",
         "gear/e.py": "import gear.a (\n",
     }
-    found = installed.read(install(tmp_path, "gear", files))
+    found = installed.read(install(tmp_path, "gear", files), TARGET)
     assert imports_left.broken(found, [piece("one", "gear/a.py"), piece("two", "gear/b.py")]) == {
         "one/gear": "gear/c.py:1 imports gear.a"
     }
@@ -50,7 +50,7 @@ def test_what_is_left_is_read_for_what_it_must_import(tmp_path: Path) -> None:
 
 def test_what_stays_brings_back_what_it_imports(tmp_path: Path) -> None:
     files = {"gear/a.py": "from gear import b", "gear/b.py": "from gear.c import x", "gear/c.py": ""}
-    found = installed.read(install(tmp_path, "gear", files))
+    found = installed.read(install(tmp_path, "gear", files), TARGET)
     broken = imports_left.broken(found, [piece("b", "gear/b.py"), piece("c", "gear/c.py")])
     assert broken.keys() == {"b/gear", "c/gear"}
 
@@ -71,7 +71,7 @@ def test_which_modules_are_tried(tmp_path: Path) -> None:
     install(
         tmp_path, "axle", {"space/axle/__init__.py": "", "space/axle/a.py": "", "space/axle/b/c.py": "", "_axle.py": ""}
     )
-    found = importing.modules_of(installed.read(tmp_path))
+    found = importing.modules_of(installed.read(tmp_path, TARGET))
     assert found == ["_axle", "gear", "space.axle", "gear.a", "gear.c", "gear.e", "space.axle.a"]
 
 
@@ -182,7 +182,7 @@ def test_a_package_that_does_not_import_any_more(tmp_path: Path, text: str, said
     root = install(
         tmp_path / "packages", "gear", {"gear/__init__.py": script, "gear/data.txt": "", "broken.py": "import no"}
     )
-    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root), limit=2)
+    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root, TARGET), limit=2)
     assert trial.judge() == "broken: ModuleNotFoundError: No module named 'no'"
     assert not trial.recheck()
     assert trial.judge() == ""
@@ -197,7 +197,7 @@ def test_a_package_that_imports_by_luck_blames_no_cut(tmp_path: Path) -> None:
     text = "from pathlib import Path\nstate = Path(__file__).with_name('state')\nassert not state.exists()\nstate.touch()\n"
     root = install(tmp_path / "packages", "gear", {"gear/__init__.py": text, "axle/__init__.py": "", "axle/x.txt": ""})
     shelf = Shelf(root, tmp_path / "aside")
-    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root))
+    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root, TARGET))
     groups = undoing.grouped([piece("x", "axle/x.txt")])
     assert undoing.settle(groups, shelf, trial.judge, trial.recheck) == {}
     assert not (root / "axle/x.txt").exists()

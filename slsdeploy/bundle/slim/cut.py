@@ -24,7 +24,10 @@ NamedBy = Literal["others", "all", "nobody"]
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Files of one package that go together, and the modules that go with them."""
+    """Files of one package that go together, and the modules that go with them.
+
+    `folder` is the name under which the package itself may open them ("": under none that counts).
+    """
 
     cut: str
     package: str
@@ -32,6 +35,7 @@ class Piece:
     modules: tuple[str, ...] = ()
     named_by: NamedBy = "others"
     is_distribution: bool = False
+    folder: str = ""
 
     @property
     def id(self) -> str:

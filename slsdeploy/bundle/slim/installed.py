@@ -3,38 +3,41 @@
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from email.parser import HeaderParser
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy.bundle import tree
+from slsdeploy.bundle.distributions import compared, describe
+from slsdeploy.bundle.needs_graph import holding, name_of, parse
 from slsdeploy.bundle.slim.cut import Piece
+from slsdeploy.types import Target
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _INFO = ".dist-info"
-_REQUIREMENT = re.compile(r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?P<extras>\[[^\]]*\])?")
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """A requirement of a distribution: the distribution's name, the line, whether it is wanted with an extra only."""
-
-    name: str
-    line: str
-    is_extra: bool
-    has_extras: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Distribution:
-    """An installed distribution: its normalised name, its .dist-info folder, its files, what it needs."""
+    """An installed distribution: its name as such are compared, its .dist-info folder, its files, its requirements as it says them.
+
+    `held` are those that hold on the target, with the extras that somebody asks for; `unread` the names in those that cannot be read.
+    """
 
     name: str
     info: str
     files: frozenset[str]
-    needs: tuple[Need, ...]
+    requires: tuple[str, ...] = ()
+    unread: frozenset[str] = frozenset()
+    held: tuple[Requirement, ...] = ()
+
+    def needs(self, name: str) -> bool:
+        """Say whether it needs another; of a requirement that cannot be read, that is assumed."""
+        return name in self.unread or any(compared(each.name) == name for each in self.held)
 
 
 @dataclass(frozen=True)
@@ -73,15 +76,21 @@ class Installed:
         gone = frozenset[str]().union(*(piece.files for piece in pieces))
         return replace(self, files={path: size for path, size in self.files.items() if path not in gone})
 
+    def needers(self, name: str) -> frozenset[str]:
+        """Return who needs a distribution."""
+        return frozenset(each.name for each in self.distributions if each.needs(name))
+
     def find(self, name: str) -> Distribution | None:
         return next((each for each in self.distributions if each.name == name), None)
 
 
-def read(root: Path) -> Installed:
-    """Look at what is installed."""
+def read(root: Path, target: Target, asked: Iterable[str] = ()) -> Installed:
+    """Look at what is installed; `asked` are the project's own requirements, as far as they have extras."""
     files = {file.path: file.bytes for file in tree.walk(root)}
     infos = sorted({path.partition("/")[0] for path in files if path.partition("/")[0].endswith(_INFO)})
-    return Installed(root, files, tuple(_distribution(root, info, files) for info in infos))
+    found = [_distribution(root, info, files) for info in infos]
+    held = holding({each.name: each.requires for each in found}, target, asked)
+    return Installed(root, files, tuple(replace(each, held=held[each.name]) for each in found))
 
 
 def dotted(path: str) -> str:
@@ -97,18 +106,11 @@ def dotted(path: str) -> str:
     return ".".join(parts) if all(part.isidentifier() for part in parts) else ""
 
 
-def normalised(name: str) -> str:
-    """Return a distribution's name as they are compared by."""
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _distribution(root: Path, info: str, files: Mapping[str, int]) -> Distribution:
-    path = root / info / "METADATA"
-    head = HeaderParser().parsestr(path.read_text(encoding="utf-8", errors="replace")) if path.is_file() else None
-    name = str(head["Name"] or "") if head else ""
-    needs = tuple(_needs(head.get_all("Requires-Dist") or ())) if head else ()
+    said = describe(root / info)
     own = frozenset(_recorded(root / info / "RECORD", files)) | {each for each in files if each.startswith(f"{info}/")}
-    return Distribution(normalised(name or info.removesuffix(_INFO).rpartition("-")[0]), info, own, needs)
+    unread = frozenset(name_of(each) for each in said.requires if parse(each) is None)
+    return Distribution(said.key, info, own, said.requires, unread)
 
 
 def _recorded(path: Path, files: Mapping[str, int]) -> Iterator[str]:
@@ -117,13 +119,5 @@ def _recorded(path: Path, files: Mapping[str, int]) -> Iterator[str]:
             yield from (row[0] for row in csv.reader(stream) if row and row[0] in files)
 
 
-def _needs(lines: Iterable[str]) -> Iterator[Need]:
-    for line in lines:
-        found = _REQUIREMENT.match(str(line).strip())
-        if found:
-            marker = str(line).partition(";")[2]
-            yield Need(normalised(found["name"]), str(line), "extra" in marker, bool(found["extras"]))
-
-
 def _stand_in(path: str) -> str:
-    return normalised(path.partition("/")[0].removesuffix(".py").removesuffix(".libs"))
+    return compared(path.partition("/")[0].removesuffix(".py").removesuffix(".libs"))

@@ -11,7 +11,8 @@ from dataclasses import replace
 from functools import cache
 from pathlib import PurePosixPath
 
-from slsdeploy.bundle.slim import mentions
+from slsdeploy.bundle.needs_graph import name_of
+from slsdeploy.bundle.slim import mentions, opened
 from slsdeploy.bundle.slim.cut import Cut, Piece, find_cuts
 from slsdeploy.bundle.slim.installed import Installed, dotted
 from slsdeploy.bundle.slim.wish import Wish
@@ -29,12 +30,25 @@ def select(installed: Installed, wish: Wish, cuts: Iterable[Cut] | None = None) 
     def said(path: str) -> frozenset[str]:
         return mentions.of(installed.read(path), PurePosixPath(path))
 
+    @cache
+    def opens(path: str) -> frozenset[str]:
+        return opened.of(installed.read(path))
+
     while True:
         gone = frozenset[str]().union(*(piece.files for piece in pieces))
-        left = [piece for piece in pieces if not _is_named(piece, gone, said, installed, wish)]
+        still = [piece for piece in pieces if not _is_opened(piece, gone, opens, installed)]
+        left = [piece for piece in still if not _is_named(piece, gone, said, installed, wish)]
         if len(left) == len(pieces):
             return tuple(_each_once(left))
         pieces = left
+
+
+def _is_opened(piece: Piece, gone: frozenset[str], opens: Mentions, installed: Installed) -> bool:
+    """Say whether what is left of the package itself has the piece's folder in a path."""
+    if not piece.folder:
+        return False
+    own = (path for path in installed.scripts if installed.owners[path] == piece.package and path not in gone)
+    return any(piece.folder in opens(path) for path in own)
 
 
 def _is_named(piece: Piece, gone: frozenset[str], said: Mentions, installed: Installed, wish: Wish) -> bool:
@@ -64,15 +78,12 @@ def _name_one(piece: Piece, names: frozenset[str]) -> bool:
 
 def _does_without(path: str, piece: Piece, installed: Installed, wish: Wish) -> bool:
     """Say whether a module is of a distribution that needs the piece with an extra only, which nobody asked for."""
-    owner = installed.owners[path]
-    distribution = installed.find(owner) if piece.is_distribution else None
-    needs = [need for need in distribution.needs if need.name == piece.package] if distribution else []
-    if not needs or not all(need.is_extra for need in needs):
+    distribution = installed.find(installed.owners[path]) if piece.is_distribution else None
+    if distribution is None or distribution.needs(piece.package):
         return False
-    asked = wish.asks_for(owner)
+    lines = [line for line in distribution.requires if name_of(line) == piece.package]
     is_used = any(f"{dotted(path)}.".startswith(f"{name}.") for name in wish.named)
-    is_wanted = any(need.name == owner and need.has_extras for each in installed.distributions for need in each.needs)
-    return not is_used and not is_wanted and not (asked and asked.has_extras)
+    return bool(lines) and all("extra" in line.partition(";")[2] for line in lines) and not is_used
 
 
 def _each_once(pieces: Iterable[Piece]) -> Iterable[Piece]:

@@ -35,7 +35,7 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
 
     What is taken out, and the record, are put into the folder `beside`.
     """
-    found = installed.read(packages)
+    found = installed.read(packages, project.target, wish.extras)
     pieces = selecting.select(found, wish)
     always = {cut.name for cut in find_cuts() if cut.always}
     shelf = Shelf(packages, beside / ASIDE)

@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from slsdeploy.bundle import base_image
+from slsdeploy.bundle.distributions import compared
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.space import SlimMode
 from slsdeploy.types import Project
@@ -16,29 +18,30 @@ _NAME = re.compile(r"\s*(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)\s*(?P<extras>\[[^\]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A distribution that the project's requirements name: whether with extras, and whether with a version."""
+    """A distribution that the project's requirements name: whether with a version."""
 
     name: str
-    has_extras: bool
     has_version: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a project says. `named` are modules of others that its code names and a cut might take; `has_sdk`: the Python that it runs in
-    brings boto3; `without` are the cuts (`name/package`) that are known to break one of its models.
+    brings boto3; `extras` are its requirements that have some (`name[extra]`); `without` are the cuts (`name/package`) that are known to
+    break one of its models.
     """
 
     mode: SlimMode
     named: frozenset[str] = frozenset()
     asked: tuple[Asked, ...] = ()
     has_sdk: bool = False
+    extras: tuple[str, ...] = ()
     without: frozenset[str] = frozenset()
 
     def describe(self) -> list[object]:
         """Return what changes when something that is left out does, as JSON holds it."""
-        asked = [[each.name, each.has_extras, each.has_version] for each in self.asked]
-        return [self.mode, sorted(self.named), asked, self.has_sdk, sorted(self.without)]
+        asked = [[each.name, each.has_version] for each in self.asked]
+        return [self.mode, sorted(self.named), asked, self.has_sdk, list(self.extras), sorted(self.without)]
 
     def asks_for(self, name: str) -> Asked | None:
         return next((each for each in self.asked if each.name == name), None)
@@ -53,8 +56,15 @@ def read(project: Project, files: Iterable[Path], requirements: Requirements) ->
         mode=mode,
         named=frozenset(_named(project.root, files)),
         asked=_asked_of(requirements.wanted),
-        has_sdk=project.base is None or project.base.has_runtime_client,
+        extras=tuple(sorted(set(_extras(requirements.wanted)))),
+        has_sdk=_has_sdk(project),
     )
+
+
+def _has_sdk(project: Project) -> bool:
+    if project.base is None or project.config.image.dockerfile:
+        return base_image.is_lambdas(project, project.config.package)
+    return project.base.has_runtime_client
 
 
 def _named(root: Path, files: Iterable[Path]) -> Iterable[str]:
@@ -83,5 +93,9 @@ def _asked_of(lines: Iterable[str]) -> tuple[Asked, ...]:
 def _asked(line: str) -> Iterable[Asked]:
     found = _NAME.match(line.partition("#")[0])
     if found:
-        name = re.sub(r"[-_.]+", "-", found["name"]).lower()
-        yield Asked(name, bool(found["extras"]), bool(found["version"]))
+        yield Asked(compared(found["name"]), bool(found["version"]))
+
+
+def _extras(lines: Iterable[str]) -> Iterable[str]:
+    found = (_NAME.match(line) for line in lines)
+    yield from (f"{each['name']}{each['extras']}" for each in found if each and each["extras"])

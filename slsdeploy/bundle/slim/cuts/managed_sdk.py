@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
+from slsdeploy.bundle.distributions import compared
 from slsdeploy.bundle.slim.cut import Cut, Piece
-from slsdeploy.bundle.slim.installed import Installed, Need
+from slsdeploy.bundle.slim.installed import Distribution, Installed
 from slsdeploy.bundle.slim.wish import Wish
+
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
 
 _SDK = frozenset({"boto3", "botocore", "s3transfer"})
 _THEIRS = frozenset({"jmespath", "python-dateutil", "six", "urllib3"})
@@ -31,10 +36,10 @@ class ManagedSdk(Cut):
     def select(self, installed: Installed, wish: Wish) -> Iterator[Piece]:
         going = {each.name for each in installed.distributions if each.name in _SDK}
         is_pinned = any(asked.has_version for asked in wish.asked if asked.name in _SDK)
-        if not going or not wish.has_sdk or is_pinned or not all(map(_is_met, _needs_of_others(installed))):
+        if not going or not wish.has_sdk or is_pinned or not all(map(_is_met, installed.distributions)):
             return
         going |= {name for name in _THEIRS if installed.find(name) and not wish.asks_for(name)}
-        while left := {name for name in going & _THEIRS if _is_required(name, installed, going)}:
+        while left := {name for name in going & _THEIRS if installed.needers(name) - going}:
             going -= left
         for each in installed.distributions:
             if each.name in going:
@@ -42,25 +47,15 @@ class ManagedSdk(Cut):
                 yield replace(piece, is_distribution=True)
 
 
-def _needs_of_others(installed: Installed) -> Iterator[Need]:
-    for each in installed.distributions:
-        if each.name not in _SDK:
-            yield from (need for need in each.needs if need.name in _SDK and not need.is_extra)
+def _is_met(each: Distribution) -> bool:
+    """Say whether any version that the runtime may have will do for a distribution."""
+    if each.name in _SDK:
+        return True
+    asked = (need for need in each.held if compared(need.name) in _SDK)
+    return _SDK.isdisjoint(each.unread) and all(map(_is_open, asked))
 
 
-def _is_met(need: Need) -> bool:
-    """Say whether any version that the runtime may have will do."""
-    from packaging.specifiers import InvalidSpecifier, SpecifierSet  # slow to import, and seldom needed
-
-    if need.name == "s3transfer":
+def _is_open(need: Requirement) -> bool:
+    if compared(need.name) == "s3transfer" or need.url:
         return False
-    try:
-        wanted = SpecifierSet(need.line.partition(";")[0].strip()[len(need.name) :].strip(" ()"))
-    except InvalidSpecifier:
-        return False
-    return wanted.contains(_OLDEST) and wanted.contains(_NEWEST)
-
-
-def _is_required(name: str, installed: Installed, going: Set[str]) -> bool:
-    others = (each for each in installed.distributions if each.name not in going)
-    return any(need.name == name and not need.is_extra for each in others for need in each.needs)
+    return need.specifier.contains(_OLDEST) and need.specifier.contains(_NEWEST)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Set
+from collections.abc import Iterator
 from dataclasses import replace
 
 from slsdeploy.bundle.slim.cut import Cut, Piece
@@ -32,7 +32,7 @@ class OnnxruntimeNeeds(Cut):
     def select(self, installed: Installed, wish: Wish) -> Iterator[Piece]:
         found = [each for each in installed.distributions if each.name in self.distributions]
         going = {each.name for each in found if not wish.asks_for(each.name)}
-        while left := {name for name in going if _is_required(name, installed, going)}:
+        while left := {name for name in going if installed.needers(name) - going - {_ENGINE}}:
             going -= left
         if installed.find(_ENGINE) is None:
             return
@@ -40,11 +40,6 @@ class OnnxruntimeNeeds(Cut):
             if each.name in going:
                 piece = self.piece(each.name, each.files & installed.files.keys(), *_modules(each))
                 yield replace(piece, is_distribution=True)
-
-
-def _is_required(name: str, installed: Installed, going: Set[str]) -> bool:
-    others = (each for each in installed.distributions if each.name != _ENGINE and each.name not in going)
-    return any(need.name == name and not need.is_extra for each in others for need in each.needs)
 
 
 def _modules(distribution: Distribution) -> tuple[str, ...]:
