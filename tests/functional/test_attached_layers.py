@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import tomllib
+import traceback
 from pathlib import Path
 
 import pytest
 
 from slsdeploy import app
 from slsdeploy.effects import remote_zip
+from slsdeploy.effects.client import reader
 from slsdeploy.errors import AwsError, BuildError, ConfigError, ProjectError
 from tests.desk import TOML, Desk
 
@@ -126,3 +128,13 @@ def test_only_the_directory_of_a_layer_is_read(tmp_path: Path) -> None:
         remote_zip.unzipped_size(lambda place, wanted: b"x" * wanted, 5000)
     with pytest.raises(AwsError, match="cannot be read"):
         remote_zip.unzipped_size(lambda place, wanted: b"", 10)
+
+
+def test_a_url_that_cannot_be_reached_is_told_without_its_signature() -> None:
+    url = "http://127.0.0.1:1/layer.zip?X-Amz-Security-Token=token&X-Amz-Signature=signature"
+    with pytest.raises(AwsError) as raised:
+        reader(url)(0, 10)
+    assert "127.0.0.1" in raised.value.message
+    said = "".join(traceback.format_exception(raised.value))
+    assert "X-Amz" not in said
+    assert "signature" not in said.replace("test_a_url_that_cannot_be_reached_is_told_without_its_signature", "")
