@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import tomllib
 import traceback
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -108,8 +110,6 @@ def test_what_cannot_be_is_said_with_its_line(desk: Desk, arns: list[str], more:
 
 
 def test_only_the_directory_of_a_layer_is_read(tmp_path: Path) -> None:
-    import zipfile
-
     path = tmp_path / "layer.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(3000):
@@ -128,6 +128,16 @@ def test_only_the_directory_of_a_layer_is_read(tmp_path: Path) -> None:
         remote_zip.unzipped_size(lambda place, wanted: b"x" * wanted, 5000)
     with pytest.raises(AwsError, match="cannot be read"):
         remote_zip.unzipped_size(lambda place, wanted: b"", 10)
+
+
+def test_a_zip_of_a_version_that_is_not_known_is_said() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.py", b"")
+    content = bytearray(made.getvalue())
+    content[content.index(b"PK\x01\x02") + 6] = 99  # what it takes to extract it: 9.9
+    with pytest.raises(AwsError, match=r"cannot be read: zip file version 9\.9"):
+        remote_zip.unzipped_size(lambda place, wanted: bytes(content[place : place + wanted]), len(content))
 
 
 def test_a_url_that_cannot_be_reached_is_told_without_its_signature() -> None:
