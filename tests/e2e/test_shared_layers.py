@@ -78,8 +78,8 @@ def name_of(root: Path) -> bytes:
 
 
 def layers_of(local_aws: Any, function: str) -> dict[str, str]:
-    """Return the shared layers that a function has: title -> ARN."""
-    found = local_aws.client("lambda").get_function_configuration(FunctionName=function)["Layers"]
+    """Return the shared layers that a function has, as its alias has it: title -> ARN."""
+    found = local_aws.client("lambda").get_function_configuration(FunctionName=function, Qualifier="live")["Layers"]
     return {each["Arn"].partition("slsdeploy-")[2].partition("-")[0]: each["Arn"] for each in found}
 
 
@@ -143,7 +143,11 @@ def test_a_layer_that_was_deleted_by_hand_is_published_again(desk: Desk, local_a
     again = desk.up()
     assert (again.changed, desk.published) == (True, 1)
     assert layers_of(local_aws, first.function_name)["model"] == f"{name}:{int(number) + 1}"
-    assert (desk.answer(), desk.up().changed) == ("versicolor", False)
+    assert (int(again.version), desk.answer(), desk.up().changed) == (int(first.version) + 1, "versicolor", False)
+    former = local_aws.client("lambda").get_function_configuration(
+        FunctionName=first.function_name, Qualifier=first.version
+    )
+    assert str(former["Layers"]).count(f"{name}:{number}") == 1  # as it was: to go back to
 
 
 def test_two_stages_that_publish_the_same_layer_at_once_both_succeed(desk: Desk, local_aws: Any) -> None:
@@ -175,6 +179,9 @@ def test_a_stack_with_layers_of_its_own_is_updated_to_shared_ones(desk: Desk, lo
     template["Resources"]["ModelLayer0"] = {"Type": "AWS::Lambda::LayerVersion", "Properties": old}
     template["Resources"]["Function"]["Properties"]["Layers"][-1] = {"Ref": "ModelLayer0"}
     del template["Parameters"]["ModelLayerVersion"]
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Version":
+            del resource["Properties"]["Description"]
     kept = [
         {"ParameterKey": name, "UsePreviousValue": True} for name in ("DependenciesLayerVersion", "RuntimeLayerVersion")
     ]
