@@ -91,9 +91,10 @@ def up(where: Where, tools: Tools) -> Upped:
 def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
-    cloud = tools.connect(project)
-    project = building.settle(project, tools, cloud)
-    decided = decide(project, make_bundle(project, tools, where), cloud, tools).plan
+    with place.exclusive(project.work, tools, "deployment"):
+        cloud = tools.connect(project)
+        project = building.settle(project, tools, cloud)
+        decided = decide(project, make_bundle(project, tools, where), cloud, tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -113,7 +114,7 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
     with place.exclusive(project.work, tools, "deployment"):
         bundle = make_bundle(building.settle(project, tools), tools, where)
         built = shipping.ship(bundle, shipment, tools)
-    return built if page is None else _shown(built, bundle, project, page)
+        return built if page is None else _shown(built, bundle, project, page)
 
 
 def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
@@ -168,8 +169,10 @@ def template(where: Where, tools: Tools) -> Template:
 
     AWS is asked nothing but for a model in S3 that is not pinned or copied yet.
     """
-    project = building.settle(open_project(where, tools), tools)
-    bundle = make_bundle(project, tools, where)
+    project = open_project(where, tools)
+    with place.exclusive(project.work, tools, "deployment"):
+        project = building.settle(project, tools)
+        bundle = make_bundle(project, tools, where)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
     store = Store(f"slsdeploy-ACCOUNT-{region}", f"ACCOUNT.dkr.ecr.{region}.amazonaws.com", project.stack)

@@ -73,7 +73,7 @@ def _kind(template: Mapping[str, Any]) -> str:
 def choose_numbers(artifact: Artifact, observed: Observed, live: StackState | None) -> dict[str, int | None]:
     """Return which version of each layer the stack is to use, by parameter: the one that it has, else the newest; None: there is none.
 
-    All versions of a layer hold the same. There are several when two deployments published it at once, or after it was deleted by hand.
+    All versions that were observed hold the same. There are several when two deployments published it at once.
     """
     chosen: dict[str, int | None] = {}
     for layer in artifact.layers:

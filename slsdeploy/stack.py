@@ -36,7 +36,7 @@ def make_template(project: Project, artifact: Artifact, region: str, models: Seq
     return Template(
         stack=project.stack,
         sam=sam,
-        cloudformation=transform(sam, region),
+        cloudformation=_keeping_versions(transform(sam, region)),
         tags={**project.config.tags, "slsdeploy:name": project.name, "slsdeploy:stage": project.stage},
     )
 
@@ -57,6 +57,8 @@ def make_sam(project: Project, artifact: Artifact, models: Sequence[ModelInfo] =
     if project.layers:  # before ours: what lies upon them was verified without them
         properties["Layers"] = [*(layer.arn for layer in project.layers), *artifact.properties.get("Layers", ())]
     sam.update(_parameters(artifact))
+    if artifact.layers:
+        properties["VersionDescription"] = _numbers(artifact)
     resources["LogGroup"]["Properties"]["RetentionInDays"] = project.config.log_retention
     for trigger in project.triggers:
         _add(sam, wire(project, trigger, models), trigger.name)
@@ -73,6 +75,23 @@ def _parameters(artifact: Artifact) -> dict[str, Any]:
         for layer in artifact.layers
     }
     return {"Parameters": declared} if declared else {}
+
+
+def _numbers(artifact: Artifact) -> dict[str, str]:
+    """Describe a version of the function by the numbers of its layers: one that is published anew makes another version.
+
+    The name of the version's resource is made from the template alone, which does not know them; its description cannot be changed
+    without replacing it: https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
+    """
+    return {"Fn::Sub": ", ".join(f"{layer.title} ${{{layer.parameter}}}" for layer in artifact.layers)}
+
+
+def _keeping_versions(cloudformation: dict[str, Any]) -> dict[str, Any]:
+    """Keep the former version of the function where another takes its place, as SAM keeps one that is left out."""
+    for resource in cloudformation["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Version" and "Description" in resource["Properties"]:
+            resource["UpdateReplacePolicy"] = "Retain"
+    return cloudformation
 
 
 def to_yaml(template: Mapping[str, Any]) -> str:

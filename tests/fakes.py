@@ -117,6 +117,7 @@ class FakeCloud:
         self.repositories: set[str] = set()
         self.registry = FakeRegistry()
         self.layers: dict[tuple[str, int], str] = {}  # name and number -> the stack that it was published for
+        self.contents: dict[tuple[str, int], bytes] = {}  # of those whose content may be another than their name says
         self.published: dict[str, int] = {}
         self.sizes: dict[str, int] = {}  # of layers of others: ARN -> bytes, unzipped
         self.used: dict[str, frozenset[str]] = {}
@@ -127,15 +128,18 @@ class FakeCloud:
         found = Observed(self.region, bucket, bucket in self.buckets, keys, self.stacks.get(stack))
         there = self.registry.digests(f"slsdeploy/{stack}") if f"slsdeploy/{stack}" in self.repositories else None
         published = {
-            layer.name: Published(
-                self._numbers(layer.name), layer.key in self.objects and not self._numbers(layer.name)
-            )
+            layer.name: Published(self._same(layer), layer.key in self.objects and not self._numbers(layer.name))
             for layer in layers
         }
         return replace(found, registry=REGISTRY, images=there if images else None, layers=published)
 
     def _numbers(self, name: str) -> tuple[int, ...]:
         return tuple(number for held, number in sorted(self.layers, reverse=True) if held == name)
+
+    def _same(self, layer: SharedLayer) -> tuple[int, ...]:
+        content = layer.path.read_bytes()
+        found = self._numbers(layer.name)
+        return tuple(number for number in found if self.contents.get((layer.name, number), content) == content)
 
     def publish_layer(self, layer: SharedLayer, bucket: str, stack: str, task: Task) -> int:
         self.calls.append(f"publish {layer.name}")
@@ -144,6 +148,7 @@ class FakeCloud:
         number = self.published.get(layer.name, 0) + 1
         self.published[layer.name] = number
         self.layers[layer.name, number] = stack
+        self.contents[layer.name, number] = layer.path.read_bytes()
         task.advance(layer.bytes)
         return number
 

@@ -20,6 +20,7 @@ from slsdeploy.bench.imports import Package
 from slsdeploy.bench.phases import Phase, durations, make_phases
 from slsdeploy.bench.sizes import Size
 from slsdeploy.bench.spread import percentiles, spread
+from slsdeploy.bundle import place
 from slsdeploy.local.trial import Ask, Trial, run
 from slsdeploy.results import Benched
 from slsdeploy.tools import Tools
@@ -45,9 +46,10 @@ class Measured:
 def bench(where: app.Where, tools: Tools, asked: Asked) -> Benched:
     """Build for this machine, measure, write the page. Raises BuildError when the function does not start or fails on the event."""
     project = app.open_project(replace(where, local=True), tools)
-    bundle = app.make_bundle(project, tools, where)
-    tried = bundled.prepare(project, bundle, asked.event, tools)
-    measured = _measure(tried, project, asked, tools)
+    with place.exclusive(project.work, tools, "deployment"):  # what is measured is the bundle in its place
+        bundle = app.make_bundle(project, tools, where)
+        tried = bundled.prepare(project, bundle, asked.event, tools)
+        measured = _measure(tried, project, asked, tools)
     page = asked.html or project.work / "bench.html"
     result = _result(project, tried, measured, asked, page)
     assets.write_atomically(page, waterfall.page(result).encode())

@@ -23,6 +23,7 @@ from slsdeploy.effects import data, objects, remote_zip, repositories, shared_la
 from slsdeploy.effects.client import Client, name_of, reader, translated
 from slsdeploy.errors import AwsError
 from slsdeploy.layers import FOLDER, Published, SharedLayer, key_of
+from slsdeploy.layers import held as held_by
 from slsdeploy.layers import read as read_layer
 from slsdeploy.targets.image import NAMESPACE
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
@@ -32,7 +33,6 @@ from slsdeploy_runtime.resources import tls_only
 LOCAL_REGION = "us-east-1"  # of the local AWS, when nobody names one
 LATE_MS = 30_000
 ONE_PART = 8 * 1024 * 1024  # bytes; what boto3 sends in one request
-LAYERS = "lambda layers"  # a client of Lambda that tries again, which one that invokes must not
 NOT_FOUND = frozenset({"404", "NoSuchBucket", "ResourceNotFoundException", "NotFound"})
 
 
@@ -47,7 +47,7 @@ class Aws:
     ) -> None:
         self.endpoint = endpoint or ""
         self._account = ""
-        self._clients: dict[str, Client] = {}
+        self._clients: dict[tuple[str, bool], Client] = {}
         # the user's profiles, and their region, are for the real AWS
         self._session = Session({"profile": (None, None, None, None)} if endpoint else None)
         self.region: str = region or (LOCAL_REGION if endpoint else self._configured_region())
@@ -66,24 +66,23 @@ class Aws:
             raise AwsError("there is no AWS region here", hint='set `region = "..."` in slsdeploy.toml, or AWS_REGION')
         return str(found)
 
-    def client(self, service: str) -> Any:
-        """Return the client of a service, made once."""
-        if service not in self._clients:
+    def client(self, service: str, retries: bool = False) -> Any:
+        """Return the client of a service, made once; that of Lambda makes no call again unless told so, as it must not when it invokes."""
+        if (service, retries) not in self._clients:
             # An invoke may take Lambda's whole 15 minutes and must not be sent twice; a local AWS that is gone stays gone.
-            is_once = service == "lambda" or self.endpoint
-            retries = {"max_attempts": 0} if is_once else {"mode": "standard", "max_attempts": 5}
+            is_once = self.endpoint or (service == "lambda" and not retries)
             settings = Config(
-                retries=retries,
+                retries={"max_attempts": 0} if is_once else {"mode": "standard", "max_attempts": 5},
                 read_timeout=910,
                 connect_timeout=10,
                 s3={"addressing_style": "path"} if self.endpoint else {},
             )
             with translated(self.endpoint):
                 made = self._session.create_client(
-                    service.partition(" ")[0], self.region, endpoint_url=self.endpoint or None, config=settings
+                    service, self.region, endpoint_url=self.endpoint or None, config=settings
                 )
-            self._clients[service] = Client(made, self.endpoint)
-        return self._clients[service]
+            self._clients[service, retries] = Client(made, self.endpoint)
+        return self._clients[service, retries]
 
     def observe(self, stack: str, images: bool = False, layers: Sequence[SharedLayer] = ()) -> Observed:
         """Read what the plan needs to know; waits for a stack that is in the middle of something."""
@@ -101,39 +100,50 @@ class Aws:
             stack=state,
             registry=self._registry,
             images=repositories.digests(self.client("ecr"), f"{NAMESPACE}/{stack}") if images else None,
-            layers=self._published(layers, bucket if keys is not None else ""),
+            layers=self._published(layers, bucket if keys is not None else "", state),
         )
 
-    def _published(self, layers: Sequence[SharedLayer], bucket: str) -> dict[str, Published]:
-        """Say what there is of each layer; whether its zip is in the bucket, only where that matters."""
-        found = shared_layers.numbers(self.client(LAYERS), [layer.name for layer in layers])
-        return {
-            layer.name: Published(
-                found[layer.name],
-                bool(bucket and not layer.is_direct and not found[layer.name] and self.find_object(bucket, layer.key)),
+    def _published(self, layers: Sequence[SharedLayer], bucket: str, state: StackState | None) -> dict[str, Published]:
+        """Say what there is of each layer; whether its zip is in the bucket, only where that matters.
+
+        The versions that the stack has are as they were when it got them; others are asked for their content.
+        """
+        client = self.client("lambda", retries=True)
+        found = shared_layers.numbers(client, [layer.name for layer in layers])
+        held = held_by(state.template or {}, state.parameters) if state else {}
+
+        def look(layer: SharedLayer) -> Published:
+            there, mine = found[layer.name], held.get(layer.name)
+            if mine in there:
+                return Published((mine,))
+            is_needed = bucket and not layer.is_direct and not there
+            return Published(
+                shared_layers.same(client, layer, there), bool(is_needed and self.find_object(bucket, layer.key))
             )
-            for layer in layers
-        }
+
+        return {layer.name: look(layer) for layer in layers}
 
     def publish_layer(self, layer: SharedLayer, bucket: str, stack: str, task: Task) -> int:
         """Publish a version of a shared layer; return its number."""
-        number = shared_layers.publish(self.client(LAYERS), layer, bucket, stack)
+        number = shared_layers.publish(self.client("lambda", retries=True), layer, bucket, stack)
         task.advance(layer.bytes)
         return number
 
     def layer_size(self, arn: str) -> int:
         """Return how many bytes a version of a layer, anybody's, has unzipped."""
         name, _, number = arn.rpartition(":")
-        found = self.client(LAYERS).get_layer_version(LayerName=name, VersionNumber=int(number))["Content"]
+        found = self.client("lambda", retries=True).get_layer_version(LayerName=name, VersionNumber=int(number))[
+            "Content"
+        ]
         return remote_zip.unzipped_size(reader(found["Location"]), found["CodeSize"])
 
     def layers_of(self, stack: str) -> frozenset[str]:
         """Return the shared layers' versions that a stack's function uses, in any version of it, or that were published for it."""
-        return shared_layers.of_stack(self.client(LAYERS), stack)
+        return shared_layers.of_stack(self.client("lambda", retries=True), stack)
 
     def remove_layers(self, arns: frozenset[str], bucket: str) -> dict[str, str]:
         """Delete those that no function uses, and their zips; return the others, each with a function that does."""
-        client = self.client(LAYERS)
+        client = self.client("lambda", retries=True)
         kept = shared_layers.remove(client, arns)
         names = {found[0] for arn in arns - kept.keys() if (found := read_layer(arn))}
         left = shared_layers.numbers(client, sorted(names))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import urlsplit
 
 from botocore.exceptions import (
     BotoCoreError,
@@ -99,7 +100,10 @@ def translated(endpoint: str, service: str = "") -> Iterator[None]:
 
 
 def reader(url: str) -> Callable[[int, int], bytes]:
-    """Return what reads so many bytes at a place of what a presigned URL is for. It raises AwsError when the URL does not answer."""
+    """Return what reads so many bytes at a place of what a presigned URL is for. It raises AwsError when the URL does not answer.
+
+    Nothing that is said of a failure has more of the URL than its host.
+    """
     from botocore.awsrequest import AWSRequest
     from botocore.httpsession import URLLib3Session
     from botocore.utils import get_environ_proxies
@@ -108,8 +112,11 @@ def reader(url: str) -> Callable[[int, int], bytes]:
 
     def fetch(place: int, wanted: int) -> bytes:
         headers = {"Range": f"bytes={place}-{place + wanted - 1}"}
-        with translated(""):
+        try:
             answer = session.send(AWSRequest("GET", url, headers=headers).prepare())
+        except BotoCoreError as error:  # it says the whole URL, which is signed: who has it may read
+            message = f"the call to {urlsplit(url).hostname} for a layer's content failed: {type(error).__name__}"
+            raise AwsError(message, hint="check the connection and the proxy, then run the command again") from None
         if answer.status_code not in (200, 206):
             raise AwsError(f"the URL of a layer's content answers {answer.status_code}", hint="run the command again")
         content: bytes = answer.content

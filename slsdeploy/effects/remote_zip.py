@@ -21,7 +21,12 @@ def unzipped_size(fetch: Fetch, size: int) -> int:
     try:
         with zipfile.ZipFile(io.BufferedReader(_Remote(fetch, size), _BUFFER)) as archive:
             return sum(member.file_size for member in archive.infolist())
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
+    except (
+        zipfile.BadZipFile,
+        NotImplementedError,
+        ValueError,
+        OSError,
+    ) as error:  # of a version that this Python does not know, too
         raise AwsError(f"the layer's content cannot be read: {error}", hint="run the command again") from error
 
 

@@ -1,11 +1,14 @@
 """Shared layers in Lambda: which versions there are, publishing one, who uses them, deleting those that nobody does.
 
-A version is deleted only when no function of the account and region has it, nor any published version of a function: so no stack's
-template refers to it any more, and a deployment that fails can be put back.
+A version is deleted only when no function of the account and region has it, nor any published version of a function: so a deployment
+that fails can be put back. What cannot be seen is an `up` that has looked a version up and has no function with it yet: it fails, and the
+next one publishes the layer again.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -32,6 +35,25 @@ def _numbers(client: Any, name: str) -> list[int]:
             return []
         raise
     return [version["Version"] for page in pages for version in page["LayerVersions"]]
+
+
+def same(client: Any, layer: SharedLayer, found: Sequence[int]) -> tuple[int, ...]:
+    """Return the versions of those found whose content is the layer's zip, as the name alone does not say."""
+    if not found:
+        return ()
+    with layer.path.open("rb") as stream:
+        wanted = base64.b64encode(hashlib.file_digest(stream, "sha256").digest()).decode()
+    return tuple(number for number in found if _content(client, layer.name, number) == wanted)
+
+
+def _content(client: Any, name: str, number: int) -> str:
+    """Return the sha256 (base64) of a version's zip, "" of one that is gone."""
+    try:
+        return str(client.get_layer_version(LayerName=name, VersionNumber=number)["Content"]["CodeSha256"])
+    except AwsError as refused:
+        if refused.code == NOT_FOUND:
+            return ""
+        raise
 
 
 def publish(client: Any, layer: SharedLayer, bucket: str, stack: str) -> int:

@@ -175,6 +175,21 @@ def test_a_download_goes_on_where_it_was_cut(tmp_path: Path) -> None:
         assert len(s3.asked) == 3
 
 
+def test_a_layer_of_another_content_is_not_taken_for_its_name(cloud: Cloud, local_aws: Any, tmp_path: Path) -> None:
+    ours, other = (tmp_path / name for name in ("ours.zip", "other.zip"))
+    for path in (ours, other):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("python/a.py", f"{path.name} {local_aws.name()}")
+    named = f"slsdeploy-runtime-{sha256(ours.read_bytes()).hexdigest()[:32]}"
+    layer = SharedLayer(named, "runtime", (), ("arm64", "x86_64"), ours, ours.stat().st_size)
+    stack = local_aws.name("contract")
+    assert cloud.publish_layer(replace(layer, path=other), "", stack, FakeTask()) == 1
+    assert cloud.observe(stack, layers=[layer]).layers == {named: Published()}
+    assert cloud.publish_layer(layer, "", stack, FakeTask()) == 2
+    assert cloud.publish_layer(replace(layer, path=other), "", stack, FakeTask()) == 3
+    assert cloud.observe(stack, layers=[layer]).layers == {named: Published((2,))}
+
+
 def test_a_layer_is_published_seen_and_removed(cloud: Cloud, local_aws: Any, tmp_path: Path) -> None:
     path = tmp_path / "model.zip"
     with zipfile.ZipFile(path, "w") as archive:

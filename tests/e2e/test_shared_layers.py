@@ -78,8 +78,8 @@ def name_of(root: Path) -> bytes:
 
 
 def layers_of(local_aws: Any, function: str) -> dict[str, str]:
-    """Return the shared layers that a function has: title -> ARN."""
-    found = local_aws.client("lambda").get_function_configuration(FunctionName=function)["Layers"]
+    """Return the shared layers that a function has, as its alias has it: title -> ARN."""
+    found = local_aws.client("lambda").get_function_configuration(FunctionName=function, Qualifier="live")["Layers"]
     return {each["Arn"].partition("slsdeploy-")[2].partition("-")[0]: each["Arn"] for each in found}
 
 
@@ -143,7 +143,31 @@ def test_a_layer_that_was_deleted_by_hand_is_published_again(desk: Desk, local_a
     again = desk.up()
     assert (again.changed, desk.published) == (True, 1)
     assert layers_of(local_aws, first.function_name)["model"] == f"{name}:{int(number) + 1}"
-    assert (desk.answer(), desk.up().changed) == ("versicolor", False)
+    assert (int(again.version), desk.answer(), desk.up().changed) == (int(first.version) + 1, "versicolor", False)
+    former = local_aws.client("lambda").get_function_configuration(
+        FunctionName=first.function_name, Qualifier=first.version
+    )
+    assert str(former["Layers"]).count(f"{name}:{number}") == 1  # as it was: to go back to
+
+
+def test_what_another_published_under_a_layers_name_is_not_used(desk: Desk, local_aws: Any) -> None:
+    first = desk.up()
+    ours = layers_of(local_aws, first.function_name)["model"]
+    content = io.BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("models/iris/iris.onnx", "another")
+    name, _, number = ours.rpartition(":")
+    local_aws.client("lambda").publish_layer_version(
+        LayerName=name.rpartition(":")[2], Content={"ZipFile": content.getvalue()}
+    )
+    assert not desk.up().changed
+    assert "lambda:GetLayerVersion" not in desk.calls
+    assert desk.up("prod").changed
+    assert (desk.published, layers_of(local_aws, desk.up("prod").function_name)["model"]) == (0, ours)
+    local_aws.client("lambda").delete_layer_version(LayerName=name, VersionNumber=int(number))
+    assert desk.up().changed
+    assert layers_of(local_aws, first.function_name)["model"] == f"{name}:{int(number) + 2}"
+    local_aws.client("lambda").delete_layer_version(LayerName=name, VersionNumber=int(number) + 1)
 
 
 def test_two_stages_that_publish_the_same_layer_at_once_both_succeed(desk: Desk, local_aws: Any) -> None:
@@ -175,6 +199,9 @@ def test_a_stack_with_layers_of_its_own_is_updated_to_shared_ones(desk: Desk, lo
     template["Resources"]["ModelLayer0"] = {"Type": "AWS::Lambda::LayerVersion", "Properties": old}
     template["Resources"]["Function"]["Properties"]["Layers"][-1] = {"Ref": "ModelLayer0"}
     del template["Parameters"]["ModelLayerVersion"]
+    for resource in template["Resources"].values():
+        if resource["Type"] == "AWS::Lambda::Version":
+            del resource["Properties"]["Description"]
     kept = [
         {"ParameterKey": name, "UsePreviousValue": True} for name in ("DependenciesLayerVersion", "RuntimeLayerVersion")
     ]
@@ -211,7 +238,9 @@ def test_a_layer_of_others_is_measured_pinned_and_below_ours(desk: Desk, local_a
     name = local_aws.name("fonts")
     # its second file is one of ours: ours is what counts
     content = zipped({"words.txt": "found" * 1000, "python/slsdeploy_runtime/app.py": "raise ImportError('theirs')"})
-    made = local_aws.client("lambda").publish_layer_version(LayerName=name, Content={"ZipFile": content})
+    made = local_aws.client("lambda").publish_layer_version(
+        LayerName=name.rpartition(":")[2], Content={"ZipFile": content}
+    )
     toml = desk.root / "slsdeploy.toml"
     without = toml.read_text()
     toml.write_text(f'layers = ["{made["LayerVersionArn"]}"]\n{without}')

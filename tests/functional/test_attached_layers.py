@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import tomllib
+import traceback
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from slsdeploy import app
 from slsdeploy.effects import remote_zip
+from slsdeploy.effects.client import reader
 from slsdeploy.errors import AwsError, BuildError, ConfigError, ProjectError
 from tests.desk import TOML, Desk
 
@@ -106,8 +110,6 @@ def test_what_cannot_be_is_said_with_its_line(desk: Desk, arns: list[str], more:
 
 
 def test_only_the_directory_of_a_layer_is_read(tmp_path: Path) -> None:
-    import zipfile
-
     path = tmp_path / "layer.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(3000):
@@ -126,3 +128,23 @@ def test_only_the_directory_of_a_layer_is_read(tmp_path: Path) -> None:
         remote_zip.unzipped_size(lambda place, wanted: b"x" * wanted, 5000)
     with pytest.raises(AwsError, match="cannot be read"):
         remote_zip.unzipped_size(lambda place, wanted: b"", 10)
+
+
+def test_a_zip_of_a_version_that_is_not_known_is_said() -> None:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as archive:
+        archive.writestr("a.py", b"")
+    content = bytearray(made.getvalue())
+    content[content.index(b"PK\x01\x02") + 6] = 99  # what it takes to extract it: 9.9
+    with pytest.raises(AwsError, match=r"cannot be read: zip file version 9\.9"):
+        remote_zip.unzipped_size(lambda place, wanted: bytes(content[place : place + wanted]), len(content))
+
+
+def test_a_url_that_cannot_be_reached_is_told_without_its_signature() -> None:
+    url = "http://127.0.0.1:1/layer.zip?X-Amz-Security-Token=token&X-Amz-Signature=signature"
+    with pytest.raises(AwsError) as raised:
+        reader(url)(0, 10)
+    assert "127.0.0.1" in raised.value.message
+    said = "".join(traceback.format_exception(raised.value))
+    assert "X-Amz" not in said
+    assert "signature" not in said.replace("test_a_url_that_cannot_be_reached_is_told_without_its_signature", "")
