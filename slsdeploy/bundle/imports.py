@@ -63,20 +63,32 @@ def missing(
 
 
 def unguarded(body: Sequence[ast.stmt]) -> Iterator[Import]:
-    """Yield the imports that must succeed when the module is imported."""
-    for node in body:
+    """Yield the imports that must succeed when the module is imported; an `elif` is an `if` in an `if`, so nothing here is recursive."""
+    waiting = [*reversed(body)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             yield from (Import(name.name, (), 0, node.lineno) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(name.name for name in node.names)
             yield Import(node.module or "", names, node.level, node.lineno)
-        elif isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
-            yield from unguarded(node.body)
-        elif isinstance(node, ast.If):
-            if "TYPE_CHECKING" not in ast.dump(node.test):
-                yield from unguarded([*node.body, *node.orelse])
-        elif isinstance(node, ast.Try) and not _expects_failure(node):
-            yield from unguarded([*node.body, *node.orelse, *node.finalbody])
+        else:
+            waiting += reversed(_within(node))
+
+
+def _within(node: ast.stmt) -> list[ast.stmt]:
+    """Return the statements of another that run, and must succeed, when it does."""
+    if isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
+        return node.body
+    if isinstance(node, ast.If):
+        return [] if _is_for_types(node.test) else [*node.body, *node.orelse]
+    if isinstance(node, ast.Try) and not _expects_failure(node):
+        return [*node.body, *node.orelse, *node.finalbody]
+    return []
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any("TYPE_CHECKING" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in ast.walk(test))
 
 
 def _expects_failure(node: ast.Try) -> bool:
