@@ -36,6 +36,11 @@ class Import:
     level: int
     line: int
 
+    @property
+    def written(self) -> str:
+        """The module as it is written, dots first."""
+        return f"{'.' * self.level}{self.module}"
+
 
 def missing(
     handler: Path, own: Set[Path], folders: Sequence[Path], parse: Callable[[Path], ast.Module | None]
@@ -52,7 +57,7 @@ def missing(
         source = parse(file)
         package = file.parent.relative_to(code).parts
         for item in unguarded(source.body if source else []):
-            dotted = absolute(item, package)
+            dotted = absolute(item.written, package)
             if dotted is None or not _is_there(dotted, folders):
                 found.append(Missing(dotted or item.module, file.relative_to(code).as_posix(), item.line))
             for module in _modules(code, dotted or "", item.names):
@@ -96,14 +101,15 @@ def _expects_failure(node: ast.Try) -> bool:
     return any(kind is None or _EXPECTED & {getattr(name, "id", "") for name in ast.walk(kind)} for kind in caught)
 
 
-def absolute(item: Import, package: tuple[str, ...]) -> str | None:
-    """Return the module's full name; None when a relative import climbs out of the code."""
-    if not item.level:
-        return item.module
-    if item.level > len(package):
+def absolute(module: str, package: tuple[str, ...]) -> str | None:
+    """Return the full name of a module as an import in a package has it, dots first; None when it climbs out of the code."""
+    name = module.lstrip(".")
+    level = len(module) - len(name)
+    if not level:
+        return module
+    if level > len(package):
         return None
-    parts = [*package[: len(package) - item.level + 1], *([item.module] if item.module else [])]
-    return ".".join(parts)
+    return ".".join([*package[: len(package) - level + 1], *([name] if name else [])])
 
 
 def _is_there(dotted: str, folders: Sequence[Path]) -> bool:
