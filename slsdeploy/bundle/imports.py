@@ -36,6 +36,11 @@ class Import:
     level: int
     line: int
 
+    @property
+    def written(self) -> str:
+        """The module as it is written, dots first."""
+        return f"{'.' * self.level}{self.module}"
+
 
 def missing(
     handler: Path, own: Set[Path], folders: Sequence[Path], parse: Callable[[Path], ast.Module | None]
@@ -52,7 +57,7 @@ def missing(
         source = parse(file)
         package = file.parent.relative_to(code).parts
         for item in unguarded(source.body if source else []):
-            dotted = absolute(item, package)
+            dotted = absolute(item.written, package)
             if dotted is None or not _is_there(dotted, folders):
                 found.append(Missing(dotted or item.module, file.relative_to(code).as_posix(), item.line))
             for module in _modules(code, dotted or "", item.names):
@@ -63,20 +68,32 @@ def missing(
 
 
 def unguarded(body: Sequence[ast.stmt]) -> Iterator[Import]:
-    """Yield the imports that must succeed when the module is imported."""
-    for node in body:
+    """Yield the imports that must succeed when the module is imported; an `elif` is an `if` in an `if`, so nothing here is recursive."""
+    waiting = [*reversed(body)]
+    while waiting:
+        node = waiting.pop()
         if isinstance(node, ast.Import):
             yield from (Import(name.name, (), 0, node.lineno) for name in node.names)
         elif isinstance(node, ast.ImportFrom):
             names = tuple(name.name for name in node.names)
             yield Import(node.module or "", names, node.level, node.lineno)
-        elif isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
-            yield from unguarded(node.body)
-        elif isinstance(node, ast.If):
-            if "TYPE_CHECKING" not in ast.dump(node.test):
-                yield from unguarded([*node.body, *node.orelse])
-        elif isinstance(node, ast.Try) and not _expects_failure(node):
-            yield from unguarded([*node.body, *node.orelse, *node.finalbody])
+        else:
+            waiting += reversed(_within(node))
+
+
+def _within(node: ast.stmt) -> list[ast.stmt]:
+    """Return the statements of another that run, and must succeed, when it does."""
+    if isinstance(node, ast.ClassDef | ast.With | ast.For | ast.While):
+        return node.body
+    if isinstance(node, ast.If):
+        return [] if _is_for_types(node.test) else [*node.body, *node.orelse]
+    if isinstance(node, ast.Try) and not _expects_failure(node):
+        return [*node.body, *node.orelse, *node.finalbody]
+    return []
+
+
+def _is_for_types(test: ast.expr) -> bool:
+    return any("TYPE_CHECKING" in (getattr(part, "id", ""), getattr(part, "attr", "")) for part in ast.walk(test))
 
 
 def _expects_failure(node: ast.Try) -> bool:
@@ -84,14 +101,15 @@ def _expects_failure(node: ast.Try) -> bool:
     return any(kind is None or _EXPECTED & {getattr(name, "id", "") for name in ast.walk(kind)} for kind in caught)
 
 
-def absolute(item: Import, package: tuple[str, ...]) -> str | None:
-    """Return the module's full name; None when a relative import climbs out of the code."""
-    if not item.level:
-        return item.module
-    if item.level > len(package):
+def absolute(module: str, package: tuple[str, ...]) -> str | None:
+    """Return the full name of a module as an import in a package has it, dots first; None when it climbs out of the code."""
+    name = module.lstrip(".")
+    level = len(module) - len(name)
+    if not level:
+        return module
+    if level > len(package):
         return None
-    parts = [*package[: len(package) - item.level + 1], *([item.module] if item.module else [])]
-    return ".".join(parts)
+    return ".".join([*package[: len(package) - level + 1], *([name] if name else [])])
 
 
 def _is_there(dotted: str, folders: Sequence[Path]) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from slsdeploy.bundle import imports
 from slsdeploy.bundle.contents import Content
 
 
@@ -14,7 +15,7 @@ def imported(start: str, files: Mapping[str, Content]) -> list[str]:
         path = waiting.pop()
         if path in files:
             for module in files[path].at_import:
-                for name in _candidates(_absolute(module, path)):
+                for name in _candidates(imports.absolute(module, tuple(path.split("/")[:-1])) or ""):
                     if name in files and name not in found:
                         found[name] = None
                         waiting.append(name)
@@ -31,17 +32,6 @@ def tops(files: Mapping[str, Content]) -> dict[str, str]:
         elif rest == "__init__.py":
             found[head] = path
     return found
-
-
-def _absolute(module: str, path: str) -> str:
-    """Return the full name of a module that a file imports; "" for one above the code."""
-    level = len(module) - len(module.lstrip("."))
-    if not level:
-        return module
-    above = path.split("/")[:-1]
-    if level > len(above) + 1:
-        return ""
-    return ".".join([*above[: len(above) - level + 1], *filter(None, [module.lstrip(".")])])
 
 
 def _candidates(module: str) -> Iterator[str]:

@@ -17,8 +17,10 @@ import pytest
 
 from slsdeploy import app
 from slsdeploy.bundle import requirements
-from slsdeploy.bundle.slim import slimming
+from slsdeploy.bundle.slim import installed, slimming
 from slsdeploy.bundle.slim import wish as wishes
+from slsdeploy.bundle.slim.cut import Piece
+from slsdeploy.bundle.slim.removal import Shelf
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
@@ -28,6 +30,7 @@ from slsdeploy.tools import Completed
 from slsdeploy.types import Bundle
 from tests import bases, wheelhouse
 from tests.building import House, contents, save_model
+from tests.installed import install
 
 PLACE = "opt/python"
 HIDDEN = """
@@ -348,6 +351,15 @@ def test_extras_that_the_requirements_name_are_known(house: House) -> None:
     house.write("requirements.txt", "gear[all, more]>=1  # some\naxle\n")
     project = house.project(local=True)
     assert wishes.read(project, [], requirements.read(project)).extras == ("gear[all, more]",)
+
+
+def test_nobody_looks_where_reading_undoes_every_cut(house: House, tmp_path: Path) -> None:
+    root = install(tmp_path / "packages", "gear", {"gear/a.py": "from gear import b", "gear/b.py": ""})
+    pieces = [Piece("one", "gear", frozenset({"gear/b.py"}))]
+    project = house.project(local=True)
+    shelf, found = Shelf(root, tmp_path / "aside"), installed.read(root, project.target)
+    undone, by = slimming.try_out(found, pieces, shelf, project, house.tools())
+    assert (undone, by) == ({"one/gear": "gear/a.py:1 imports gear.b"}, "")
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,13 @@ def test_imports_are_followed_within_the_project() -> None:
 
 def test_relative_imports() -> None:
     known = files(app__sub__m=("..x", ".y", "...z", "....no", "."), app__x=(), app__sub__y=(), z=())
-    assert set(own_modules.imported("app/sub/m.py", known)) == {"app/sub/m.py", "app/x.py", "app/sub/y.py", "z.py"}
+    assert set(own_modules.imported("app/sub/m.py", known)) == {"app/sub/m.py", "app/x.py", "app/sub/y.py"}
+
+
+def test_what_climbs_out_of_the_code_is_none_of_it() -> None:
+    known = files(handler=(".x",), a__b=("..x",), x=())
+    assert own_modules.imported("handler.py", known) == ["handler.py"]
+    assert own_modules.imported("a/b.py", known) == ["a/b.py"]
 
 
 def test_only_what_is_imported_by_its_name_shadows_anything() -> None:

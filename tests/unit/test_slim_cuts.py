@@ -372,6 +372,14 @@ def test_a_licence_stays_once(tmp_path: Path) -> None:
     assert gone(tmp_path, "duplicates") == ["gear/LICENSE"]
 
 
+def test_licences_that_the_metadata_may_name_stay(tmp_path: Path) -> None:
+    info = "gear-1.0.dist-info/licenses"
+    twice = {f"{info}/LICENSE": "MIT", f"{info}/vendor/LICENSE": "MIT"}
+    elsewhere = {"gear/a/LICENSE": "BSD", "gear/b/LICENSE": "BSD"}
+    install(tmp_path, "gear", {"gear/__init__.py": "", "gear/COPYING": "MIT", **twice, **elsewhere})
+    assert gone(tmp_path, "duplicates") == ["gear/COPYING"]
+
+
 def test_what_is_known_to_break_something_stays(tmp_path: Path) -> None:
     engine(tmp_path)
     assert (

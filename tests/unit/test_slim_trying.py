@@ -48,6 +48,14 @@ def test_what_is_left_is_read_for_what_it_must_import(tmp_path: Path) -> None:
     assert imports_left.broken(found, [piece("one", "gear/a.py"), piece("two", "gear/c.py")]) == {}
 
 
+def test_a_thousand_branches_are_read(tmp_path: Path) -> None:
+    branches = "".join(f"elif x == {number}:\n    pass\n" for number in range(1500))
+    sum_ = " + ".join(["x"] * 900)  # as deep as a parser goes
+    files = {"gear/a.py": f"if {sum_}:\n    pass\n{branches}else:\n    import gear.b\n", "gear/b.py": ""}
+    found = installed.read(install(tmp_path, "gear", files), TARGET)
+    assert imports_left.broken(found, [piece("b", "gear/b.py")]).keys() == {"b/gear"}
+
+
 def test_what_stays_brings_back_what_it_imports(tmp_path: Path) -> None:
     files = {"gear/a.py": "from gear import b", "gear/b.py": "from gear.c import x", "gear/c.py": ""}
     found = installed.read(install(tmp_path, "gear", files), TARGET)

@@ -53,7 +53,7 @@ def _needed(content: bytes, path: str) -> Iterator[tuple[str, int]]:
         return  # for another Python, or none
     package = tuple(path.split("/")[:-1])
     for item in imports.unguarded(body):
-        above = imports.absolute(item, package)
+        above = imports.absolute(item.written, package)
         if above:
             yield above, item.line
             yield from ((f"{above}.{name}", item.line) for name in item.names)

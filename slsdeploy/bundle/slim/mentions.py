@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path, PurePosixPath
 
+from slsdeploy.bundle import imports
 from slsdeploy.bundle.slim import cut
 
 _IMPORT = re.compile(
@@ -59,7 +60,7 @@ def _imports(text: str, package: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     """Yield each imported name in full, and the name that it has here."""
     for found in _IMPORT.finditer(text):
         names = found["names"] if found["of"] else found["modules"]
-        above = _absolute(found["of"] or "", package)
+        above = imports.absolute(found["of"] or "", package)
         for item in re.sub(r"#[^\n]*", "", names).strip("() \t\n").split(","):
             words = item.split()
             if not words:
@@ -68,14 +69,6 @@ def _imports(text: str, package: tuple[str, ...]) -> Iterator[tuple[str, str]]:
             yield whole, words[2] if len(words) > 2 else words[0].partition(".")[0] if not found["of"] else words[0]
         if above:
             yield above, ""
-
-
-def _absolute(module: str, package: tuple[str, ...]) -> str:
-    level = len(module) - len(module.lstrip("."))
-    if not level:
-        return module
-    above = package[: len(package) - level + 1]
-    return ".".join([*above, *([module[level:]] if module[level:] else [])])
 
 
 def _chains(text: str, aliases: Mapping[str, str]) -> Iterator[str]:

@@ -58,11 +58,13 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
 def try_out(
     found: Installed, pieces: Sequence[Piece], shelf: Shelf, project: Project, tools: Tools
 ) -> tuple[Mapping[str, str], str]:
-    """Take pieces out but those that are needed; return why those are, by their id, and who said so."""
+    """Take pieces out but those that are needed; return why those are, by their id, and who looked at what is left ("": nothing went)."""
     if not pieces:
         return {}, ""
     undone = dict(imports_left.broken(found, pieces))
     groups = [group for group in undoing.grouped(pieces) if group[0] not in undone]
+    if not groups:
+        return undone, ""
     if not verify.can_run(project):
         undoing.settle(groups, shelf, lambda: "")
         return undone, f"imports were read, not run: {cannot_run(project)}"

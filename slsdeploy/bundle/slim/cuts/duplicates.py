@@ -13,7 +13,8 @@ _TEXTS = ("LICENSE", "LICENCE", "COPYING", "NOTICE", "AUTHORS", "THIRDPARTY")
 
 
 class Duplicates(Cut):
-    """Takes licences that a distribution has a second time, byte for byte; the one in its `*.dist-info` stays.
+    """Takes licences that a distribution has a second time, byte for byte, outside its `*.dist-info`; all that are in there stay, as
+    METADATA names them.
 
     Nothing else: two equal modules are two modules, and a shared library is looked for beside the one that links to it.
     """
@@ -27,13 +28,10 @@ class Duplicates(Cut):
 
 
 def _again(distribution: Distribution, installed: Installed) -> Iterator[str]:
-    seen: set[bytes] = set()
-    texts = (path for path in distribution.files & installed.files.keys() if _is_text(path))
-    for path in sorted(texts, key=lambda path: (not path.startswith(f"{distribution.info}/"), path)):
-        digest = sha256(installed.read(path)).digest()
-        if digest in seen:
-            yield path
-        seen.add(digest)
+    texts = {path for path in distribution.files & installed.files.keys() if _is_text(path)}
+    kept = {path for path in texts if path.startswith(f"{distribution.info}/")}
+    digests = {sha256(installed.read(path)).digest() for path in kept}
+    yield from (path for path in texts - kept if sha256(installed.read(path)).digest() in digests)
 
 
 def _is_text(path: str) -> bool:
