@@ -24,7 +24,7 @@ from slsdeploy import stack as stacks
 from slsdeploy.bundle import attached, locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
-from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
+from slsdeploy.errors import AwsError, DeployError, ProjectError, SlsdeployError
 from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
 from slsdeploy.rules import Severity, model_memory
 from slsdeploy.steps import Deployment, Plan
@@ -326,7 +326,7 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     cloud = tools.connect(project)
     observed = cloud.observe(project.stack, images=_is_image(project, cloud))
     left = record.left(project.work, observed.bucket)
-    left |= {(LAYER, arn) for arn in cloud.layers_of(project.stack)}
+    left |= {(LAYER, arn) for arn in _layers_of(observed.stack, project, cloud, tools)}
     if observed.stack is not None:
         left |= set(cloud.data_resources(observed.stack).values())
         record.remember_left(project.work, observed.bucket, left)
@@ -347,6 +347,22 @@ def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
         record.remember_left(project.work, observed.bucket, data)
     kept = sorted(physical_id for _, physical_id in data)
     return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept, shared=shared)
+
+
+def _layers_of(stack: StackState | None, project: Project, cloud: Cloud, tools: Tools) -> frozenset[str]:
+    """Return the shared layers that may go with the stack.
+
+    A zip has none, unless it was layers before, and an image never has: whoever deploys nothing else needs no right to look for them.
+    """
+    has_some = any(name.endswith("LayerVersion") for name in (stack.parameters if stack else ()))
+    try:
+        return cloud.layers_of(project.stack)
+    except AwsError as refused:
+        if has_some or "AccessDenied" not in refused.code:
+            raise
+        if stack is None:
+            tools.reporter.note(f"whether layers of {project.stack} are left cannot be seen: {refused.message}")
+    return frozenset()
 
 
 def _remove_layers(arns: frozenset[str], bucket: str, cloud: Cloud, tools: Tools) -> Mapping[str, str]:

@@ -110,7 +110,8 @@ class _Place:
 
     def __init__(self, top: Path, folder: Path, problem: Mapping[str, Any]) -> None:
         path = problem["path"]
-        is_kept = bool(path) and not path.startswith(".slsdeploy/") and (top / folder / path).is_file()
+        is_ours = bool(path) and not path.startswith(".slsdeploy/") and not Path(path).is_absolute()
+        is_kept = is_ours and (top / folder / path).is_file()
         self.path = folder / (path if is_kept else FILE)
         self.line = int(problem["line"]) if is_kept else 0
         self.file = top / self.path

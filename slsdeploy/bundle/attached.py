@@ -73,9 +73,10 @@ def _size(layer: AttachedLayer, cloud: Cloud) -> int:
 def _write(project: Project, sizes: Mapping[str, int]) -> None:
     """Put pins into the lock file beside those of other stages."""
     folder = origins.folder(project)
-    pinned = {pin.arn: pin.bytes for pin in lock.read_tables(folder, TABLE, _pin)}
-    tables = [{"arn": arn, "unzipped_bytes": size} for arn, size in sorted({**pinned, **sizes}.items())]
-    lock.put(folder, TABLE, tables)
+    with lock.changing(folder):
+        pinned = {pin.arn: pin.bytes for pin in lock.read_tables(folder, TABLE, _pin)}
+        tables = [{"arn": arn, "unzipped_bytes": size} for arn, size in sorted({**pinned, **sizes}.items())]
+        lock.put(folder, TABLE, tables)
 
 
 def _pin(table: Mapping[str, Any]) -> AttachedLayer:

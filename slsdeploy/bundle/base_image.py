@@ -108,9 +108,10 @@ def _one(found: Manifest, reference: Reference, project: Project, tools: Tools) 
 def forget(project: Project) -> None:
     """Take the pin out of the lock file, for `settle` to make it anew: what the tag names now. Locally there is none."""
     if project.config.package == image.NAME and not project.local:
-        mine = pinned(project)
-        pins = lock.read_tables(project.root, TABLE, _pin)
-        lock.put(project.root, TABLE, [_table(pin) for pin in pins if pin != mine])
+        with lock.changing(project.root):
+            mine = pinned(project)
+            pins = lock.read_tables(project.root, TABLE, _pin)
+            lock.put(project.root, TABLE, [_table(pin) for pin in pins if pin != mine])
 
 
 def pinned(project: Project) -> Pin | None:
@@ -147,8 +148,11 @@ def _pin(table: Mapping[str, Any]) -> Pin:
 def _write(project: Project, pin: Pin) -> None:
     """Put a pin into the lock file in place of the one of the same base and architecture; other stages may have others."""
     key = (pin.base, pin.architecture)
-    pins = {(each.base, each.architecture): each for each in lock.read_tables(project.root, TABLE, _pin)} | {key: pin}
-    lock.put(project.root, TABLE, [_table(pins[key]) for key in sorted(pins)])
+    with lock.changing(project.root):
+        pins = {(each.base, each.architecture): each for each in lock.read_tables(project.root, TABLE, _pin)} | {
+            key: pin
+        }
+        lock.put(project.root, TABLE, [_table(pins[key]) for key in sorted(pins)])
 
 
 def _table(pin: Pin) -> dict[str, str]:

@@ -6,6 +6,7 @@ It names no index: whoever builds takes the same files from the index that is co
 
 from __future__ import annotations
 
+import threading
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from slsdeploy import assets
-from slsdeploy.bundle import toml
+from slsdeploy.bundle import place, toml
 from slsdeploy.config.loading import DEFAULT_STAGE
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ProjectError
@@ -25,6 +26,16 @@ FILE = "slsdeploy.lock"
 _VERSION = 1
 _HEADER = "# What slsdeploy resolved the requirements to, for each target. Commit it. Deleted, it is resolved anew.\n"
 TARGETS = "target"
+# What a table of each name is of: another of the same takes its place.
+_KEYS = {
+    TARGETS: ("python", "platform"),
+    "image": ("base", "architecture"),
+    "layer": ("arn",),
+    "model": ("uri",),
+    "prepared": ("model", "architecture"),
+}
+_turn = threading.RLock()
+_held: set[Path] = set()
 T = TypeVar("T")
 
 
@@ -105,9 +116,10 @@ def find(sections: Iterable[Section], python: str, platform: str) -> Section | N
 
 def write(folder: Path, section: Section) -> None:
     """Put a section into the lock file, in place of the one of its target."""
-    others = [item for item in read(folder) if (item.python, item.platform) != (section.python, section.platform)]
-    sections = sorted([*others, section], key=lambda item: (item.python, item.platform))
-    put(folder, TARGETS, [_section_table(item) for item in sections])
+    with changing(folder):
+        others = [item for item in read(folder) if (item.python, item.platform) != (section.python, section.platform)]
+        sections = sorted([*others, section], key=lambda item: (item.python, item.platform))
+        put(folder, TARGETS, [_section_table(item) for item in sections])
 
 
 def write_pins(folder: Path, pins: Iterable[S3Origin]) -> None:
@@ -117,10 +129,30 @@ def write_pins(folder: Path, pins: Iterable[S3Origin]) -> None:
 
 def put(folder: Path, name: str, tables: Sequence[Mapping[str, Any]]) -> None:
     """Put an array of tables into the lock file in place of the one of that name, and leave everything else in it as it is."""
-    others = {key: value for key, value in _document(folder).items() if key not in ("version", name)}
-    arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != TARGETS, item[0]))
-    document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
-    assets.write_atomically(folder / FILE, f"{_HEADER}{toml.dump(document)}".encode())
+    with changing(folder):
+        others = {key: value for key, value in _document(folder).items() if key not in ("version", name)}
+        arrays = sorted({**others, name: list(tables)}.items(), key=lambda item: (item[0] != TARGETS, item[0]))
+        document = {"version": _VERSION, **{key: value for key, value in arrays if value}}
+        assets.write_atomically(folder / FILE, f"{_HEADER}{toml.dump(document)}".encode())
+
+
+@contextmanager
+def changing(folder: Path) -> Iterator[None]:
+    """Hold the folder's lock file from reading it to writing it; others wait. Who holds it may hold it again.
+
+    The file is the project's, and its stages may be built at once. Nothing that takes long may be in the block.
+    """
+    work = folder if folder.parent.name == place.WORK else folder / place.WORK
+    with _turn:
+        if work in _held:
+            yield
+            return
+        with place.held(work / f".{FILE}"):
+            _held.add(work)
+            try:
+                yield
+            finally:
+                _held.discard(work)
 
 
 def insist(project: Project, missing: str, options: str = "") -> None:
@@ -136,19 +168,40 @@ def insist(project: Project, missing: str, options: str = "") -> None:
 
 @contextmanager
 def forgetting(folder: Path, pins: Set[str], sections: bool) -> Iterator[None]:
-    """Take these pins (by URI), or all sections, out of the lock file, for the block to make anew; put back when that fails."""
+    """Take these pins (by URI), or all sections, out of the lock file, for the block to make anew; put back when that fails.
+
+    What another stage has pinned meanwhile stays.
+    """
     path = folder / FILE
-    before = path.read_bytes() if path.is_file() else None
-    if before is not None and pins:
-        write_pins(folder, [pin for pin in read_pins(folder) if pin.uri not in pins])
-    if before is not None and sections:
-        put(folder, TARGETS, ())
+    with changing(folder):
+        before = path.read_bytes() if path.is_file() else None
+        if before is not None and pins:
+            write_pins(folder, [pin for pin in read_pins(folder) if pin.uri not in pins])
+        if before is not None and sections:
+            put(folder, TARGETS, ())
     try:
         yield
     except BaseException:
         if before is not None:
-            assets.write_atomically(path, before)
+            _put_back(folder, before)
         raise
+
+
+def _put_back(folder: Path, before: bytes) -> None:
+    """Make the lock file what it was, with the tables that came since."""
+    former = tomllib.loads(before.decode("utf-8"))
+    with changing(folder):
+        now = _document(folder)
+        assets.write_atomically(folder / FILE, before)
+        for name in _KEYS:
+            there = former.get(name, [])
+            known = [_key(name, table) for table in there]
+            if came := [table for table in now.get(name, ()) if _key(name, table) not in known]:
+                put(folder, name, sorted([*there, *came], key=lambda table: _key(name, table)))
+
+
+def _key(name: str, table: Mapping[str, Any]) -> list[str]:
+    return [table.get(key, "") for key in _KEYS[name]]
 
 
 def parse(text: str) -> tuple[Package, ...]:

@@ -60,7 +60,9 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
     if before | pins != before:  # what else is pinned, other stages have
         moved = ", ".join(uri for uri, pin in pins.items() if before.get(uri) != pin)
         _insist(project, f"{moved} is the same in another version than is pinned")
-        lock.write_pins(folder(project), (before | pins).values())
+        with lock.changing(folder(project)):
+            now = {pin.uri: pin for pin in lock.read_pins(folder(project))}
+            lock.write_pins(folder(project), (now | pins).values())
     return replace(found, models=tuple(_placed(each, pins) for each in found.models))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
@@ -15,6 +15,7 @@ from slsdeploy.bundle.parts import Kept
 from slsdeploy.errors import BuildError
 from slsdeploy.tools import Tools
 
+WORK = ".slsdeploy"  # in the project: of each stage a folder
 _DRAFT = ".draft-"
 _OLD = ".old-"
 _LIST = "laid-out.json"  # which files of a bundle are of which part
@@ -26,9 +27,17 @@ def exclusive(work: Path, tools: Tools, what: str = "build") -> Iterator[None]:
 
     The system lets go of it when the process ends, however it does.
     """
-    work.mkdir(parents=True, exist_ok=True)
-    _ignore(work.parent)
-    with (work / f".{what}.lock").open("w") as stream:
+    waiting = tools.reporter.waiting(f"wait for another {what} of this project")
+    with held(work / f".{what}.lock", waiting):
+        yield
+
+
+@contextmanager
+def held(path: Path, waiting: AbstractContextManager[None] | None = None) -> Iterator[None]:
+    """Hold a file below the project's work folder while the block runs; `waiting` is entered while somebody else has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _ignore(path.parent if path.parent.name == WORK else path.parent.parent)
+    with path.open("w") as stream:
         try:
             import fcntl
         except ImportError:  # Windows: renames are atomic all the same
@@ -37,7 +46,7 @@ def exclusive(work: Path, tools: Tools, what: str = "build") -> Iterator[None]:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            with tools.reporter.waiting(f"wait for another {what} of this project"):
+            with waiting or nullcontext():
                 fcntl.flock(stream, fcntl.LOCK_EX)
         yield
 

@@ -10,7 +10,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from slsdeploy import __main__, rules
+from slsdeploy import __main__, rules, sarif
 from slsdeploy.config import FILE
 from tests.building import save_model
 
@@ -130,6 +130,15 @@ def test_what_is_missing_or_in_s3_has_a_place_in_the_repository(root: Path, caps
     (root / FILE).write_text('name = "iris"\nmodel = "none.onnx"\n')
     (only,) = run(root, capsys, code=2)["results"]
     assert only["ruleId"] == "model-missing" and only["partialFingerprints"]["primaryLocationLineHash"]
+
+
+def test_a_file_outside_the_repository_is_told_at_the_configuration(root: Path, tmp_path: Path) -> None:
+    (root / FILE).write_text('name = "iris"\nmodel = "s3://weights/iris.onnx"\n')
+    copy = tmp_path / "cache.onnx"
+    save_model(copy)
+    told = {"severity": "error", "message": "no", "hint": "", "line": 3}
+    log = sarif.document([{"rule": "configuration", "path": str(copy), **told}], [], root)
+    assert location(log["runs"][0]["results"][0]) == (FILE, 0)
 
 
 def test_a_rule_that_there_is_not_is_an_error(root: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from slsdeploy import app
-from slsdeploy.errors import DeployError
+from slsdeploy.errors import AwsError, DeployError
 from slsdeploy.layers import DIRECT_LIMIT
 from tests import wheelhouse
 from tests.desk import Desk
@@ -114,6 +114,27 @@ def test_a_down_that_was_interrupted_deletes_the_layers_later(desk: Desk) -> Non
     desk.cloud.remove_layers = remove  # type: ignore[method-assign]
     app.down(desk.stage("prod"), desk.tools)
     assert desk.cloud.layers == {}
+
+
+def test_down_of_a_zip_needs_no_right_to_look_for_layers(desk: Desk) -> None:
+    desk.cloud.layers_of = denied  # type: ignore[method-assign]
+    app.up(desk.stage("dev", package="zip"), desk.tools)
+    assert app.down(desk.stage("dev", package="zip"), desk.tools).removed
+    assert desk.reporter.notes == []
+    assert not app.down(desk.stage("dev", package="zip"), desk.tools).removed
+    assert "whether layers of iris-dev are left cannot be seen" in desk.reporter.notes[-1]
+
+
+def test_down_of_layers_is_refused_before_anything_is_deleted_without_that_right(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    desk.cloud.layers_of = denied  # type: ignore[method-assign]
+    with pytest.raises(AwsError, match="not authorized"):
+        app.down(desk.where, desk.tools)
+    assert "iris-dev" in desk.cloud.stacks
+
+
+def denied(stack: str) -> frozenset[str]:
+    raise AwsError("not authorized", code="AccessDeniedException")
 
 
 def interrupted(arns: frozenset[str], bucket: str) -> dict[str, str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import tomllib
 from pathlib import Path
 
@@ -99,3 +101,35 @@ def test_a_newer_file_is_said(tmp_path: Path) -> None:
     (tmp_path / lock.FILE).write_text("version = 2\n")
     with pytest.raises(ProjectError, match="version 2"):
         lock.read(tmp_path)
+
+
+def test_two_that_write_at_once_lose_nothing_of_each_other(tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from slsdeploy.bundle import lock\n"
+        "for number in range(40): lock.write(Path(sys.argv[1]), lock.Section(str(number), sys.argv[2], 'd', ()))"
+    )
+    argv = [sys.executable, "-c", script, str(tmp_path)]
+    running = [subprocess.Popen([*argv, platform]) for platform in ("arm", "x86")]
+    assert [process.wait(60) for process in running] == [0, 0]
+    assert len(lock.read(tmp_path)) == 80
+    assert {path.name for path in tmp_path.iterdir()} == {lock.FILE, ".slsdeploy"}
+    assert (tmp_path / ".slsdeploy" / ".gitignore").is_file()
+
+
+def fail(folder: Path, *written: Section) -> None:
+    with lock.forgetting(folder, set(), sections=True):
+        assert lock.read(folder) == ()
+        for section in written:
+            lock.write(folder, section)
+        raise KeyboardInterrupt
+
+
+def test_what_fails_puts_back_what_it_took_out_and_leaves_what_came_meanwhile(tmp_path: Path) -> None:
+    lock.write(tmp_path, ARM)
+    before = (tmp_path / lock.FILE).read_bytes()
+    with pytest.raises(KeyboardInterrupt):
+        fail(tmp_path)
+    assert (tmp_path / lock.FILE).read_bytes() == before
+    with pytest.raises(KeyboardInterrupt):
+        fail(tmp_path, X86)  # as another stage does
+    assert lock.read(tmp_path) == (X86, ARM)

@@ -36,11 +36,12 @@ def read(folder: Path, subject: Subject) -> Preparation | None:
 
 def write(folder: Path, subject: Subject, preparation: Preparation) -> None:
     """Put a choice into the lock file, in place of the model's former one for that architecture."""
-    before = lock.read_tables(folder, NAME, _entry)
     place = (subject.model, subject.architecture)
-    others = [(asked, found) for asked, found in before if (asked.model, asked.architecture) != place]
-    pairs = sorted([*others, (subject, preparation)], key=lambda pair: (pair[0].model, pair[0].architecture))
-    lock.put(folder, NAME, [_table(*pair) for pair in pairs])
+    with lock.changing(folder):
+        before = lock.read_tables(folder, NAME, _entry)
+        others = [(asked, found) for asked, found in before if (asked.model, asked.architecture) != place]
+        pairs = sorted([*others, (subject, preparation)], key=lambda pair: (pair[0].model, pair[0].architecture))
+        lock.put(folder, NAME, [_table(*pair) for pair in pairs])
 
 
 def _table(subject: Subject, preparation: Preparation) -> dict[str, Any]:
