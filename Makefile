@@ -5,7 +5,8 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-ARGS ?= -n auto
+# what waits for the local AWS and what computes are shared out as they come: a worker that has nothing left takes from the other
+ARGS ?= -n auto --dist worksteal
 
 .PHONY: setup demo test check bench
 setup: $(VENV)/.ready
