@@ -146,10 +146,12 @@ def test_tmp_is_the_environments_own_and_no_larger_than_configured(lab: Lab) -> 
         pytest.skip("no mount namespaces here")
     lab.create("storage", EVAL, EphemeralStorage={"Size": 512})
     assert lab.ask("storage", {"do": "import os; answer = os.listdir('/tmp')"}) == []
-    fill = "with open('/tmp/x', 'wb') as f:\n    for _ in range({}): f.write(bytes(1 << 20))\nanswer = 'written'"
+    fill = (
+        "with open('/tmp/filled-up', 'wb') as f:\n    for _ in range({}): f.write(bytes(1 << 20))\nanswer = 'written'"
+    )
     assert lab.ask("storage", {"do": fill.format(500)}) == "written"
     assert "No space left" in error_of(lab.invoke("storage", {"do": fill.format(520)}))["errorMessage"]
-    assert not Path("/tmp/x").exists()
+    assert not Path("/tmp/filled-up").exists()
 
 
 def test_a_task_that_takes_too_long_is_ended_and_the_next_one_is_fresh(lab: Lab) -> None:

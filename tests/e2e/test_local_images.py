@@ -87,14 +87,14 @@ def test_up_answers_a_changed_line_sends_only_the_code_and_down_takes_everything
     (desk.root / "handler.py").write_text("def postprocess(outputs):\n    return {'was': 2}\n")
     second = desk.up()
     assert second.uploaded_bytes < 20_000
-    assert desk.sent.count("POST") == 2  # the configuration and the code
+    assert desk.sent.count("POST") == 3  # the configuration, the code, and the bill of materials
     assert (desk.ask(), int(second.version)) == ({"was": 2}, int(first.version) + 1)
     functions = local_aws.client("lambda")
     former = functions.invoke(
         FunctionName=first.function_name, Qualifier=first.version, Payload=b'{"instances": [[1, 2, 3, 4]]}'
     )
     assert json.load(former["Payload"]) == {"was": 1}
-    assert len(local_aws.client("ecr").list_images(repositoryName=repository)["imageIds"]) == 2
+    assert len(local_aws.client("ecr").list_images(repositoryName=repository)["imageIds"]) == 4  # each with its bill of materials
     app.down(Where(desk.root, local=True), desk.tools)
     with pytest.raises(ClientError, match="RepositoryNotFoundException"):
         local_aws.client("ecr").list_images(repositoryName=repository)

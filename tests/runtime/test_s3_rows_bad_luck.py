@@ -80,7 +80,7 @@ def test_a_table_that_takes_too_long_stops_before_lambda_ends_it(serve: Serve, s
         ObjectsFailed, match=r"before Lambda would: [\d,]+ rows were done, .* of 200,000 bytes read; nothing"
     ):
         function(arrived("input/a.csv"), 2)
-    assert function.store.context.get_remaining_time_in_millis() > 100
+    assert function.store.context.get_remaining_time_in_millis() > 0
     assert keys(s3) == []
 
 
