@@ -94,7 +94,8 @@ def test_up_answers_a_changed_line_sends_only_the_code_and_down_takes_everything
         FunctionName=first.function_name, Qualifier=first.version, Payload=b'{"instances": [[1, 2, 3, 4]]}'
     )
     assert json.load(former["Payload"]) == {"was": 1}
-    assert len(local_aws.client("ecr").list_images(repositoryName=repository)["imageIds"]) == 4  # each with its bill of materials
+    pushed = local_aws.client("ecr").list_images(repositoryName=repository)["imageIds"]
+    assert len(pushed) == 4  # each image with its bill of materials
     app.down(Where(desk.root, local=True), desk.tools)
     with pytest.raises(ClientError, match="RepositoryNotFoundException"):
         local_aws.client("ecr").list_images(repositoryName=repository)
