@@ -11,7 +11,7 @@ from slsdeploy.errors import ToolError
 # what only writing meets
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 # what is wrong with the disk, not with us
-_DISK = (*FULL, errno.EACCES, errno.EPERM, errno.ENOTDIR)
+_DISK = (*FULL, errno.EACCES, errno.EPERM, errno.ENOTDIR, errno.EEXIST)
 
 
 @contextmanager

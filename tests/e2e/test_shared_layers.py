@@ -250,7 +250,7 @@ def test_a_layer_of_others_is_measured_pinned_and_below_ours(desk: Desk, local_a
         "    return {'found': [len(file.read_text()) for file in files if file.exists()]}\n"
     )
     result = desk.up()
-    assert desk.calls.count("lambda:GetLayerVersion") == 1
+    assert desk.calls[0] == "lambda:GetLayerVersion"  # others may follow, for those of ours that are there already
     pinned = (desk.root / ".slsdeploy/dev-local/slsdeploy.lock").read_text()
     assert "unzipped_bytes = 5027" in pinned and "[[layer]]" not in (desk.root / "slsdeploy.lock").read_text()
     event = b'{"instances": [[7.0, 3.2, 4.7, 1.4]]}'
