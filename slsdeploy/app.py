@@ -25,7 +25,7 @@ from slsdeploy.bundle import attached, locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
 from slsdeploy.errors import AwsError, DeployError, ProjectError, SlsdeployError
-from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
+from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, TooLargeError, Upped
 from slsdeploy.rules import Severity, model_memory
 from slsdeploy.steps import Deployment, Plan
 from slsdeploy.targets import image, layer
@@ -112,21 +112,26 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
     project = open_project(where, tools)
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        bundle = make_bundle(building.settle(project, tools), tools, where)
-        built = shipping.ship(bundle, shipment, tools)
-        return built if page is None else _shown(built, bundle, project, page)
+        try:
+            bundle = make_bundle(building.settle(project, tools), tools, where)
+        except TooLargeError as error:
+            error.built = _shown(error.built, project, page)
+            raise
+        return _shown(shipping.ship(bundle, shipment, tools), project, page)
 
 
-def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
-    """Write the page that shows what takes the bundle's space."""
+def _shown(built: Built, project: Project, page: Path | None) -> Built:
+    """Write the page that shows what takes the bundle's space, if it is asked for."""
+    if page is None:
+        return built
     from slsdeploy import treemap  # seldom asked for
 
     files = [
-        treemap.Sized(part, path, (bundle.path / path).stat().st_size)
-        for part, paths in place.files_of(bundle.path).items()
+        treemap.Sized(part, path, Path(built.path, path).stat().st_size)
+        for part, paths in place.files_of(Path(built.path)).items()
         for path in paths
     ]
-    pages.write(page, treemap.page(built, files, project.stack, targets.find(bundle.package).LIMIT))
+    pages.write(page, treemap.page(built, files, project.stack, targets.find(built.package).LIMIT))
     return replace(built, html=str(page))
 
 

@@ -14,14 +14,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import IO, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.results import TooLargeError
 from slsdeploy.tools import StackEvent, Task
-from slsdeploy.views import size, view
+from slsdeploy.views import size, too_large, view
 
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
 
@@ -105,12 +106,8 @@ class Ui:
             self.document({"error": error_document(error)})
             return
         self.err.print(Text.assemble(("error: ", "bold red"), error.message))
-        if isinstance(error, ConfigError):
-            for problem in error.problems:
-                place = f"line {problem.line}: " if problem.line else ""
-                self.err.print(Text.assemble(f"  {place}", (problem.key, "bold"), f"  {problem.message}"))
-                if problem.hint:
-                    self.err.print(Text.assemble("    ", ("hint: ", "cyan"), problem.hint))
+        for line in _details(error):
+            self.err.print(line)
         if error.where:
             self.err.print(Text.assemble(("where: ", "dim"), error.where))
         if error.hint:
@@ -150,6 +147,18 @@ def _discard(stream: IO[str]) -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
+def _details(error: SlsdeployError) -> Iterator[RenderableType]:
+    """Draw what some errors carry: every problem of the configuration, what takes the room of a bundle."""
+    if isinstance(error, TooLargeError):
+        yield from too_large(error.built)
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            place = f"line {problem.line}: " if problem.line else ""
+            yield Text.assemble(f"  {place}", (problem.key, "bold"), f"  {problem.message}")
+            if problem.hint:
+                yield Text.assemble("    ", ("hint: ", "cyan"), problem.hint)
+
+
 def error_document(error: SlsdeployError) -> dict[str, Any]:
     """Return an error as other programs read it."""
     document: dict[str, Any] = {
@@ -160,6 +169,8 @@ def error_document(error: SlsdeployError) -> dict[str, Any]:
     }
     if isinstance(error, ConfigError):
         document["problems"] = [dataclasses.asdict(problem) for problem in error.problems]
+    if isinstance(error, TooLargeError):
+        document["built"] = dataclasses.asdict(error.built)
     return document
 
 

@@ -68,6 +68,13 @@ def built(result: results.Built) -> Iterator[RenderableType]:
         yield from _image(result.image)
 
 
+def too_large(result: results.Built) -> Iterator[RenderableType]:
+    """Show what takes the room of a bundle that Lambda would refuse."""
+    yield from space_view.shown(result.space, result.slimmed, size)
+    if result.html:
+        yield f"[dim]treemap[/] {escape(result.html)}"
+
+
 def _image(image: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Show the image's layers, and where it went."""
     layers = image["layers"]

@@ -6,7 +6,7 @@ Finding out that nothing changed costs a look at the project's files. What has t
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +24,7 @@ from slsdeploy.bundle import (
     layout,
     manifest,
     origins,
+    oversize,
     packing,
     parts,
     place,
@@ -38,18 +39,17 @@ from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
+from slsdeploy.bundle.packing import Packed
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.bundle.prepare import Ingredients, Prepared
 from slsdeploy.bundle.slim import memory as slim_memory
 from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.errors import BuildError, ProjectError
-from slsdeploy.layers import AttachedLayer
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Bundle, Model, ModelInfo, Part, PartName, Preparation, Project
+from slsdeploy.types import Bundle, Model, ModelInfo, PartName, Preparation, Project
 
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
-_LISTED = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +84,18 @@ def build(project: Project, tools: Tools) -> Bundle:
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
-            bundle = record.read(project.work / "bundle", inputs.key) or _make_slimmed(project, inputs, tools)
+            bundle = _made(project, inputs) or _make_slimmed(project, inputs, tools)
+            oversize.refuse(bundle, inputs.packaging, project)
             prepare.insist(project, bundle.preparations, bundle.notes)
-    _check_size(bundle.parts, inputs.packaging, project.layers)
     for note in bundle.notes:
         tools.reporter.note(note)
     return replace(bundle, notes=(*bundle.notes, why)) if why else bundle
+
+
+def _made(project: Project, inputs: Inputs) -> Bundle | None:
+    """Return what the last build made, if it was of the same."""
+    found = record.read(project.work / "bundle", inputs.key)
+    return found or oversize.read(project, inputs.packaging, inputs.key)
 
 
 def _gather(project: Project, tools: Tools) -> Inputs:
@@ -131,6 +137,8 @@ def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
 def last(project: Project) -> Bundle | None:
     """Return the bundle of the last build, if the next one would be the same; nothing is resolved, and nothing made.
 
+    One that is too large for Lambda, too, of which nothing is packed.
+
     Raises ProjectError when the requirements or their lock cannot be read.
     """
     section = resolution.find(project)
@@ -148,7 +156,7 @@ def last(project: Project) -> Bundle | None:
         package = package_of(project, inputs)
         if package and package != inputs.packaging.NAME:
             inputs = gather(base_image.find(choosing.chosen(project, package)), lambda: section, remember)
-        return record.read(project.work / "bundle", inputs.key)
+        return _made(project, inputs)
     except (ProjectError, OSError):  # the next build says which
         return None
 
@@ -213,51 +221,65 @@ def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
         subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
         try:
             if not slim_models.try_models(subject, tools):
-                return _make(project, inputs, project.work / "bundle", tools)
+                return _make(project, inputs, tools)
         except BuildError as error:
             if not slim_models.blame(error, subject, tools):
                 raise
         inputs = _gather(project, tools)
 
 
-def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
-    from slsdeploy.bundle.slim import models as slim_models
-    from slsdeploy.bundle.slim import spaces
-
+def _make(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
+    """Make the bundle; of one that is too large for Lambda only what `check` looks at."""
     kept, prepared = _keep(project, inputs, tools)
-    _check_size(kept, inputs.packaging, project.layers)
-    slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
+    is_fit = oversize.fits(kept, inputs.packaging, project)
+    folder = project.work / "bundle" if is_fit else oversize.place(project)
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
-        verify.check_sources(project, draft)
-        if project.handler:
-            with tools.reporter.step("check the handler"):
-                verify.check(project, inputs.files, draft, tools)
-        if verify.can_run(project) and acceptance.older(inputs.packages.section):
-            with tools.reporter.step("load the model"):
-                place_of = draft / inputs.packaging.PLACES["model"]
-                files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
-                verify.load_models(project, files, draft, tools)
-        with tools.reporter.step("pack"):
-            packed = packing.pack(project, kept, inputs.packaging, draft, tools)
-        bundle = Bundle(
-            package=inputs.packaging.NAME,
-            python=project.target.python,
-            architecture=project.target.architecture,
-            digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
-            path=folder,
-            parts=tuple(packing.describe(item, folder, packed) for item in kept),
-            archives=packed.archives,
-            models=inputs.models,
-            notes=(*inputs.notes, *prepared.notes, *slimmed.notes),
-            preparations=inputs.preparations,
-            image=packed.image,
-            space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
-            slimmed=slimmed,
-        )
+        packed = None
+        if is_fit:
+            _try_out(project, inputs, draft, tools)
+            with tools.reporter.step("pack"):
+                packed = packing.pack(project, kept, inputs.packaging, draft, tools)
+        bundle = _describe(project, inputs, kept, packed, folder)
+        bundle = replace(bundle, notes=(*inputs.notes, *prepared.notes, *bundle.slimmed.notes))
         sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
     return bundle
+
+
+def _try_out(project: Project, inputs: Inputs, draft: Path, tools: Tools) -> None:
+    """Look whether the handler and the models work with what is laid out."""
+    verify.check_sources(project, draft)
+    if project.handler:
+        with tools.reporter.step("check the handler"):
+            verify.check(project, inputs.files, draft, tools)
+    if verify.can_run(project) and acceptance.older(inputs.packages.section):
+        with tools.reporter.step("load the model"):
+            place_of = draft / inputs.packaging.PLACES["model"]
+            files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
+            verify.load_models(project, files, draft, tools)
+
+
+def _describe(project: Project, inputs: Inputs, kept: list[Kept], packed: Packed | None, folder: Path) -> Bundle:
+    """Say what the bundle in the folder will be."""
+    from slsdeploy.bundle.slim import models as slim_models
+    from slsdeploy.bundle.slim import spaces
+
+    slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
+    return Bundle(
+        package=inputs.packaging.NAME,
+        python=project.target.python,
+        architecture=project.target.architecture,
+        digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
+        path=folder,
+        parts=tuple(packing.describe(item, folder, packed) for item in kept),
+        archives=packed.archives if packed else (),
+        models=inputs.models,
+        preparations=inputs.preparations,
+        image=packed.image if packed else None,
+        space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
+        slimmed=slimmed,
+    )
 
 
 def _keep(project: Project, inputs: Inputs, tools: Tools) -> tuple[list[Kept], Prepared]:
@@ -288,20 +310,6 @@ def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, prepar
             layout.copy_models(project, inputs.models, prepared.folders, folder)
         case "code":
             layout.write_code(project, inputs.files, inputs.document, folder)
-
-
-def _check_size(found: Sequence[Kept | Part], packaging: PackagingTarget, layers: Sequence[AttachedLayer]) -> None:
-    """Refuse what Lambda would refuse, and say what takes the room."""
-    total = sum(each.bytes or 0 for each in (*found, *layers))
-    if targets.fits(packaging, total):
-        return
-    members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
-    lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
-    lines += [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in layers if layer.bytes]
-    lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
-    message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
-    hint = 'leave out what inference does not need (a model exported to ONNX needs no training framework), or set package = "image"'
-    raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
 
 
 def _base(project: Project) -> tuple[str, ...]:

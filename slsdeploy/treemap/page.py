@@ -53,7 +53,8 @@ def size(amount: int) -> str:
 def _tiles(built: Built, total: int, limit: int) -> Iterator[str]:
     yield _tile("unzipped", size(total), f"{total / limit:.0%} of the {limit:,} bytes that Lambda takes")
     zipped = sum(part["compressed_bytes"] for part in built.parts)
-    yield _tile("packed", size(zipped), "all parts together")
+    if zipped:  # what is too large is not packed
+        yield _tile("packed", size(zipped), "all parts together")
     cut = built.slimmed.get("bytes", 0)
     if cut:
         yield _tile("left out", size(cut), f"of {size(total + cut)} that were installed")
