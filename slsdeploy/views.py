@@ -11,14 +11,16 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 
 from slsdeploy import checks, failure, results, space_view, targets
+from slsdeploy.wrapping import Hanging
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 _IMPORTS = 6
 
 
-def view(result: Any) -> Iterable[RenderableType]:
+def view(result: Any) -> Iterable[RenderableType | Hanging]:
     """Return what to print for a command's result."""
     return VIEWS[type(result)](result)
 
@@ -103,7 +105,7 @@ def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
         times = (f"{row[key]:.1f} ms" if row[key] else "-" for key in ("session_ms", "first_ms", "warm_ms"))
         memory = f"{row['resident_mb']:.0f} MB" if row["resident_mb"] else "-"
         table.add_row(mark, row["candidate"], *times, memory, size(row["bytes"]), f"{row['difference']:.1g}")
-    yield Padding(table, (0, 0, 0, 2))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def locked(result: results.Locked) -> Iterator[RenderableType]:
@@ -130,7 +132,7 @@ def planned(result: results.Planned) -> Iterator[RenderableType]:
     table = _table("", "resource", "type")
     for change in result.resources:
         table.add_row(ACTIONS[change["action"]], escape(change["logical_id"]), f"[dim]{change['type']}[/]")
-    yield Padding(table, (0, 0, 0, 2))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def upped(result: results.Upped) -> Iterator[RenderableType]:
@@ -152,7 +154,7 @@ def invoked(result: results.Invoked) -> Iterator[RenderableType]:
     if result.error and isinstance(result.payload, dict) and "errorType" in result.payload:
         yield f"[red]{escape(failure.read(result.payload, '').text)}[/]"
     else:
-        yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
+        yield Text(result.payload if isinstance(result.payload, str) else json.dumps(result.payload), no_wrap=True)
     start = f"cold start, init {result.init_ms:.0f} ms" if result.init_ms is not None else "warm"
     status = f" with {result.status_code}" if result.status_code >= 400 else ""
     told = f"[red]failed{status}[/]" if result.error else f"[dim]{result.status_code}[/]"
@@ -277,7 +279,7 @@ def _table(*columns: str, right: tuple[int, ...] = ()) -> Table:
     return table
 
 
-VIEWS: dict[type, Callable[[Any], Iterable[RenderableType]]] = {
+VIEWS: dict[type, Callable[[Any], Iterable[RenderableType | Hanging]]] = {
     results.Inspected: inspected,
     results.Checked: checks.checked,
     results.Explained: checks.explained,
