@@ -25,6 +25,7 @@ from slsdeploy.bundle import attached, locking, model, origins, place
 from slsdeploy.bundle.locking import Pinned
 from slsdeploy.effects import record
 from slsdeploy.errors import AwsError, DeployError, ProjectError, SlsdeployError
+from slsdeploy.preflight import Gate, Looked
 from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, TooLargeError, Upped
 from slsdeploy.rules import Severity, model_memory
 from slsdeploy.steps import Deployment, Plan
@@ -71,9 +72,9 @@ def up(where: Where, tools: Tools) -> Upped:
     began = time.perf_counter()
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        cloud = tools.connect(project)
+        looked, cloud = preflight.connect(project, _gate(project, where), tools)
         project = building.settle(project, tools, cloud)
-        bundle = make_bundle(project, tools, where)
+        bundle = make_bundle(project, tools, where, looked)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
         deployment = applying.apply(decided.plan, decided.template, cloud, tools)
@@ -92,9 +93,9 @@ def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        cloud = tools.connect(project)
+        looked, cloud = preflight.connect(project, _gate(project, where), tools)
         project = building.settle(project, tools, cloud)
-        decided = decide(project, make_bundle(project, tools, where), cloud, tools).plan
+        decided = decide(project, make_bundle(project, tools, where, looked), cloud, tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -113,7 +114,8 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
         try:
-            bundle = make_bundle(building.settle(project, tools), tools, where)
+            looked = preflight.look_first(project, _gate(project, where), tools)
+            bundle = make_bundle(building.settle(project, tools), tools, where, looked)
         except TooLargeError as error:
             error.built = _shown(error.built, project, page)
             raise
@@ -140,13 +142,20 @@ def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
     return locking.complete(open_project(where, tools), tools, again)
 
 
-def make_bundle(project: Project, tools: Tools, where: Where) -> Bundle:
-    """Build, unless the preflight knows already that it is no use; and let it look at what was built."""
-    gate = preflight.gate(project.config, where.fail_on, where.ignore)
-    preflight.enforce(preflight.find(rules.subject(project), gate, "project"), gate, tools.reporter)
+def make_bundle(project: Project, tools: Tools, where: Where, looked: Looked | None = None) -> Bundle:
+    """Build, unless the preflight knows already that it is no use; and let it look at what was built.
+
+    `looked` is what it said before all was known of the project.
+    """
+    gate = _gate(project, where)
+    preflight.look(project, gate, tools.reporter, looked)
     bundle = building.build(project, tools)
     preflight.enforce(preflight.find(rules.subject(project, bundle), gate, "bundle"), gate, tools.reporter)
     return bundle
+
+
+def _gate(project: Project, where: Where) -> Gate:
+    return preflight.gate(project.config, where.fail_on, where.ignore)
 
 
 def open_project(where: Where, tools: Tools) -> Project:
@@ -176,8 +185,9 @@ def template(where: Where, tools: Tools) -> Template:
     """
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
+        looked = preflight.look_first(project, _gate(project, where), tools)
         project = building.settle(project, tools)
-        bundle = make_bundle(project, tools, where)
+        bundle = make_bundle(project, tools, where, looked)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
     store = Store(f"slsdeploy-ACCOUNT-{region}", f"ACCOUNT.dkr.ecr.{region}.amazonaws.com", project.stack)
@@ -294,7 +304,7 @@ def _cost(info: ModelInfo) -> str:
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
     project = attached.find(origins.find(open_project(where, tools)))
-    gate = preflight.gate(project.config, where.fail_on, where.ignore)
+    gate = _gate(project, where)
     bundle = building.last(project)
     findings = preflight.find(rules.subject(project, bundle), gate)
     if bundle is None:

@@ -3,7 +3,7 @@
 Read `pipeline.py` first; each module here is one of its steps.
 """
 
-from slsdeploy.bundle.pipeline import build, last, settle
+from slsdeploy.bundle.pipeline import build, known, last, settle
 from slsdeploy.bundle.record import describe
 
-__all__ = ["build", "describe", "last", "settle"]
+__all__ = ["build", "describe", "known", "last", "settle"]

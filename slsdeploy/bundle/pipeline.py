@@ -130,6 +130,14 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
         return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
 
 
+def known(project: Project) -> Project:
+    """Return the project with what `settle` found out for it before. Asks nobody.
+
+    Raises ProjectError when the lock file is damaged.
+    """
+    return attached.find(base_image.find(origins.find(project)))
+
+
 def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
     return disk.ours(f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)")
 
