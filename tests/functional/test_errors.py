@@ -203,6 +203,8 @@ def test_a_name_longer_than_a_file_may_have(run: Run, root: Path) -> None:
         ("memory=lots", '--set memory: found "lots"; expected a whole number'),
         ("stages=1", '--set stages: unknown key "stages"'),
         ("trigger=x", '--set trigger: found "x"'),
+        ("snap_start=maybe", '--set snap_start: found "maybe"; expected true or false'),
+        ("include=[1]", "--set include: found 1"),
     ],
 )
 def test_a_setting_that_cannot_be(run: Run, root: Path, setting: str, told: str) -> None:
