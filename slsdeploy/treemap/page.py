@@ -88,9 +88,9 @@ def _drawn(node: Node, total: int, part: str, place: Box, inside: Box) -> Iterat
     yield f'<div class="box {kind}{colour}" style="{at}" title="{escape(told)}"'
     name, amount = escape(_SUFFIX.sub("", node.name)), size(node.bytes)
     if kind != "folder":
-        yield f"><span>{name}<br><small>{amount}</small></span></div>"
+        yield f"><span><b>{name}</b><small>{amount}</small></span></div>"
         return
-    yield f' tabindex="0"><b>{name} <small>{amount}</small></b><div class="in">'
+    yield f' tabindex="0"><b><span>{name}</span><small>{amount}</small></b><div class="in">'
     yield from _level(node.children, total, part, place)
     yield "</div></div>"
 
