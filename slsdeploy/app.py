@@ -15,9 +15,9 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from slsdeploy import apply as applying
+from slsdeploy import attaching, failure, pages, preflight, rules, sarif, shipping, targets
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets
 from slsdeploy import plan as planning
 from slsdeploy import project as projects
 from slsdeploy import stack as stacks
@@ -78,6 +78,8 @@ def up(where: Where, tools: Tools) -> Upped:
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
         deployment = applying.apply(decided.plan, decided.template, cloud, tools)
+        if decided.artifact.image is not None and not deployment.changed:
+            attaching.attach_again(decided.artifact.image, tools)
         smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
     seconds = {
