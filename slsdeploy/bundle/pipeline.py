@@ -109,6 +109,7 @@ def _gather(project: Project, tools: Tools) -> Inputs:
 def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, Inputs, str]:
     """Decide what "auto" is, by the size of the parts as layers, which is known once they are made; return it with the reason."""
     size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
+    is_known = size is not None
     if size is None:
         size = sum(part.bytes for part in _keep(project, inputs, tools)[0])
         choosing.remember(project.work, inputs.key, size)
@@ -117,7 +118,12 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
     if name == inputs.packaging.NAME:
         return project, inputs, why
     chosen = base_image.settle(choosing.chosen(project, name), tools)
-    return chosen, _gather(chosen, tools), why
+    again = _gather(chosen, tools)
+    if not (is_known or installed.are_same(inputs.packages, again.packages)):
+        tools.reporter.note(
+            "this takes longer: the image's base lacks what Lambda's brings, so the dependencies are made once more"
+        )
+    return chosen, again, why
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
@@ -135,7 +141,7 @@ def known(project: Project) -> Project:
 
     Raises ProjectError when the lock file is damaged.
     """
-    return attached.find(base_image.find(origins.find(project)))
+    return attached.find(base_image.find(origins.known(project)))
 
 
 def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
