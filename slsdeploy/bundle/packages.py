@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import bytecode, distributions, layout, parts, wheels
+from slsdeploy import targets
+from slsdeploy.bundle import archive, bytecode, distributions, facts, layout, parts, tree, wheels
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
@@ -33,19 +34,64 @@ def key(packages: Packages, project: Project) -> str:
 
 
 def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
-    """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
+    """Return the part, made now unless it is kept; of what was installed for another place only the bytecode is made.
 
-    def make(tree: Path) -> Facts:
+    Raises ToolError when uv or the index fails.
+    """
+
+    def make(draft: Path) -> Facts:
+        former = _elsewhere(packages, project)
+        if former is not None:
+            with tools.reporter.step(f"move {NAME} to {packages.place}"):
+                return _move(*former, packages, draft, project, tools)
+        return install(draft)
+
+    def install(draft: Path) -> Facts:
         from slsdeploy.bundle.slim.slimming import slim  # not needed when nothing changed
 
-        folder = tree / packages.place
+        folder = draft / packages.place
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
             files = wheels.files(packages.section, packages.requirements, project, tools)
             found = distributions.read(folder, packages.section, files)
-            gone = slim(folder, tree.parent, packages.wish, project, tools)
-            bytecode.add(tree, project.target, tools)
+            gone = slim(folder, draft.parent, packages.wish, project, tools)
+            bytecode.add(draft, project.target, tools)
         return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)
+
+
+def are_same(one: Packages, other: Packages) -> bool:
+    """Say whether the same is installed, be it at another place."""
+    return (one.section.text, one.wish.describe()) == (other.section.text, other.wish.describe())
+
+
+def _elsewhere(packages: Packages, project: Project) -> tuple[Kept, Packages] | None:
+    """Return the same, made for another packaging target."""
+    for place in sorted({targets.find(name).PLACES[NAME] for name in targets.names()} - {packages.place}):
+        there = replace(packages, place=place)
+        found = parts.find(NAME, key(there, project))
+        if found is not None:
+            return found, there
+    return None
+
+
+def _move(former: Kept, there: Packages, here: Packages, draft: Path, project: Project, tools: Tools) -> Facts:
+    """Put the former part's files at their new place. Bytecode names the place: it is made anew."""
+    from slsdeploy.bundle.slim import slimming
+
+    _link(former.tree / there.place, draft / here.place)
+    _link(former.folder / slimming.ASIDE, draft.parent / slimming.ASIDE)
+    if (former.folder / slimming.FILE).is_file():
+        archive.link(former.folder / slimming.FILE, draft.parent / slimming.FILE)
+    bytecode.add(draft, project.target, tools)
+    return {distributions.WORD: facts.read(former.facts)[distributions.WORD]}
+
+
+def _link(source: Path, target: Path) -> None:
+    """Link a folder's files, but for bytecode that has its source beside it."""
+    for file in tree.walk(source) if source.is_dir() else ():
+        if "__pycache__" not in file.path.split("/"):
+            (target / file.path).parent.mkdir(parents=True, exist_ok=True)
+            archive.link(source / file.path, target / file.path)
