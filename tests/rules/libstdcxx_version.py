@@ -1,4 +1,4 @@
-"""A module that was linked with the C++ library of GCC 13."""
+"""A module that was linked with the C++ library of GCC 15."""
 
 from __future__ import annotations
 
@@ -19,5 +19,5 @@ def write(root: Path) -> None:
 
 
 def wheels(index: Path) -> None:
-    content = elf.shared_object(elf.AARCH64, versions={"libstdc++.so.6": ["GLIBCXX_3.4.32"]})
+    content = elf.shared_object(elf.AARCH64, versions={"libstdc++.so.6": ["GLIBCXX_3.4.34"]})
     wheelhouse.add_wheel(index, "fast", files={"fast/__init__.py": b"", "fast/_core.abi3.so": content})
