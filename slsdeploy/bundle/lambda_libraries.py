@@ -16,16 +16,15 @@ import re
 # https://gcc.gnu.org/onlinedocs/libstdc++/manual/abi.html
 HIGHEST = {"GLIBC": (2, 34), "GLIBCXX": (3, 4, 33), "CXXABI": (1, 3, 15)}
 
-# https://sourceware.org/glibc/manual/2.34/html_node/: glibc's own, the loader's names of both architectures; GCC's
-SURE = frozenset(
-    """
-    libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libanl.so.1 libBrokenLocale.so.1 libmvec.so.1
-    libthread_db.so.1 libnss_files.so.2 libnss_dns.so.2 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1 libgcc_s.so.1 libstdc++.so.6
-    """.split()
-)
-# By package. Those in the last lines are required by others (rpm-libs, gawk, bash, libcurl-minimal, libselinux, krb5-libs).
+# Libraries by package. glibc's own (https://sourceware.org/glibc/manual/2.34/html_node/), with the loader's names of both architectures:
+_ALWAYS = {
+    "glibc": "libc.so.6 libm.so.6 libpthread.so.0 libdl.so.2 librt.so.1 libutil.so.1 libresolv.so.2 libanl.so.1 libmvec.so.1 "
+    "libBrokenLocale.so.1 libthread_db.so.1 libnss_files.so.2 libnss_dns.so.2 ld-linux-x86-64.so.2 ld-linux-aarch64.so.1",
+    "libgcc, libstdc++": "libgcc_s.so.1 libstdc++.so.6",
+}
+# Those of the last three lines are required by others (krb5-libs, libselinux, gawk, bash, rpm-libs).
 # Not there: libgomp, expat, libxcrypt (`dnf install python` brings it: https://github.com/aws/aws-lambda-base-images/issues/137).
-_PACKAGES = {
+_MINIMAL = {
     "bzip2-libs": "libbz2.so.1",
     "glib2": "libglib-2.0.so.0 libgobject-2.0.so.0 libgio-2.0.so.0 libgmodule-2.0.so.0 libgthread-2.0.so.0",
     "gmp": "libgmp.so.10",
@@ -49,7 +48,8 @@ _PACKAGES = {
     "mpfr, ncurses-libs, readline": "libmpfr.so.6 libncurses.so.6 libncursesw.so.6 libtinfo.so.6 libreadline.so.8",
     "sqlite-libs, xz-libs": "libsqlite3.so.0 liblzma.so.5",
 }
-THERE = frozenset(library for libraries in _PACKAGES.values() for library in libraries.split())
+SURE = frozenset(" ".join(_ALWAYS.values()).split())
+THERE = frozenset(" ".join(_MINIMAL.values()).split())
 _PYTHON = re.compile(r"libpython3(?:\.\d+t?)?\.so(?:\.1\.0)?")
 # What people miss there, each with the remedy that is known to help:
 # https://github.com/aws/aws-lambda-python-runtime-interface-client/issues/31, https://github.com/microsoft/LightGBM/issues/1369
