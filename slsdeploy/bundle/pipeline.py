@@ -73,13 +73,12 @@ class Inputs:
 
 
 def build(project: Project, tools: Tools) -> Bundle:
-    """Make the bundle of a project, or find that the last one still is it.
+    """Make the bundle of a project as `settle` returns it, or find that the last one still is it.
 
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
     with _disk_is_ours(project):
-        project = attached.find(base_image.settle(origins.settle(project, tools), tools))
         inputs, why = _gather(project, tools), ""
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
@@ -115,10 +114,11 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
-    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), its image's base and the sizes of
-    layers of others pinned.
+    """Return the project with all that it takes from elsewhere pinned and here: models that live in S3, its image's base, the sizes of
+    layers of others.
 
-    Raises ToolError when the disk is full or may not be written to, too.
+    With `cloud`, what is pinned is looked for there, too; without it, AWS is asked for nothing but models that are missing, and sizes
+    that are not pinned stay unknown. Raises ToolError also when the disk is full or may not be written to.
     """
     with _disk_is_ours(project):
         return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
@@ -175,7 +175,7 @@ def gather(
     requirements, section = needs.read(project), settle()
     wish = wishes.read(project, files, requirements)
     packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
-    packages = slim_memory.settled(packages, project, models)
+    packages = slim_memory.apply(packages, project, models)
     ingredients = Ingredients(models, packages, resolution.on_lambda(project))
     preparations = settle_models(ingredients)
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])

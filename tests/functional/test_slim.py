@@ -58,22 +58,12 @@ class ModelShell(SystemShell):
         self.answer = answer
         self.runs = 0
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        inherit: bool = True,
-        given: str = "",
-        limit: float | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str], **how: Any) -> Completed:
         if not any(word.endswith("measure_model.py") for word in argv):
-            return super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given, limit=limit)
-        assert env is not None
+            return super().run(argv, **how)
         self.runs += 1
         job = json.loads(Path(argv[-2]).read_text())
-        found = self.answer(Path(env["PYTHONPATH"].split(os.pathsep)[0]))
+        found = self.answer(Path(how["env"]["PYTHONPATH"].split(os.pathsep)[0]))
         if isinstance(found, Completed):
             return found
         if job["answers"]:

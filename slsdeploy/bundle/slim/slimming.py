@@ -10,16 +10,16 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slsdeploy.bundle import record, tree, verify
-from slsdeploy.bundle.slim import importing, imports_left, installed, owners, selecting, undoing
+from slsdeploy.bundle.slim import importing, imports_left, installed, owners, removal, selecting
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.installed import Installed
-from slsdeploy.bundle.slim.removal import Shelf
+from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.bundle.slim.wish import Wish
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
@@ -28,6 +28,15 @@ from slsdeploy.types import Project
 FILE = "slim.json"
 ASIDE = "aside"
 _SECONDS = 60.0  # what importing may take; what takes longer with everything in its place is not looked at
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept beside a part: the cuts and who looked, whose its files are (as `owners.of` says it), the pieces that are in ASIDE."""
+
+    slimmed: Slimmed = field(default_factory=Slimmed)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    taken: tuple[Group, ...] = ()
 
 
 def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
@@ -44,14 +53,17 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
     found = found.without(piece for piece in pieces if piece.cut in always)
     pieces = tuple(piece for piece in pieces if piece.cut not in always)
     undone, by = try_out(found, pieces, shelf, project, tools)
-    cuts = tuple(_made(group, found, undone) for group in undoing.grouped(pieces))
-    taken = {
-        id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group] for id, group in undoing.grouped(pieces)
+    groups = removal.grouped(pieces)
+    said = {
+        "slimmed": asdict(Slimmed(wish.mode, tuple(_made(group, found, undone) for group in groups), by)),
+        "owners": owners.of(found),
+        "taken": {
+            id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group]
+            for id, group in groups
+            if id not in undone
+        },
     }
-    for id in undone:
-        del taken[id]
-    record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found), "taken": taken}
-    (beside / FILE).write_text(json.dumps(record), encoding="utf-8")
+    (beside / FILE).write_text(json.dumps(said), encoding="utf-8")
     return frozenset(piece.package for piece in pieces if piece.is_distribution and piece.id not in undone)
 
 
@@ -62,17 +74,17 @@ def try_out(
     if not pieces:
         return {}, ""
     undone = dict(imports_left.broken(found, pieces))
-    groups = [group for group in undoing.grouped(pieces) if group[0] not in undone]
+    groups = [group for group in removal.grouped(pieces) if group[0] not in undone]
     if not groups:
         return undone, ""
     if not verify.can_run(project):
-        undoing.settle(groups, shelf, lambda: "")
+        removal.take_out(groups, shelf, lambda: "")
         return undone, f"imports were read, not run: {cannot_run(project)}"
     assert project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
         importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
         trial = Trial(importer, found)
-        undone |= undoing.settle(groups, shelf, trial.judge, trial.recheck)
+        undone |= removal.take_out(groups, shelf, trial.judge, trial.recheck)
     return undone, trial.by
 
 
@@ -115,29 +127,21 @@ class Trial:
         return (self._importer.packages / self._found.modules[name]).exists()
 
 
-def read(beside: Path) -> tuple[Slimmed, Mapping[str, str]]:
-    """Return the record of a part, and which package each of its files is of; nothing when there is none."""
+def read(beside: Path) -> Record:
+    """Return the record of a part; an empty one when there is none."""
     try:
         said: dict[str, Any] = json.loads((beside / FILE).read_text(encoding="utf-8"))
-        return record.slimmed(said["slimmed"]), said["owners"]
+        taken = tuple((id, tuple(_piece(each) for each in group)) for id, group in said["taken"].items())
+        return Record(record.slimmed(said["slimmed"]), said["owners"], taken)
     except (OSError, ValueError, KeyError, TypeError):
-        return Slimmed(), {}
-
-
-def taken(beside: Path) -> list[undoing.Group]:
-    """Return the pieces that were taken out of a part, by what is undone at once."""
-    try:
-        said = json.loads((beside / FILE).read_text(encoding="utf-8"))["taken"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [(id, tuple(_piece(each) for each in group)) for id, group in said.items()]
+        return Record()
 
 
 def _piece(said: Mapping[str, Any]) -> Piece:
     return Piece(**{**said, "files": frozenset(said["files"]), "modules": tuple(said["modules"])})
 
 
-def _made(group: undoing.Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
+def _made(group: Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
     id, pieces = group
     why = next(cut.why for cut in find_cuts() if cut.name == pieces[0].cut)
     files = [path for piece in pieces for path in piece.files]
