@@ -2,7 +2,7 @@
 
 What cannot run anywhere else is removed, whatever the project says. The rest is taken out into a folder beside it, from where a cut that
 breaks an import is put back. First the imports of what is left are read; then it is compiled, and, where this machine can run what it
-is made for, all modules that imported before are imported, from that bytecode: it is what ships, and to compile takes longer than to import.
+is made for, all modules that imported before are imported, from the bytecode that ships: compiling takes longer than importing.
 """
 
 from __future__ import annotations
