@@ -11,9 +11,11 @@
     how does a model ship?                      prepare/
     what is the runtime told?                   manifest
     where does each file lie?                   layout, bytecode; parts keeps what was made, facts what was found in it
-    does it start on Lambda?                    verify: handler_source, imports, import_handler; machine_code: shared_objects, lambda_libraries
+    does it start on Lambda?                    verify: handler_source, imports, import_handler; machine_code: shared_objects,
+                                                lambda_libraries
     zip, layers or image?                       choosing
-    what is uploaded?                           packing: archive (zips), layer and image; by an engine: engine, saved
+    what is uploaded?                           packing: archive (zips), layer and image, begun ahead by workers; of a Dockerfile: engine,
+                                                saved
     what was built?                             record and sbom (sbom_components); place puts it there
 """
 
