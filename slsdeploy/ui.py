@@ -20,9 +20,10 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.printable import size
 from slsdeploy.results import TooLargeError
 from slsdeploy.tools import StackEvent, Task
-from slsdeploy.views import size, too_large, view
+from slsdeploy.views import too_large, view
 from slsdeploy.wrapping import Hanging, wrap
 
 _UNLIMITED = 10_000

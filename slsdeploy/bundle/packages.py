@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from slsdeploy import targets
@@ -47,7 +48,7 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
         return install(draft)
 
     def install(draft: Path) -> Facts:
-        from slsdeploy.bundle.slim.slimming import slim  # not needed when nothing changed
+        from slsdeploy.bundle.slim import slimming  # not needed when nothing changed
 
         folder = draft / packages.place
         folder.mkdir(parents=True)
@@ -55,8 +56,8 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
             wheels.install(packages.section, packages.requirements, folder, project, tools)
             files = wheels.files(packages.section, packages.requirements, project, tools)
             found = distributions.read(folder, packages.section, files)
-            gone = slim(folder, draft.parent, packages.wish, project, tools)
-            bytecode.add(draft, project.target, tools)
+            compile = partial(bytecode.add, draft, project.target, tools)
+            gone = slimming.slim(packages.wish, slimming.Workshop(folder, draft.parent, project, tools, compile))
         return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)

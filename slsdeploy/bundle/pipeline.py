@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
     acceptance,
+    ahead,
     attached,
     base_image,
     bytecode,
@@ -37,6 +39,7 @@ from slsdeploy.bundle import (
 )
 from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle import requirements as needs
+from slsdeploy.bundle.ahead import Begun
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.packing import Packed
@@ -73,18 +76,17 @@ class Inputs:
 
 
 def build(project: Project, tools: Tools) -> Bundle:
-    """Make the bundle of a project, or find that the last one still is it.
+    """Make the bundle of a project as `settle` returns it, or find that the last one still is it.
 
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
     with _disk_is_ours(project):
-        project = attached.find(base_image.settle(origins.settle(project, tools), tools))
         inputs, why = _gather(project, tools), ""
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
-            bundle = _made(project, inputs) or _make_slimmed(project, inputs, tools)
+            bundle = _last_made(project, inputs) or _make_slimmed(project, inputs, tools)
             oversize.refuse(bundle, inputs.packaging, project)
             prepare.insist(project, bundle.preparations, bundle.notes)
     for note in bundle.notes:
@@ -92,7 +94,7 @@ def build(project: Project, tools: Tools) -> Bundle:
     return replace(bundle, notes=(*bundle.notes, why)) if why else bundle
 
 
-def _made(project: Project, inputs: Inputs) -> Bundle | None:
+def _last_made(project: Project, inputs: Inputs) -> Bundle | None:
     """Return what the last build made, if it was of the same."""
     found = record.read(project.work / "bundle", inputs.key)
     return found or oversize.read(project, inputs.packaging, inputs.key)
@@ -127,10 +129,11 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
-    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), its image's base and the sizes of
-    layers of others pinned.
+    """Return the project with all that it takes from elsewhere pinned and here: models that live in S3, its image's base, the sizes of
+    layers of others.
 
-    Raises ToolError when the disk is full or may not be written to, too.
+    With `cloud`, what is pinned is looked for there, too; without it, AWS is asked for nothing but models that are missing, and sizes
+    that are not pinned stay unknown. Raises ToolError also when the disk is full or may not be written to.
     """
     with _disk_is_ours(project):
         return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
@@ -170,7 +173,7 @@ def last(project: Project) -> Bundle | None:
         package = package_of(project, inputs)
         if package and package != inputs.packaging.NAME:
             inputs = gather(base_image.find(choosing.chosen(project, package)), lambda: section, remember)
-        return _made(project, inputs)
+        return _last_made(project, inputs)
     except (ProjectError, OSError):  # the next build says which
         return None
 
@@ -197,7 +200,7 @@ def gather(
     requirements, section = needs.read(project), settle()
     wish = wishes.read(project, files, requirements)
     packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
-    packages = slim_memory.settled(packages, project, models)
+    packages = slim_memory.apply(packages, project, models)
     ingredients = Ingredients(models, packages, resolution.on_lambda(project))
     preparations = settle_models(ingredients)
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])
@@ -234,28 +237,37 @@ def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
     while True:
         subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
         try:
-            if not slim_models.try_models(subject, tools):
-                return _make(project, inputs, tools)
+            kept, prepared = _keep(project, inputs, tools)
+            if not oversize.fits(kept, inputs.packaging, project):
+                return _make(project, inputs, _Made(kept, prepared, None), tools)
+            with ahead.begin(project, kept, inputs.packaging) as begun:
+                if not slim_models.try_models(subject, tools):
+                    return _make(project, inputs, _Made(kept, prepared, begun), tools)
         except BuildError as error:
             if not slim_models.blame(error, subject, tools):
                 raise
         inputs = _gather(project, tools)
 
 
-def _make(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
+class _Made(NamedTuple):
+    """The parts, what is to be said of the models that were prepared, and what is being packed; None: too large to be packed."""
+
+    kept: list[Kept]
+    prepared: Prepared
+    begun: Begun | None
+
+
+def _make(project: Project, inputs: Inputs, made: _Made, tools: Tools) -> Bundle:
     """Make the bundle; of one that is too large for Lambda only what `check` looks at."""
-    kept, prepared = _keep(project, inputs, tools)
-    is_fit = oversize.fits(kept, inputs.packaging, project)
-    folder = project.work / "bundle" if is_fit else oversize.place(project)
+    folder = oversize.place(project) if made.begun is None else project.work / "bundle"
     former = sbom.read(folder)
-    with place.renewed(folder, kept) as draft:
+    with place.renewed(folder, made.kept) as draft:
         packed = None
-        if is_fit:
+        if made.begun is not None:
             _try_out(project, inputs, draft, tools)
             with tools.reporter.step("pack"):
-                packed = packing.pack(project, kept, inputs.packaging, draft, tools)
-        bundle = _describe(project, inputs, kept, packed, folder)
-        bundle = replace(bundle, notes=(*inputs.notes, *prepared.notes, *bundle.slimmed.notes))
+                packed = packing.pack(project, made.kept, made.begun, inputs.packaging, draft, tools)
+        bundle = _describe(project, inputs, made, packed, folder)
         sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
         record.write(bundle, inputs.key, draft)
     return bundle
@@ -274,11 +286,12 @@ def _try_out(project: Project, inputs: Inputs, draft: Path, tools: Tools) -> Non
             verify.load_models(project, files, draft, tools)
 
 
-def _describe(project: Project, inputs: Inputs, kept: list[Kept], packed: Packed | None, folder: Path) -> Bundle:
+def _describe(project: Project, inputs: Inputs, made: _Made, packed: Packed | None, folder: Path) -> Bundle:
     """Say what the bundle in the folder will be."""
     from slsdeploy.bundle.slim import models as slim_models
     from slsdeploy.bundle.slim import spaces
 
+    kept = made.kept
     slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
     return Bundle(
         package=inputs.packaging.NAME,
@@ -289,6 +302,7 @@ def _describe(project: Project, inputs: Inputs, kept: list[Kept], packed: Packed
         parts=tuple(packing.describe(item, folder, packed) for item in kept),
         archives=packed.archives if packed else (),
         models=inputs.models,
+        notes=(*inputs.notes, *made.prepared.notes, *slimmed.notes),
         preparations=inputs.preparations,
         image=packed.image if packed else None,
         space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
