@@ -55,9 +55,10 @@ def _broken(line: Text, width: int, indent: int) -> Iterator[Text]:
     """Yield a line in pieces that fit, if their words do."""
     breaks, start, length = [], 0, 0
     for word in _WORD.finditer(line.plain):
-        if length and start + length + cell_len(word[0]) > width:
+        alone = indent + cell_len(word[0].lstrip(" "))
+        if length and start + length + cell_len(word[0]) > width >= alone:  # what fits nowhere stays where it is
             breaks.append(word.start())
-            start, length = indent, cell_len(word[0].lstrip(" "))
+            start, length = indent, alone - indent
         else:
             length += cell_len(word[0])
     for number, piece in enumerate(line.divide(breaks)):

@@ -40,7 +40,8 @@ def lines(told: Text | Hanging, width: int) -> list[str]:
     [
         ("it fits", 10, ["it fits"]),
         ("one two three", 8, ["one two", "  three"]),
-        ("see https://example.com/a/long/path now", 10, ["see", "  https://example.com/a/long/path", "  now"]),
+        ("see https://example.com/a/long/path now", 10, ["see https://example.com/a/long/path", "  now"]),
+        ("in /a/path now", 9, ["in", "  /a/path", "  now"]),
         ("first\n    second is long", 13, ["first", "    second is", "      long"]),
         ("日本 日本 日本", 9, ["日本 日本", "  日本"]),
     ],
