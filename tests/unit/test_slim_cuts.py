@@ -67,7 +67,6 @@ def test_scripts_and_records_go_always(tmp_path: Path) -> None:
         "records/records": [
             ".lock",
             "gear-1.0.dist-info/INSTALLER",
-            "gear-1.0.dist-info/RECORD",
             "gear-1.0.dist-info/uv_cache.json",
             "gear/__pycache__/x.cpython-311.pyc",
         ],
