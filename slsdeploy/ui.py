@@ -12,16 +12,19 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
-from slsdeploy.tools import StackEvent, Task
 from slsdeploy.views import size, view
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from slsdeploy.tools import StackEvent, Task
 
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
 
@@ -59,6 +62,8 @@ class Ui:
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Task]:
         """Show progress while the block runs: a moving line in a terminal, one line at the end elsewhere."""
+        from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         columns += [BarColumn(), DownloadColumn()] if total else []
         progress = Progress(

@@ -12,7 +12,7 @@ from string import Template
 from typing import Any
 
 from slsdeploy.bench.phases import LABELS, MEANINGS
-from slsdeploy.results import Benched
+from slsdeploy.results.use import Benched
 
 _FRAME = Path(__file__).with_name("waterfall.html")
 _COLOURS = 10

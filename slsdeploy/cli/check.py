@@ -25,7 +25,7 @@ from slsdeploy.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from slsdeploy.results import Checked
+    from slsdeploy.results.check import Checked
     from slsdeploy.ui import Ui
 
 
@@ -83,7 +83,7 @@ def explain(
     And why, how to mend it, and what trips it.
     """
     from slsdeploy import explaining
-    from slsdeploy.results import Listed
+    from slsdeploy.results.check import Listed
 
     ui = make_ui(as_json)
     ui.show(explaining.explained(rule) if rule else Listed(explaining.explain_all()))

@@ -55,7 +55,7 @@ def local_status(as_json: Json = False) -> None:
 
 def _local_status() -> Any:
     from slsdeploy.local import daemon
-    from slsdeploy.results import LocalStatus
+    from slsdeploy.results.local import LocalStatus
 
     found = daemon.status()
     return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.regions, found.limits)

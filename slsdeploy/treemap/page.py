@@ -13,7 +13,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.treemap import squares
 from slsdeploy.treemap.nodes import Node, Sized, parts
 from slsdeploy.treemap.squares import Box

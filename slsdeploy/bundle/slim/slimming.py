@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import record, tree, verify
+from slsdeploy.bundle import record, tree
 from slsdeploy.bundle.slim import importing, imports_left, installed, owners, removal, selecting
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.bundle.slim.wish import Wish
+from slsdeploy.project import can_run
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
@@ -77,7 +78,7 @@ def try_out(
     groups = [group for group in removal.grouped(pieces) if group[0] not in undone]
     if not groups:
         return undone, ""
-    if not verify.can_run(project):
+    if not can_run(project):
         removal.take_out(groups, shelf, lambda: "")
         return undone, f"imports were read, not run: {cannot_run(project)}"
     assert project.target.interpreter is not None
