@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from slsdeploy import assets
-from slsdeploy.bundle import acceptance, bytecode, layout, packing, parts, place, prepare, record, sbom, verify
+from slsdeploy.bundle import acceptance, ahead, bytecode, layout, packing, parts, place, prepare, record, sbom, verify
 from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle.inputs import Inputs, digest
 from slsdeploy.bundle.limits import check_size
@@ -18,6 +18,7 @@ from slsdeploy.project import can_run
 from slsdeploy.types import Bundle
 
 if TYPE_CHECKING:
+    from slsdeploy.bundle.ahead import Begun
     from slsdeploy.bundle.parts import Kept
     from slsdeploy.bundle.prepare import Prepared
     from slsdeploy.tools import Tools
@@ -31,17 +32,27 @@ def make(project: Project, inputs: Inputs, again: Callable[[], Inputs], tools: T
     while True:
         subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
         try:
-            if not slim_models.try_models(subject, tools):
-                return _make(project, inputs, project.work / "bundle", tools)
+            kept, prepared = keep(project, inputs, tools)
+            check_size(kept, inputs.packaging, project.layers)
+            with ahead.begin(project, kept, inputs.packaging) as begun:
+                if not slim_models.try_models(subject, tools):
+                    return _make(project, inputs, _Made(kept, prepared, begun), tools)
         except BuildError as error:
             if not slim_models.blame(error, subject, tools):
                 raise
         inputs = again()
 
 
-def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
-    kept, prepared = keep(project, inputs, tools)
-    check_size(kept, inputs.packaging, project.layers)
+class _Made(NamedTuple):
+    """The parts, what is to be said of the models that were prepared, and what is being packed."""
+
+    kept: list[Kept]
+    prepared: Prepared
+    begun: Begun
+
+
+def _make(project: Project, inputs: Inputs, made: _Made, tools: Tools) -> Bundle:
+    kept, folder = made.kept, project.work / "bundle"
     slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
@@ -55,7 +66,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
                 verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
-            packed = packing.pack(project, kept, inputs.packaging, draft, tools)
+            packed = packing.pack(project, kept, made.begun, inputs.packaging, draft, tools)
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
@@ -65,7 +76,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
-            notes=(*inputs.notes, *prepared.notes, *slimmed.notes),
+            notes=(*inputs.notes, *made.prepared.notes, *slimmed.notes),
             preparations=inputs.preparations,
             image=packed.image,
             space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),

@@ -20,7 +20,6 @@ from slsdeploy.bundle import requirements
 from slsdeploy.bundle.slim import installed, slimming
 from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.bundle.slim.cut import Piece
-from slsdeploy.bundle.slim.removal import Shelf
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
@@ -347,9 +346,12 @@ def test_nobody_looks_where_reading_undoes_every_cut(house: House, tmp_path: Pat
     root = install(tmp_path / "packages", "gear", {"gear/a.py": "from gear import b", "gear/b.py": ""})
     pieces = [Piece("one", "gear", frozenset({"gear/b.py"}))]
     project = house.project(local=True)
-    shelf, found = Shelf(root, tmp_path / "aside"), installed.read(root, project.target)
-    undone, by = slimming.try_out(found, pieces, shelf, project, house.tools())
-    assert (undone, by) == ({"one/gear": "gear/a.py:1 imports gear.b"}, "")
+    compiled: list[bool] = []
+    shop = slimming.Workshop(
+        root, tmp_path, project, house.tools(), lambda: compiled.append((root / "gear/b.py").exists())
+    )
+    undone, by = slimming.try_out(installed.read(root, project.target), pieces, shop)
+    assert (undone, by, compiled) == ({"one/gear": "gear/a.py:1 imports gear.b"}, "", [True])
 
 
 @pytest.mark.parametrize(

@@ -39,14 +39,26 @@ def grouped(pieces: Sequence[Piece]) -> list[Group]:
 def take_out(
     groups: Sequence[Group], shelf: Shelf, judge: Judge, recheck: Callable[[], bool] | None = None
 ) -> Mapping[str, str]:
-    """Take the groups out but those without which something breaks; return what breaks, by the group's id.
+    """Take the groups out but those without which something breaks; return what breaks, by the group's id (see `sift`)."""
+    take(groups, shelf)
+    return sift(groups, shelf, judge, recheck)
+
+
+def take(groups: Sequence[Group], shelf: Shelf) -> None:
+    """Take the groups out."""
+    _each(shelf.take, groups)
+
+
+def sift(
+    groups: Sequence[Group], shelf: Shelf, judge: Judge, recheck: Callable[[], bool] | None = None
+) -> Mapping[str, str]:
+    """Put back those of the groups, which are out, without which something breaks; return what breaks, by the group's id.
 
     All at once first; then by halves, so that one bad cut among n costs some 2 log n looks. Before that, with everything back in its
     place, `recheck` lets the judge find out what is wrong all the same, and is no cut's fault; it says whether anything else is.
     """
     if not groups:
         return {}
-    _each(shelf.take, groups)
     wrong = judge()
     if wrong and len(groups) == 1:
         wrong = judge()  # a machine without memory, or much too busy, is not the cut's fault
@@ -56,7 +68,7 @@ def take_out(
     if recheck is not None:
         if recheck():
             return take_out(groups, shelf, judge)
-        _each(shelf.take, groups)
+        take(groups, shelf)
         return {}
     if len(groups) == 1:
         return {groups[0][0]: wrong}

@@ -1,15 +1,15 @@
 """A folder of installed packages -> the same without what a function does not need, tried out; and a record of what went, and why.
 
 What cannot run anywhere else is removed, whatever the project says. The rest is taken out into a folder beside it, from where a cut that
-breaks an import is put back. First the imports of what is left are read; then, where this machine can run what it is made for, all
-modules that imported before are imported.
+breaks an import is put back. First the imports of what is left are read; then it is compiled, and, where this machine can run what it
+is made for, all modules that imported before are imported, from the bytecode that ships: compiling takes longer than importing.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -40,20 +40,35 @@ class Record:
     taken: tuple[Group, ...] = ()
 
 
-def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
-    """Slim the packages in a folder; return the distributions of which nothing is left.
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where packages are slimmed, and with what. `compile` adds bytecode to what is in the folder then, in the place of what there is."""
+
+    packages: Path
+    beside: Path
+    project: Project
+    tools: Tools
+    compile: Callable[[], None]
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.packages, self.beside / ASIDE)
+
+
+def slim(wish: Wish, shop: Workshop) -> frozenset[str]:
+    """Slim and compile the packages in a folder; return the distributions of which nothing is left.
 
     What is taken out, and the record, are put into the folder `beside`.
     """
-    found = installed.read(packages, project.target, wish.extras)
+    shelf, project = shop.shelf, shop.project
+    found = installed.read(shop.packages, project.target, wish.extras)
     pieces = selecting.select(found, wish)
     always = {cut.name for cut in find_cuts() if cut.always}
-    shelf = Shelf(packages, beside / ASIDE)
     shelf.take([piece for piece in pieces if piece.cut in always])
     tree.remove(shelf.aside)
     found = found.without(piece for piece in pieces if piece.cut in always)
     pieces = tuple(piece for piece in pieces if piece.cut not in always)
-    undone, by = try_out(found, pieces, shelf, project, tools)
+    undone, by = try_out(found, pieces, shop)
     groups = removal.grouped(pieces)
     said = {
         "slimmed": asdict(Slimmed(wish.mode, tuple(_made(group, found, undone) for group in groups), by)),
@@ -64,29 +79,31 @@ def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tool
             if id not in undone
         },
     }
-    (beside / FILE).write_text(json.dumps(said), encoding="utf-8")
+    (shop.beside / FILE).write_text(json.dumps(said), encoding="utf-8")
     return frozenset(piece.package for piece in pieces if piece.is_distribution and piece.id not in undone)
 
 
-def try_out(
-    found: Installed, pieces: Sequence[Piece], shelf: Shelf, project: Project, tools: Tools
-) -> tuple[Mapping[str, str], str]:
-    """Take pieces out but those that are needed; return why those are, by their id, and who looked at what is left ("": nothing went)."""
-    if not pieces:
-        return {}, ""
-    undone = dict(imports_left.broken(found, pieces))
+def try_out(found: Installed, pieces: Sequence[Piece], shop: Workshop) -> tuple[Mapping[str, str], str]:
+    """Take pieces out but those that are needed, and compile what is left.
+
+    Return why those are needed, by their id, and who looked at what is left ("": nothing went).
+    """
+    undone = dict(imports_left.broken(found, pieces)) if pieces else {}
     groups = [group for group in removal.grouped(pieces) if group[0] not in undone]
+    removal.take(groups, shop.shelf)
+    shop.compile()
     if not groups:
         return undone, ""
-    if not can_run(project):
-        removal.take_out(groups, shelf, lambda: "")
-        return undone, f"imports were read, not run: {cannot_run(project)}"
-    assert project.target.interpreter is not None
+    if not can_run(shop.project):
+        return undone, f"imports were read, not run: {cannot_run(shop.project)}"
+    assert shop.project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
-        importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
+        importer = Importer(shop.project.target.interpreter, shop.packages, Path(scratch), shop.tools)
         trial = Trial(importer, found)
-        undone |= removal.take_out(groups, shelf, trial.judge, trial.recheck)
-    return undone, trial.by
+        broken = removal.sift(groups, shop.shelf, trial.judge, trial.recheck)
+    if broken:
+        shop.compile()
+    return {**undone, **broken}, trial.by
 
 
 class Trial:

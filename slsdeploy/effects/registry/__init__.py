@@ -1,7 +1,7 @@
 """Container registries over the OCI distribution API: manifests and small blobs out of them, images into them. No engine is needed.
 
     http.py         one request: TLS, proxies, plain HTTP on loopback only
-    credentials.py  whose they are: Docker's configuration and its helpers, ECR
+    credentials.py  whose they are: the files of Podman and Docker (login_files.py), their helpers, ECR
     auth.py         a registry's challenge -> an Authorization header, kept until it expires
     calls.py        a request with authentication, redirects and retries
     refusal.py      what a registry refused -> our errors, with what to do next
