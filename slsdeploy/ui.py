@@ -35,8 +35,8 @@ class Ui:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self.out = _Console(soft_wrap=True, highlight=False)
-        self.err = _Console(stderr=True, soft_wrap=True, highlight=False)
+        self.out = _Console(soft_wrap=True, highlight=False, emoji=False)
+        self.err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def show(self, result: Any) -> None:
         """Print what a command answers."""
