@@ -151,9 +151,11 @@ def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
 def make_bundle(project: Project, tools: Tools, where: Where) -> Bundle:
     """Build, unless the preflight knows already that it is no use; and let it look at what was built."""
     gate = preflight.gate(project.config, where.fail_on, where.ignore)
-    preflight.enforce(preflight.find(rules.subject(project), gate, "project"), gate, tools.reporter)
+    before = rules.subject(project)
+    preflight.enforce(preflight.find(before, gate, "project"), gate, tools.reporter)
     bundle = building.build(project, tools)
-    preflight.enforce(preflight.find(rules.subject(project, bundle), gate, "bundle"), gate, tools.reporter)
+    after = rules.subject(project, bundle, before)
+    preflight.enforce(preflight.find(after, gate, "bundle"), gate, tools.reporter)
     return bundle
 
 

@@ -1,7 +1,5 @@
 """Commands of the preflight: look for what would go wrong, say what a rule means."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -64,7 +62,7 @@ def check(
         raise typer.Exit(result.exit_code)
 
 
-def _show(result: Checked, folder: Folder, stage: str, ui: Ui) -> None:
+def _show(result: "Checked", folder: Folder, stage: str, ui: "Ui") -> None:
     from slsdeploy import explaining, sarif
 
     ui.document(sarif.document(result.problems, explaining.explain_all(), folder, stage))

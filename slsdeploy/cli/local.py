@@ -1,7 +1,5 @@
 """Commands of the embedded AWS."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer
