@@ -20,7 +20,8 @@ from rich.markup import escape
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
-from slsdeploy.views import size, view
+from slsdeploy.printable import size
+from slsdeploy.views import view
 
 if TYPE_CHECKING:
     from rich.progress import Progress

@@ -20,15 +20,3 @@ def view(result: Any) -> Iterable[RenderableType]:
         result
     )
     return shown
-
-
-def size(amount: int) -> str:
-    """Return bytes as a person reads them, in powers of 1,000: 37.2 MB."""
-    if amount < 1000:
-        return f"{amount} B"
-    value = float(amount)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"

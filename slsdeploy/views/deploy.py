@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.padding import Padding
 
+from slsdeploy.printable import size
 from slsdeploy.results.deploy import Downed, Planned, Stated, Upped
-from slsdeploy.views import size
 from slsdeploy.views.tables import make_table
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}

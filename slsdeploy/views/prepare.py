@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from slsdeploy import targets
+from slsdeploy.printable import size
 from slsdeploy.results.prepare import Built, Initialised, Inspected, Locked
-from slsdeploy.views import size, space
+from slsdeploy.views import space
 from slsdeploy.views.tables import make_table
 
 
@@ -38,7 +39,7 @@ def built(result: Built) -> Iterator[RenderableType]:
     limit = size(targets.find(result.package).LIMIT)
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
-    yield from space.shown(result.space, result.slimmed, size)
+    yield from space.shown(result.space, result.slimmed)
     for model in result.models:
         yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"

@@ -11,8 +11,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from slsdeploy import failure
+from slsdeploy.printable import size
 from slsdeploy.results.use import Benched, Invoked
-from slsdeploy.views import size
 from slsdeploy.views.tables import make_table
 
 _IMPORTS = 6
