@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slsdeploy.bundle import compile_tree
@@ -28,6 +27,8 @@ def add(tree: Path, target: Target, tools: Tools) -> None:
 
     Raises ToolError when the interpreter fails.
     """
+    from concurrent.futures import ThreadPoolExecutor  # and logging, which nothing else here needs
+
     modules = compile_tree.modules(str(tree))
     if target.interpreter is None or not modules:
         return
