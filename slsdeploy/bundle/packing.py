@@ -124,10 +124,7 @@ def _parts(layer: str) -> tuple[PartName, ...]:
 def _lay_out(part: Kept, folder: Path) -> None:
     """Put a part's files into a folder whose modes Lambda's own user can read, whatever the umask."""
     (folder / "task").mkdir(parents=True)
-    for file in tree.walk(part.tree):
-        target = folder / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        archive.link(part.tree / file.path, target)
+    archive.link_all(part.tree, tree.walk(part.tree), folder)
     for each in (folder, *folder.rglob("*")):
         if each.is_dir():
             each.chmod(0o755)

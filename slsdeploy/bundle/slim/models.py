@@ -133,10 +133,7 @@ def _copy(part: Kept, packages: Packages, scratch: Path, groups: Sequence[Group]
     """Lay out all that was installed, by links."""
     shelf = Shelf(scratch / "packages", scratch / "aside")
     for source, target in ((part.tree / packages.place, shelf.packages), (part.folder / slimming.ASIDE, shelf.aside)):
-        for file in tree.walk(source):
-            path = target / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            archive.link(source / file.path, path)
+        archive.link_all(source, tree.walk(source), target)
     shelf.put_back(piece for _, pieces in groups for piece in pieces)
     return shelf
 
