@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import assets, oci
 from slsdeploy.errors import SlsdeployError
-from slsdeploy.oci import Image, Pushed, Reference
-from slsdeploy.tools import Tools
-from slsdeploy.types import ImageObject
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import ImageObject
+    from slsdeploy.oci import Image, Pushed, Reference
+    from slsdeploy.tools import Tools
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 _FILE = "sbom.not-attached"

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slsdeploy import bundle, plugins, rules
-from slsdeploy.config import Config
 from slsdeploy.errors import AwsError, GateError, ProjectError, SlsdeployError
-from slsdeploy.explaining import unknown
-from slsdeploy.rules import Finding, Phase, Severity, Subject
-from slsdeploy.tools import Cloud, Reporter, Tools
-from slsdeploy.types import Project
+
+if TYPE_CHECKING:
+    from slsdeploy.config import Config
+    from slsdeploy.rules import Finding, Phase, Severity, Subject
+    from slsdeploy.tools import Cloud, Reporter, Tools
+    from slsdeploy.types import Project
 
 _EXPLAIN = "`slsdeploy check` shows all of them, `slsdeploy explain RULE` says more of one"
 
@@ -40,6 +42,8 @@ def gate(config: Config, fail_on: Severity | None = None, ignore: Iterable[str] 
     known = plugins.rules()
     for id in ignore:
         if id not in known:
+            from slsdeploy.explaining import unknown
+
             raise unknown(id, known, "--ignore")
     return Gate(fail_on or config.check.fail_on, frozenset({*config.check.ignore, *ignore}))
 
@@ -70,7 +74,7 @@ def enforce(findings: Sequence[Finding], gate: Gate, reporter: Reporter) -> None
 class Looked:
     """A project that the rules about it let through, and what they found."""
 
-    project: Project
+    subject: Subject
     findings: Sequence[Finding]
 
 
@@ -79,11 +83,12 @@ def look(project: Project, gate: Gate, reporter: Reporter, before: Looked | None
 
     Raises as `refuse` does.
     """
-    if before is not None and before.project == project:
+    if before is not None and before.subject.project == project:
         return before
-    findings = find(rules.subject(project), gate, "project")
+    subject = rules.subject(project)
+    findings = find(subject, gate, "project")
     enforce([each for each in findings if before is None or each not in before.findings], gate, reporter)
-    return Looked(project, findings)
+    return Looked(subject, findings)
 
 
 def look_first(project: Project, gate: Gate, tools: Tools) -> Looked:

@@ -9,22 +9,25 @@ import dataclasses
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console, RenderableType
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.errors import BuildError, ConfigError, SlsdeployError
 from slsdeploy.printable import size
-from slsdeploy.results import TooLargeError
-from slsdeploy.tools import StackEvent, Task
-from slsdeploy.views import too_large, view
+from slsdeploy.views import view
 from slsdeploy.wrapping import Hanging, wrap
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from slsdeploy.tools import StackEvent, Task
 
 _UNLIMITED = 10_000
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
@@ -63,17 +66,20 @@ class Ui:
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Task]:
         """Show progress while the block runs: a moving line in a terminal, one line at the end elsewhere."""
+        began = time.perf_counter()
+        with self._bar(title, total) if self.err.is_terminal else nullcontext(_Line(escape(title))) as task:
+            yield task
+        amount = f" [dim]{size(total)}[/]" if total else ""
+        self.err.say(f"[green]✓[/] {task.title}{amount} [dim]{time.perf_counter() - began:.1f} s[/]")
+
+    @contextmanager
+    def _bar(self, title: str, total: int | None) -> Iterator[_Line]:
+        from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         columns += [BarColumn(), DownloadColumn()] if total else []
-        progress = Progress(
-            *columns, TimeElapsedColumn(), console=self.err, transient=True, disable=not self.err.is_terminal
-        )
-        with progress:
-            task = _Bar(progress, escape(title), total)
-            yield task
-            elapsed = progress.tasks[0].elapsed or 0.0
-        amount = f" [dim]{size(total)}[/]" if total else ""
-        self.err.say(f"[green]✓[/] {task.title}{amount} [dim]{elapsed:.1f} s[/]")
+        with Progress(*columns, TimeElapsedColumn(), console=self.err, transient=True) as progress:
+            yield _Bar(progress, escape(title), total)
 
     @contextmanager
     def waiting(self, title: str) -> Iterator[None]:
@@ -145,7 +151,9 @@ class _Console(Console):
 
     def __init__(self, *, stderr: bool = False) -> None:
         is_wide = not (sys.stderr if stderr else sys.stdout).isatty()
-        super().__init__(stderr=stderr, soft_wrap=True, highlight=False, width=_UNLIMITED if is_wide else None)
+        super().__init__(
+            stderr=stderr, soft_wrap=True, highlight=False, emoji=False, width=_UNLIMITED if is_wide else None
+        )
 
     def say(self, told: RenderableType | Hanging) -> None:
         """Print a line, or what else there is to see."""
@@ -169,8 +177,10 @@ def _discard(stream: IO[str]) -> None:
 
 def _details(error: SlsdeployError) -> Iterator[RenderableType]:
     """Draw what some errors carry: every problem of the configuration, what takes the room of a bundle."""
-    if isinstance(error, TooLargeError):
-        yield from too_large(error.built)
+    if isinstance(error, BuildError):
+        from slsdeploy.views.prepare import refused
+
+        yield from refused(error)
     if isinstance(error, ConfigError):
         for problem in error.problems:
             place = f"line {problem.line}: " if problem.line else ""
@@ -189,16 +199,27 @@ def error_document(error: SlsdeployError) -> dict[str, Any]:
     }
     if isinstance(error, ConfigError):
         document["problems"] = [dataclasses.asdict(problem) for problem in error.problems]
-    if isinstance(error, TooLargeError):
-        document["built"] = dataclasses.asdict(error.built)
+    if (built := getattr(error, "built", None)) is not None:
+        document["built"] = dataclasses.asdict(built)
     return document
 
 
-class _Bar:
+class _Line:
+    """A line of progress that nobody sees move."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def advance(self, amount: int) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+
+class _Bar(_Line):
     """A line of progress that is still moving."""
 
     def __init__(self, progress: Progress, title: str, total: int | None) -> None:
-        self.title = title
+        super().__init__(title)
         self._progress = progress
         self._id = progress.add_task(title, total=total)
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from slsdeploy import targets
-from slsdeploy.bundle import archive, bytecode, distributions, facts, layout, parts, tree, wheels
+from slsdeploy.bundle import layout, parts
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
@@ -41,14 +40,17 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """
 
     def make(draft: Path) -> Facts:
-        former = _elsewhere(packages, project)
-        if former is not None:
-            with tools.reporter.step(f"move {NAME} to {packages.place}"):
-                return _move(*former, packages, draft, project, tools)
-        return install(draft)
+        from slsdeploy.bundle import relocating  # not needed when nothing changed
+
+        former = relocating.elsewhere(packages, project)
+        if former is None:
+            return install(draft)
+        with tools.reporter.step(f"move {NAME} to {packages.place}"):
+            return relocating.move(former, packages, draft, project, tools)
 
     def install(draft: Path) -> Facts:
-        from slsdeploy.bundle.slim import slimming  # not needed when nothing changed
+        from slsdeploy.bundle import bytecode, distributions, wheels  # not needed when nothing changed
+        from slsdeploy.bundle.slim import slimming
 
         folder = draft / packages.place
         folder.mkdir(parents=True)
@@ -66,33 +68,3 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
 def are_same(one: Packages, other: Packages) -> bool:
     """Say whether the same is installed, be it at another place."""
     return (one.section.text, one.wish.describe()) == (other.section.text, other.wish.describe())
-
-
-def _elsewhere(packages: Packages, project: Project) -> tuple[Kept, Packages] | None:
-    """Return the same, made for another packaging target."""
-    for place in sorted({targets.find(name).PLACES[NAME] for name in targets.names()} - {packages.place}):
-        there = replace(packages, place=place)
-        found = parts.find(NAME, key(there, project))
-        if found is not None:
-            return found, there
-    return None
-
-
-def _move(former: Kept, there: Packages, here: Packages, draft: Path, project: Project, tools: Tools) -> Facts:
-    """Put the former part's files at their new place. Bytecode names the place: it is made anew."""
-    from slsdeploy.bundle.slim import slimming
-
-    _link(former.tree / there.place, draft / here.place)
-    _link(former.folder / slimming.ASIDE, draft.parent / slimming.ASIDE)
-    if (former.folder / slimming.FILE).is_file():
-        archive.link(former.folder / slimming.FILE, draft.parent / slimming.FILE)
-    bytecode.add(draft, project.target, tools)
-    return {distributions.WORD: facts.read(former.facts)[distributions.WORD]}
-
-
-def _link(source: Path, target: Path) -> None:
-    """Link a folder's files, but for bytecode that has its source beside it."""
-    for file in tree.walk(source) if source.is_dir() else ():
-        if "__pycache__" not in file.path.split("/"):
-            (target / file.path).parent.mkdir(parents=True, exist_ok=True)
-            archive.link(source / file.path, target / file.path)

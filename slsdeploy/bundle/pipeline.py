@@ -5,74 +5,20 @@ Finding out that nothing changed costs a look at the project's files. What has t
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
-from pathlib import Path
-from typing import NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from slsdeploy import assets, targets
-from slsdeploy.bundle import (
-    acceptance,
-    ahead,
-    attached,
-    base_image,
-    bytecode,
-    choosing,
-    disk,
-    engine,
-    inspection,
-    layout,
-    manifest,
-    origins,
-    oversize,
-    packing,
-    parts,
-    place,
-    prepare,
-    record,
-    resolution,
-    sbom,
-    select,
-    verify,
-)
+from slsdeploy.bundle import attached, base_image, choosing, disk, limits, origins, place, prepare, record, resolution
 from slsdeploy.bundle import packages as installed
-from slsdeploy.bundle import requirements as needs
-from slsdeploy.bundle.ahead import Begun
-from slsdeploy.bundle.lock import Section
-from slsdeploy.bundle.packages import Packages
-from slsdeploy.bundle.packing import Packed
-from slsdeploy.bundle.parts import Kept
-from slsdeploy.bundle.prepare import Ingredients, Prepared
-from slsdeploy.bundle.slim import memory as slim_memory
-from slsdeploy.bundle.slim import wish as wishes
-from slsdeploy.errors import BuildError, ProjectError
-from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Bundle, Model, ModelInfo, PartName, Preparation, Project
+from slsdeploy.bundle.inputs import Inputs, gather
+from slsdeploy.errors import ProjectError
 
-ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
-
-
-@dataclass(frozen=True, slots=True)
-class Inputs:
-    """All that a bundle is made from, and the key of each part: the same key, the same part."""
-
-    packaging: PackagingTarget
-    packages: Packages
-    models: tuple[ModelInfo, ...]
-    ingredients: Ingredients
-    preparations: tuple[Preparation, ...]
-    files: tuple[Path, ...]
-    document: bytes
-    keys: Mapping[PartName, str]
-    notes: tuple[str, ...]
-    base: tuple[str, ...] = ()
-
-    @property
-    def key(self) -> str:
-        return _digest([self.packaging.NAME, *self.keys.values(), *self.notes, *self.base])
+if TYPE_CHECKING:
+    from slsdeploy.bundle.prepare import Ingredients
+    from slsdeploy.tools import Cloud, Tools
+    from slsdeploy.types import Bundle, Preparation, Project
 
 
 def build(project: Project, tools: Tools) -> Bundle:
@@ -86,8 +32,8 @@ def build(project: Project, tools: Tools) -> Bundle:
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
-            bundle = _last_made(project, inputs) or _make_slimmed(project, inputs, tools)
-            oversize.refuse(bundle, inputs.packaging, project)
+            bundle = _last_made(project, inputs) or _make(project, inputs, tools)
+            limits.refuse(bundle, inputs.packaging, project)
             prepare.insist(project, bundle.preparations, bundle.notes)
     for note in bundle.notes:
         tools.reporter.note(note)
@@ -97,7 +43,7 @@ def build(project: Project, tools: Tools) -> Bundle:
 def _last_made(project: Project, inputs: Inputs) -> Bundle | None:
     """Return what the last build made, if it was of the same."""
     found = record.read(project.work / "bundle", inputs.key)
-    return found or oversize.read(project, inputs.packaging, inputs.key)
+    return found or limits.too_large(project, inputs.packaging, inputs.key)
 
 
 def _gather(project: Project, tools: Tools) -> Inputs:
@@ -108,12 +54,20 @@ def _gather(project: Project, tools: Tools) -> Inputs:
     )
 
 
+def _make(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
+    from slsdeploy.bundle import making  # not needed when nothing changed
+
+    return making.make(project, inputs, lambda: _gather(project, tools), tools)
+
+
 def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, Inputs, str]:
     """Decide what "auto" is, by the size of the parts as layers, which is known once they are made; return it with the reason."""
     size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
     is_known = size is not None
     if size is None:
-        size = sum(part.bytes for part in _keep(project, inputs, tools)[0])
+        from slsdeploy.bundle import making
+
+        size = sum(part.bytes for part in making.keep(project, inputs, tools)[0])
         choosing.remember(project.work, inputs.key, size)
     name, why = targets.choose(choosing.facts(project, size))
     tools.reporter.note(why)
@@ -184,169 +138,3 @@ def package_of(project: Project, inputs: Inputs) -> str:
         return project.config.package
     size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
     return "" if size is None else targets.choose(choosing.facts(project, size))[0]
-
-
-def gather(
-    project: Project,
-    settle: Callable[[], Section],
-    settle_models: Callable[[Ingredients], tuple[Preparation, ...]],
-) -> Inputs:
-    """Read what the bundle is made from; what is settled comes last, once everything else is found good: packages, then models."""
-    package = project.config.package
-    packaging = targets.find(targets.FIRST if package == targets.AUTO else package)
-    models = tuple(_inspect(model) for model in project.models)
-    model_files = frozenset(file.resolve() for info in models for file in info.files)
-    files = tuple(select.code_files(project, model_files))
-    requirements, section = needs.read(project), settle()
-    wish = wishes.read(project, files, requirements)
-    packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
-    packages = slim_memory.apply(packages, project, models)
-    ingredients = Ingredients(models, packages, resolution.on_lambda(project))
-    preparations = settle_models(ingredients)
-    document = manifest.make(project, models, preparations, packaging.PLACES["model"])
-    untried = "" if verify.can_run(project) else acceptance.note(section)
-    told = (note for preparation in preparations for note in preparation.notes)
-    stated = (project.target.note, bytecode.note(project.target), untried, *told)
-    made_from: dict[PartName, object] = {
-        "runtime": layout.fingerprint(assets.runtime().parent, layout.runtime_files()),
-        "model": [
-            (model.name, model.path.name, info.digest, preparation.choice, preparation.digest)
-            for model, info, preparation in zip(project.models, models, preparations, strict=True)
-            if model.origin is None
-        ],
-        "code": [layout.fingerprint(project.root, files), document.decode()],
-    }
-    keys: dict[PartName, str] = {
-        "dependencies": installed.key(packages, project),
-        **{name: layout.key(name, packaging.PLACES[name], project.target, said) for name, said in made_from.items()},
-    }
-    notes = tuple(note for note in stated if note)
-    return Inputs(packaging, packages, models, ingredients, preparations, files, document, keys, notes, _base(project))
-
-
-def _inspect(model: Model) -> ModelInfo:
-    info = inspection.inspect(model.path)
-    origins.check(model, info)
-    return info
-
-
-def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
-    """Make the bundle; with one cut less, and once more, when one turns out to break the project's models or its handler."""
-    from slsdeploy.bundle.slim import models as slim_models  # not needed when nothing changed
-
-    while True:
-        subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
-        try:
-            kept, prepared = _keep(project, inputs, tools)
-            if not oversize.fits(kept, inputs.packaging, project):
-                return _make(project, inputs, _Made(kept, prepared, None), tools)
-            with ahead.begin(project, kept, inputs.packaging) as begun:
-                if not slim_models.try_models(subject, tools):
-                    return _make(project, inputs, _Made(kept, prepared, begun), tools)
-        except BuildError as error:
-            if not slim_models.blame(error, subject, tools):
-                raise
-        inputs = _gather(project, tools)
-
-
-class _Made(NamedTuple):
-    """The parts, what is to be said of the models that were prepared, and what is being packed; None: too large to be packed."""
-
-    kept: list[Kept]
-    prepared: Prepared
-    begun: Begun | None
-
-
-def _make(project: Project, inputs: Inputs, made: _Made, tools: Tools) -> Bundle:
-    """Make the bundle; of one that is too large for Lambda only what `check` looks at."""
-    folder = oversize.place(project) if made.begun is None else project.work / "bundle"
-    former = sbom.read(folder)
-    with place.renewed(folder, made.kept) as draft:
-        packed = None
-        if made.begun is not None:
-            _try_out(project, inputs, draft, tools)
-            with tools.reporter.step("pack"):
-                packed = packing.pack(project, made.kept, made.begun, inputs.packaging, draft, tools)
-        bundle = _describe(project, inputs, made, packed, folder)
-        sbom.write(sbom.subject(project, bundle, inputs.packages.requirements.lines, draft), draft, former)
-        record.write(bundle, inputs.key, draft)
-    return bundle
-
-
-def _try_out(project: Project, inputs: Inputs, draft: Path, tools: Tools) -> None:
-    """Look whether the handler and the models work with what is laid out."""
-    verify.check_sources(project, draft)
-    if project.handler:
-        with tools.reporter.step("check the handler"):
-            verify.check(project, inputs.files, draft, tools)
-    if verify.can_run(project) and acceptance.older(inputs.packages.section):
-        with tools.reporter.step("load the model"):
-            place_of = draft / inputs.packaging.PLACES["model"]
-            files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
-            verify.load_models(project, files, draft, tools)
-
-
-def _describe(project: Project, inputs: Inputs, made: _Made, packed: Packed | None, folder: Path) -> Bundle:
-    """Say what the bundle in the folder will be."""
-    from slsdeploy.bundle.slim import models as slim_models
-    from slsdeploy.bundle.slim import spaces
-
-    kept = made.kept
-    slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
-    return Bundle(
-        package=inputs.packaging.NAME,
-        python=project.target.python,
-        architecture=project.target.architecture,
-        digest=_digest([inputs.packaging.NAME, *(item.digest for item in kept), *_base(project)]),
-        path=folder,
-        parts=tuple(packing.describe(item, folder, packed) for item in kept),
-        archives=packed.archives if packed else (),
-        models=inputs.models,
-        notes=(*inputs.notes, *made.prepared.notes, *slimmed.notes),
-        preparations=inputs.preparations,
-        image=packed.image if packed else None,
-        space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),
-        slimmed=slimmed,
-    )
-
-
-def _keep(project: Project, inputs: Inputs, tools: Tools) -> tuple[list[Kept], Prepared]:
-    """Return the parts, each made now unless it is kept."""
-    dependencies = installed.keep(inputs.packages, project, tools)
-    prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
-    return [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])], prepared
-
-
-def _part(name: PartName, project: Project, inputs: Inputs, prepared: Prepared, tools: Tools) -> Kept:
-    """Return a part, made now unless it is kept."""
-    mounted = inputs.packaging.PLACES[name]
-
-    def make(tree: Path) -> None:
-        with tools.reporter.step(f"make {name}"):
-            _fill(name, tree / mounted, project, inputs, prepared)
-            bytecode.add(tree, project.target, tools)
-
-    return parts.keep(name, inputs.keys[name], make)
-
-
-def _fill(name: PartName, folder: Path, project: Project, inputs: Inputs, prepared: Prepared) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    match name:
-        case "runtime":
-            layout.copy_files(assets.runtime().parent, layout.runtime_files(), folder)
-        case "model":
-            layout.copy_models(project, inputs.models, prepared.folders, folder)
-        case "code":
-            layout.write_code(project, inputs.files, inputs.document, folder)
-
-
-def _base(project: Project) -> tuple[str, ...]:
-    """Say what an image is made from beside its parts: the base, and what an engine builds upon it."""
-    base = (project.base.reference,) if project.base else ()
-    if project.config.package != targets.IMAGE or not engine.is_wanted(project):
-        return base
-    return (*base, hashlib.sha256(engine.dockerfile(project).read_bytes()).hexdigest())
-
-
-def _digest(digests: Iterable[str]) -> str:
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.treemap import Sized, page
 from tests import browser
 

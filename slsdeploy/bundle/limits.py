@@ -13,7 +13,7 @@ from slsdeploy import targets
 from slsdeploy.bundle import record, tree
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.layers import AttachedLayer
-from slsdeploy.results import TooLargeError
+from slsdeploy.results.prepare import TooLargeError
 from slsdeploy.targets import PackagingTarget
 from slsdeploy.types import Bundle, Part, Project
 
@@ -36,7 +36,7 @@ def fits(parts: Sequence[Kept | Part], packaging: PackagingTarget, project: Proj
     return targets.fits(packaging, size(parts, project.layers))
 
 
-def read(project: Project, packaging: PackagingTarget, key: str) -> Bundle | None:
+def too_large(project: Project, packaging: PackagingTarget, key: str) -> Bundle | None:
     """Return the one of that key, if it still is too large: layers of others may have gone."""
     found = record.read(place(project), key)
     return None if found is None or fits(found.parts, packaging, project) else found
