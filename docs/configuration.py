@@ -34,6 +34,9 @@ PRECEDENCE = """
 
 The first that has one: an option of the command (`--set memory=512`), the environment (`SLSDEPLOY_MEMORY=512`, for every key that is
 one value; `SLSDEPLOY_STAGE` for the stage), the stage's table (`[stages.prod]`), the file, the default.
+
+`--set KEY=VALUE` takes a value as the file would have it (`--set snap_start=true`, `--set 'include=["*.csv"]'`,
+`--set 'environment={ LEVEL = "high" }'`), or a word without quotes. Tables are merged with those of the file, arrays replace them.
 """
 
 STAGES = """

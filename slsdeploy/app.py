@@ -4,6 +4,9 @@
                                                                  Observed --+-> Plan -> Deployment
 
 Each noun is a frozen value (types.py); each verb lives in the module of its name; what touches the world comes in through `Tools`.
+
+Decision (2026-11): the smoke test asks for no answer. While it starts, a function has run its models on zeros; what else an answer runs
+is the project's code, which may refuse any input that we make up, and whose answers may go to queues, tables and other people.
 """
 
 from __future__ import annotations
@@ -20,11 +23,12 @@ from slsdeploy import config as configuration
 from slsdeploy import preflight, rules, shipping, targets
 from slsdeploy import project as projects
 from slsdeploy.bundle import attached, origins, place
-from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
+from slsdeploy.errors import BuildError, DeployError, ProjectError, SlsdeployError
 
 if TYPE_CHECKING:
     from slsdeploy.artifacts import Artifact, Observed, StackState, Template
     from slsdeploy.bundle.locking import Pinned
+    from slsdeploy.preflight import Gate, Looked
     from slsdeploy.results.check import Checked
     from slsdeploy.results.deploy import Downed, Planned, Stated, Upped
     from slsdeploy.results.prepare import Built, Inspected, Locked
@@ -73,12 +77,16 @@ def up(where: Where, tools: Tools) -> Upped:
     began = time.perf_counter()
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        cloud = tools.connect(project)
+        looked, cloud = preflight.connect(project, _gate(project, where), tools)
         project = building.settle(project, tools, cloud)
-        bundle = make_bundle(project, tools, where)
+        bundle = make_bundle(project, tools, where, looked)
         built = time.perf_counter()
         decided = decide(project, bundle, cloud, tools)
         deployment = applying.apply(decided.plan, decided.template, cloud, tools)
+        if decided.artifact.image is not None and not deployment.changed:
+            from slsdeploy import attaching
+
+            attaching.attach_again(decided.artifact.image, tools)
         smoke_test(project, deployment, cloud, tools)
     ended = time.perf_counter()
     seconds = {
@@ -97,9 +105,9 @@ def plan(where: Where, tools: Tools) -> Planned:
 
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        cloud = tools.connect(project)
+        looked, cloud = preflight.connect(project, _gate(project, where), tools)
         project = building.settle(project, tools, cloud)
-        decided = decide(project, make_bundle(project, tools, where), cloud, tools).plan
+        decided = decide(project, make_bundle(project, tools, where, looked), cloud, tools).plan
     return Planned(
         changed=decided.changed,
         steps=[planning.describe(step) for step in decided.steps],
@@ -117,9 +125,20 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
     project = open_project(where, tools)
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
-        bundle = make_bundle(building.settle(project, tools), tools, where)
-        built = shipping.ship(bundle, shipment, tools)
-        return built if page is None else _shown(built, bundle, project, page)
+        try:
+            looked = preflight.look_first(project, _gate(project, where), tools)
+            bundle = make_bundle(building.settle(project, tools), tools, where, looked)
+        except BuildError as error:
+            _show_too_large(error, project, page)
+            raise
+        return _shown(shipping.ship(bundle, shipment, tools), project, page)
+
+
+def _show_too_large(error: BuildError, project: Project, page: Path | None) -> None:
+    from slsdeploy.results.prepare import TooLargeError
+
+    if isinstance(error, TooLargeError):
+        error.built = _shown(error.built, project, page)
 
 
 def _page(html: str) -> Path:
@@ -128,16 +147,18 @@ def _page(html: str) -> Path:
     return pages.place(html)
 
 
-def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
-    """Write the page that shows what takes the bundle's space."""
+def _shown(built: Built, project: Project, page: Path | None) -> Built:
+    """Write the page that shows what takes the bundle's space, if it is asked for."""
+    if page is None:
+        return built
     from slsdeploy import pages, treemap
 
     files = [
-        treemap.Sized(part, path, (bundle.path / path).stat().st_size)
-        for part, paths in place.files_of(bundle.path).items()
+        treemap.Sized(part, path, Path(built.path, path).stat().st_size)
+        for part, paths in place.files_of(Path(built.path)).items()
         for path in paths
     ]
-    pages.write(page, treemap.page(built, files, project.stack, targets.find(bundle.package).LIMIT))
+    pages.write(page, treemap.page(built, files, project.stack, targets.find(built.package).LIMIT))
     return replace(built, html=str(page))
 
 
@@ -148,15 +169,21 @@ def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
     return locking.complete(open_project(where, tools), tools, again)
 
 
-def make_bundle(project: Project, tools: Tools, where: Where) -> Bundle:
-    """Build, unless the preflight knows already that it is no use; and let it look at what was built."""
-    gate = preflight.gate(project.config, where.fail_on, where.ignore)
-    before = rules.subject(project)
-    preflight.enforce(preflight.find(before, gate, "project"), gate, tools.reporter)
+def make_bundle(project: Project, tools: Tools, where: Where, looked: Looked | None = None) -> Bundle:
+    """Build, unless the preflight knows already that it is no use; and let it look at what was built.
+
+    `looked` is what it said before all was known of the project.
+    """
+    gate = _gate(project, where)
+    looked = preflight.look(project, gate, tools.reporter, looked)
     bundle = building.build(project, tools)
-    after = rules.subject(project, bundle, before)
+    after = rules.subject(project, bundle, looked.subject)
     preflight.enforce(preflight.find(after, gate, "bundle"), gate, tools.reporter)
     return bundle
+
+
+def _gate(project: Project, where: Where) -> Gate:
+    return preflight.gate(project.config, where.fail_on, where.ignore)
 
 
 def open_project(where: Where, tools: Tools) -> Project:
@@ -193,8 +220,9 @@ def template(where: Where, tools: Tools) -> Template:
 
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
+        looked = preflight.look_first(project, _gate(project, where), tools)
         project = building.settle(project, tools)
-        bundle = make_bundle(project, tools, where)
+        bundle = make_bundle(project, tools, where, looked)
     named = (project.config.region, os.environ.get("AWS_REGION"), os.environ.get("AWS_DEFAULT_REGION"))
     region = next(filter(None, named), "us-east-1")
     store = Store(f"slsdeploy-ACCOUNT-{region}", f"ACCOUNT.dkr.ecr.{region}.amazonaws.com", project.stack)
@@ -329,7 +357,7 @@ def check(where: Where, tools: Tools) -> Checked:
     from slsdeploy.results.check import Checked
 
     project = attached.find(origins.find(open_project(where, tools)))
-    gate = preflight.gate(project.config, where.fail_on, where.ignore)
+    gate = _gate(project, where)
     bundle = building.last(project)
     findings = preflight.find(rules.subject(project, bundle), gate)
     if bundle is None:

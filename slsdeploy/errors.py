@@ -5,6 +5,7 @@
     ├── ProjectError   2  the project's files are missing or do not fit
     │   └── ExternalDataError  those that hold a model's weights
     ├── BuildError     3  a bundle cannot be made from them
+    │   └── TooLargeError  it is larger than Lambda takes (results/prepare.py: it carries what takes the room)
     ├── ToolError      4  a program we call is missing or failed; the local AWS, or a registry, is down or refuses
     │   └── NoRepository  a registry has no such repository
     ├── AwsError       5  AWS refused a call

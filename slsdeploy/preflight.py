@@ -10,13 +10,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from slsdeploy import plugins, rules
-from slsdeploy.errors import GateError, ProjectError, SlsdeployError
+from slsdeploy import bundle, plugins, rules
+from slsdeploy.errors import AwsError, GateError, ProjectError, SlsdeployError
 
 if TYPE_CHECKING:
     from slsdeploy.config import Config
     from slsdeploy.rules import Finding, Phase, Severity, Subject
-    from slsdeploy.tools import Reporter
+    from slsdeploy.tools import Cloud, Reporter, Tools
+    from slsdeploy.types import Project
 
 _EXPLAIN = "`slsdeploy check` shows all of them, `slsdeploy explain RULE` says more of one"
 
@@ -67,6 +68,52 @@ def enforce(findings: Sequence[Finding], gate: Gate, reporter: Reporter) -> None
             place = f"{finding.place}: " if finding.path else ""
             reporter.warning(f"{place}{finding.message}", finding.rule)
     refuse(findings, gate)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A project that the rules about it let through, and what they found."""
+
+    subject: Subject
+    findings: Sequence[Finding]
+
+
+def look(project: Project, gate: Gate, reporter: Reporter, before: Looked | None = None) -> Looked:
+    """Run the rules about a project; what was found `before`, when less was known of it, is not told again.
+
+    Raises as `refuse` does.
+    """
+    if before is not None and before.subject.project == project:
+        return before
+    subject = rules.subject(project)
+    findings = find(subject, gate, "project")
+    enforce([each for each in findings if before is None or each not in before.findings], gate, reporter)
+    return Looked(subject, findings)
+
+
+def look_first(project: Project, gate: Gate, tools: Tools) -> Looked:
+    """Say what is known on this machine, before anybody else is asked."""
+    return look(bundle.known(project), gate, tools.reporter)
+
+
+def connect(project: Project, gate: Gate, tools: Tools) -> tuple[Looked, Cloud]:
+    """Look first, then choose the account and the region: where neither is right, both are told."""
+    try:
+        looked = look_first(project, gate, tools)
+    except (ProjectError, GateError) as error:
+        if not project.local:
+            _tell_of_aws(project, tools, error)
+        raise
+    return looked, tools.connect(project)
+
+
+def _tell_of_aws(project: Project, tools: Tools, error: SlsdeployError) -> None:
+    """Add to an error why AWS could not be asked, once that is mended."""
+    try:
+        tools.connect(project)
+    except AwsError as refused:
+        error.message += f"\n  and {refused.message}"
+        error.hint = "; and ".join(filter(None, (error.hint, refused.hint)))
 
 
 def refuse(findings: Sequence[Finding], gate: Gate) -> None:

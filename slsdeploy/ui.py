@@ -15,19 +15,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import IO, TYPE_CHECKING, Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.errors import BuildError, ConfigError, SlsdeployError
 from slsdeploy.printable import size
 from slsdeploy.views import view
+from slsdeploy.wrapping import Hanging, wrap
 
 if TYPE_CHECKING:
     from rich.progress import Progress
 
     from slsdeploy.tools import StackEvent, Task
 
+_UNLIMITED = 10_000
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
 
 
@@ -37,8 +39,8 @@ class Ui:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self.out = _Console(soft_wrap=True, highlight=False, emoji=False)
-        self.err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
+        self.out = _Console()
+        self.err = _Console(stderr=True)
 
     def show(self, result: Any) -> None:
         """Print what a command answers."""
@@ -46,7 +48,7 @@ class Ui:
             self.document(dataclasses.asdict(result))
             return
         for line in view(result):
-            self.out.print(line)
+            self.out.say(line)
 
     def document(self, value: object) -> None:
         """Print one JSON document."""
@@ -68,7 +70,7 @@ class Ui:
         with self._bar(title, total) if self.err.is_terminal else nullcontext(_Line(escape(title))) as task:
             yield task
         amount = f" [dim]{size(total)}[/]" if total else ""
-        self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{time.perf_counter() - began:.1f} s[/]")
+        self.err.say(f"[green]✓[/] {task.title}{amount} [dim]{time.perf_counter() - began:.1f} s[/]")
 
     @contextmanager
     def _bar(self, title: str, total: int | None) -> Iterator[_Line]:
@@ -87,16 +89,16 @@ class Ui:
 
     def note(self, text: str) -> None:
         """Say one line that stays."""
-        self.err.print(f"[dim]·[/] {escape(text)}")
+        self.err.say(f"[dim]·[/] {escape(text)}")
 
     def warning(self, text: str, rule: str) -> None:
         """Say one line that stays: what may go wrong, and the rule that `explain` says more of."""
-        self.err.print(f"[yellow]![/] {escape(text)} [dim]{escape(f'[{rule}]')}[/]")
+        self.err.say(f"[yellow]![/] {escape(text)} [dim]{escape(f'[{rule}]')}[/]")
 
     def call(self, name: str) -> None:
         """Say which AWS call is made, when asked to be verbose."""
         if self.verbose:
-            self.err.print(f"  [dim]→ {escape(name)}[/]")
+            self.err.say(f"  [dim]→ {escape(name)}[/]")
 
     def resource(self, event: StackEvent) -> None:
         """Say that a resource of the stack came to an end, good or bad; and that it began, when asked to be verbose."""
@@ -105,24 +107,20 @@ class Ui:
             return
         status = event.status.replace("_", " ").lower()
         reason = f" [red]{escape(event.reason)}[/]" if ending == "FAILED" and event.reason else ""
-        self.err.print(f"  {MARKS.get(ending, '·')} {escape(event.logical_id)} [dim]{event.type} {status}[/]{reason}")
+        self.err.say(f"  {MARKS.get(ending, '·')} {escape(event.logical_id)} [dim]{event.type} {status}[/]{reason}")
 
     def error(self, error: SlsdeployError) -> None:
         """Draw an error: what happened, where, what to do next."""
         if self.as_json:
             self.document({"error": error_document(error)})
             return
-        self.err.print(Text.assemble(("error: ", "bold red"), error.message))
-        if isinstance(error, ConfigError):
-            for problem in error.problems:
-                place = f"line {problem.line}: " if problem.line else ""
-                self.err.print(Text.assemble(f"  {place}", (problem.key, "bold"), f"  {problem.message}"))
-                if problem.hint:
-                    self.err.print(Text.assemble("    ", ("hint: ", "cyan"), problem.hint))
+        self.err.say(Text.assemble(("error: ", "bold red"), error.message))
+        for line in _details(error):
+            self.err.say(line)
         if error.where:
-            self.err.print(Text.assemble(("where: ", "dim"), error.where))
+            self.err.say(Text.assemble(("where: ", "dim"), error.where))
         if error.hint:
-            self.err.print(Text.assemble(("hint: ", "cyan"), error.hint))
+            self.err.say(Text.assemble(("hint: ", "cyan"), error.hint))
 
     def usage(self, error: Any) -> None:
         """Show what is wrong with the words on the command line."""
@@ -142,11 +140,30 @@ class Ui:
             said = {"type": type(error).__name__, "message": str(error), "hint": hint, "where": ""}
             self.document({"error": said})
         else:
-            self.err.print(Text.assemble(("hint: ", "cyan"), hint))
+            self.err.say(Text.assemble(("hint: ", "cyan"), hint))
 
 
 class _Console(Console):
-    """A console whose reader may go away (`| head`): the rest is said to nobody, and the work goes on."""
+    """A console whose reader may go away (`| head`): the rest is said to nobody, and the work goes on.
+
+    A terminal gets lines that are broken between words; a pipe gets them whole, and tables as wide as they are.
+    """
+
+    def __init__(self, *, stderr: bool = False) -> None:
+        is_wide = not (sys.stderr if stderr else sys.stdout).isatty()
+        super().__init__(
+            stderr=stderr, soft_wrap=True, highlight=False, emoji=False, width=_UNLIMITED if is_wide else None
+        )
+
+    def say(self, told: RenderableType | Hanging) -> None:
+        """Print a line, or what else there is to see."""
+        if isinstance(told, str):
+            told = Text.from_markup(told, emoji=False)
+        if isinstance(told, Text | Hanging):
+            for line in wrap(told, self.width):
+                self.print(line)
+        else:
+            self.print(told)
 
     def on_broken_pipe(self) -> None:
         self.quiet = True
@@ -156,6 +173,20 @@ class _Console(Console):
 def _discard(stream: IO[str]) -> None:
     """Send what is still written to a stream nowhere, so that nothing fails at exit."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def _details(error: SlsdeployError) -> Iterator[RenderableType]:
+    """Draw what some errors carry: every problem of the configuration, what takes the room of a bundle."""
+    if isinstance(error, BuildError):
+        from slsdeploy.views.prepare import refused
+
+        yield from refused(error)
+    if isinstance(error, ConfigError):
+        for problem in error.problems:
+            place = f"line {problem.line}: " if problem.line else ""
+            yield Text.assemble(f"  {place}", (problem.key, "bold"), f"  {problem.message}")
+            if problem.hint:
+                yield Text.assemble("    ", ("hint: ", "cyan"), problem.hint)
 
 
 def error_document(error: SlsdeployError) -> dict[str, Any]:
@@ -168,6 +199,8 @@ def error_document(error: SlsdeployError) -> dict[str, Any]:
     }
     if isinstance(error, ConfigError):
         document["problems"] = [dataclasses.asdict(problem) for problem in error.problems]
+    if (built := getattr(error, "built", None)) is not None:
+        document["built"] = dataclasses.asdict(built)
     return document
 
 

@@ -1,34 +1,60 @@
-"""Parts and layers of others -> whether Lambda takes them together; if not, what takes the room."""
+"""A bundle that is larger than Lambda takes -> the error that says what takes its room.
+
+Such a bundle is laid out beside the last good one, described like it, but not packed: `check` looks at it, and the next build that
+would make the same needs not make it to refuse it.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from slsdeploy import targets
-from slsdeploy.errors import BuildError
+from slsdeploy.bundle import record, tree
+from slsdeploy.bundle.parts import Kept
+from slsdeploy.layers import AttachedLayer
+from slsdeploy.results.prepare import TooLargeError
+from slsdeploy.targets import PackagingTarget
+from slsdeploy.types import Bundle, Part, Project
 
-if TYPE_CHECKING:
-    from slsdeploy.bundle.parts import Kept
-    from slsdeploy.layers import AttachedLayer
-    from slsdeploy.targets import PackagingTarget
-    from slsdeploy.types import Part
-
+_FOLDER = "too-large"
 _LISTED = 10
 
 
-def check_size(found: Sequence[Kept | Part], packaging: PackagingTarget, layers: Sequence[AttachedLayer]) -> None:
-    """Refuse what Lambda would refuse, and say what takes the room.
+def place(project: Project) -> Path:
+    """Return where it is laid out."""
+    return project.work / _FOLDER
 
-    Raises BuildError.
+
+def size(parts: Sequence[Kept | Part], layers: Sequence[AttachedLayer]) -> int:
+    """Return the bytes that Lambda would count: those of attached layers too."""
+    return sum(each.bytes or 0 for each in (*parts, *layers))
+
+
+def fits(parts: Sequence[Kept | Part], packaging: PackagingTarget, project: Project) -> bool:
+    """Say whether Lambda takes that much."""
+    return targets.fits(packaging, size(parts, project.layers))
+
+
+def too_large(project: Project, packaging: PackagingTarget, key: str) -> Bundle | None:
+    """Return the one of that key, if it still is too large: layers of others may have gone."""
+    found = record.read(place(project), key)
+    return None if found is None or fits(found.parts, packaging, project) else found
+
+
+def refuse(bundle: Bundle, packaging: PackagingTarget, project: Project) -> None:
+    """Refuse what Lambda would refuse, and say what takes the room; forget the last that was, when this one is not.
+
+    Raises TooLargeError.
     """
-    total = sum(each.bytes or 0 for each in (*found, *layers))
-    if targets.fits(packaging, total):
+    if fits(bundle.parts, packaging, project):
+        tree.remove(place(project))
         return
-    members = sorted((item for part in found for item in part.largest), key=lambda item: -item[1])[:_LISTED]
-    lines = [f"{part.name}: {part.bytes:,} bytes" for part in found]
-    lines += [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in layers if layer.bytes]
+    members = sorted((item for part in bundle.parts for item in part.largest), key=lambda item: -item[1])[:_LISTED]
+    lines = [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in project.layers if layer.bytes]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
+    total = size(bundle.parts, project.layers)
     message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
     hint = 'leave out what inference does not need (a model exported to ONNX needs no training framework), or set package = "image"'
-    raise BuildError("\n  ".join([message, *lines]), hint, packaging.NAME)
+    told = "\n  ".join([message, *lines])
+    raise TooLargeError(told, hint, packaging.NAME, built=record.describe(bundle))

@@ -35,6 +35,16 @@ def find(project: Project) -> Project:
     return replace(project, models=tuple(_placed(each, pins) for each in project.models))
 
 
+def known(project: Project) -> Project:
+    """Return what `find` does; a copy that is not whole is none: `settle` fetches it anew."""
+    pairs = zip(project.models, find(project).models, strict=True)
+    return replace(project, models=tuple(was if _is_damaged(found) else found for was, found in pairs))
+
+
+def _is_damaged(model: Model) -> bool:
+    return isinstance(model.origin, S3Origin) and not _is_here(model.origin)
+
+
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
     """Return the project with every model that lives in S3 pinned and copied; `cloud` is asked whether what was pinned is still there.
 

@@ -34,20 +34,37 @@ def key(packages: Packages, project: Project) -> str:
 
 
 def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
-    """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
+    """Return the part, made now unless it is kept; of what was installed for another place only the bytecode is made.
 
-    def make(tree: Path) -> Facts:
+    Raises ToolError when uv or the index fails.
+    """
+
+    def make(draft: Path) -> Facts:
+        from slsdeploy.bundle import relocating  # not needed when nothing changed
+
+        former = relocating.elsewhere(packages, project)
+        if former is None:
+            return install(draft)
+        with tools.reporter.step(f"move {NAME} to {packages.place}"):
+            return relocating.move(former, packages, draft, project, tools)
+
+    def install(draft: Path) -> Facts:
         from slsdeploy.bundle import bytecode, distributions, wheels  # not needed when nothing changed
         from slsdeploy.bundle.slim import slimming
 
-        folder = tree / packages.place
+        folder = draft / packages.place
         folder.mkdir(parents=True)
         with tools.reporter.step(f"make {NAME}"):
             wheels.install(packages.section, packages.requirements, folder, project, tools)
             files = wheels.files(packages.section, packages.requirements, project, tools)
             found = distributions.read(folder, packages.section, files)
-            compile = partial(bytecode.add, tree, project.target, tools)
-            gone = slimming.slim(packages.wish, slimming.Workshop(folder, tree.parent, project, tools, compile))
+            compile = partial(bytecode.add, draft, project.target, tools)
+            gone = slimming.slim(packages.wish, slimming.Workshop(folder, draft.parent, project, tools, compile))
         return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)
+
+
+def are_same(one: Packages, other: Packages) -> bool:
+    """Say whether the same is installed, be it at another place."""
+    return (one.section.text, one.wish.describe()) == (other.section.text, other.wish.describe())

@@ -57,9 +57,11 @@ def pack(
     )
 
 
-def describe(part: Kept, folder: Path, packed: Packed) -> Part:
+def describe(part: Kept, folder: Path, packed: Packed | None) -> Part:
     """Return what is told of a part: what it takes packed, too, where that is known."""
-    if packed.image is None:
+    if packed is None:
+        size = 0
+    elif packed.image is None:
         size = parts.zip_of(part).stat().st_size
     else:
         size = next((archive.bytes for archive in packed.archives if archive.parts == (part.name,)), 0)

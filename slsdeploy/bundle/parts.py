@@ -55,11 +55,11 @@ def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept
 
     What it returns are facts about it, beside those of `tree_facts`.
     """
-    shelf = assets.cache_dir() / "parts"
-    folder = shelf / f"{name}-{key[:40]}"
-    found = _read(name, folder)
+    found = find(name, key)
     if found:
         return found
+    folder = _folder(name, key)
+    shelf = folder.parent
     shelf.mkdir(parents=True, exist_ok=True)
     sweep(shelf)
     draft = Path(tempfile.mkdtemp(prefix=".draft-", dir=shelf))
@@ -74,6 +74,15 @@ def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept
     made = _read(name, folder)
     assert made is not None, f"{folder} vanished"
     return made
+
+
+def find(name: PartName, key: str) -> Kept | None:
+    """Return the part of that key, if it is there."""
+    return _read(name, _folder(name, key))
+
+
+def _folder(name: PartName, key: str) -> Path:
+    return assets.cache_dir() / "parts" / f"{name}-{key[:40]}"
 
 
 def has_zip(part: Kept) -> bool:

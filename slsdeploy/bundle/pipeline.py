@@ -10,9 +10,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from slsdeploy import assets, targets
-from slsdeploy.bundle import attached, base_image, choosing, disk, origins, place, prepare, record, resolution
+from slsdeploy.bundle import attached, base_image, choosing, disk, limits, origins, place, prepare, record, resolution
+from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle.inputs import Inputs, gather
-from slsdeploy.bundle.limits import check_size
 from slsdeploy.errors import ProjectError
 
 if TYPE_CHECKING:
@@ -32,12 +32,18 @@ def build(project: Project, tools: Tools) -> Bundle:
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
                 project, inputs, why = _choose(project, inputs, tools)
-            bundle = record.read(project.work / "bundle", inputs.key) or _make(project, inputs, tools)
+            bundle = _last_made(project, inputs) or _make(project, inputs, tools)
+            limits.refuse(bundle, inputs.packaging, project)
             prepare.insist(project, bundle.preparations, bundle.notes)
-    check_size(bundle.parts, inputs.packaging, project.layers)
     for note in bundle.notes:
         tools.reporter.note(note)
     return replace(bundle, notes=(*bundle.notes, why)) if why else bundle
+
+
+def _last_made(project: Project, inputs: Inputs) -> Bundle | None:
+    """Return what the last build made, if it was of the same."""
+    found = record.read(project.work / "bundle", inputs.key)
+    return found or limits.too_large(project, inputs.packaging, inputs.key)
 
 
 def _gather(project: Project, tools: Tools) -> Inputs:
@@ -57,6 +63,7 @@ def _make(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
 def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, Inputs, str]:
     """Decide what "auto" is, by the size of the parts as layers, which is known once they are made; return it with the reason."""
     size = choosing.least(project, inputs.preparations) or choosing.recall(project.work, inputs.key)
+    is_known = size is not None
     if size is None:
         from slsdeploy.bundle import making
 
@@ -67,7 +74,12 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
     if name == inputs.packaging.NAME:
         return project, inputs, why
     chosen = base_image.settle(choosing.chosen(project, name), tools)
-    return chosen, _gather(chosen, tools), why
+    again = _gather(chosen, tools)
+    if not (is_known or installed.are_same(inputs.packages, again.packages)):
+        tools.reporter.note(
+            "this takes longer: the image's base lacks what Lambda's brings, so the dependencies are made once more"
+        )
+    return chosen, again, why
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
@@ -81,12 +93,22 @@ def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Projec
         return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
 
 
+def known(project: Project) -> Project:
+    """Return the project with what `settle` found out for it before. Asks nobody.
+
+    Raises ProjectError when the lock file is damaged.
+    """
+    return attached.find(base_image.find(origins.known(project)))
+
+
 def _disk_is_ours(project: Project) -> AbstractContextManager[None]:
     return disk.ours(f"the bundle is made in {project.work} and in {assets.cache_dir()} (SLSDEPLOY_CACHE_DIR)")
 
 
 def last(project: Project) -> Bundle | None:
     """Return the bundle of the last build, if the next one would be the same; nothing is resolved, and nothing made.
+
+    One that is too large for Lambda, too, of which nothing is packed.
 
     Raises ProjectError when the requirements or their lock cannot be read.
     """
@@ -105,7 +127,7 @@ def last(project: Project) -> Bundle | None:
         package = package_of(project, inputs)
         if package and package != inputs.packaging.NAME:
             inputs = gather(base_image.find(choosing.chosen(project, package)), lambda: section, remember)
-        return record.read(project.work / "bundle", inputs.key)
+        return _last_made(project, inputs)
     except (ProjectError, OSError):  # the next build says which
         return None
 

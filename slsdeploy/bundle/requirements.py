@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from slsdeploy.bundle import dockerfile
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
 from slsdeploy.project import inside, lambda_platform
@@ -79,7 +80,7 @@ def _runtime(project: Project) -> tuple[str, ...]:
         project.config
     )
     is_application = project.handler is not None and project.handler.app != ""
-    is_bare = project.base is not None and not project.base.has_runtime_client
+    is_bare = project.base is not None and not dockerfile.has_runtime_client(project, project.base)
     return RUNTIME + (ARM64 if is_lambdas_arm else ()) + (ASGI if is_application else ()) + (IMAGE if is_bare else ())
 
 

@@ -50,14 +50,18 @@ def check(
     from slsdeploy import app as pipeline
     from slsdeploy.errors import ConfigError, ProjectError
 
+    if as_json and format == "sarif":
+        raise typer.BadParameter(
+            "sarif is JSON of its own kind: expected this or --json, not both", param_hint="--format"
+        )
     ui = make_ui(as_json or format != "text", verbose)
     try:
         result = pipeline.check(gated(where(folder, stage, local, settings), fail_on, ignore), make_tools(ui))
     except (ConfigError, ProjectError) as error:
-        if format != "sarif" or as_json or error.where == "--ignore":
+        if format != "sarif" or error.where == "--ignore":
             raise
         result = pipeline.unreadable(error)
-    _show(result, folder, stage or "", ui) if format == "sarif" and not as_json else ui.show(result)
+    _show(result, folder, stage or "", ui) if format == "sarif" else ui.show(result)
     if result.exit_code:
         raise typer.Exit(result.exit_code)
 

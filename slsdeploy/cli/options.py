@@ -35,7 +35,11 @@ Engine = Annotated[
 ]
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="set a key of slsdeploy.toml for this run; may be repeated"),
+    typer.Option(
+        "--set",
+        metavar="KEY=VALUE",
+        help="set a key of slsdeploy.toml for this run, to a TOML value or to a word without quotes; may be repeated",
+    ),
 ]
 Locked = Annotated[
     bool, typer.Option("--locked", help="refuse what slsdeploy.lock does not have, and write nothing there; for CI")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import ValidationError
 from slsdeploy import plugins
 from slsdeploy.config import lines, serving, triggers, wording
 from slsdeploy.config.file import FILE, File, read
+from slsdeploy.config.given import ENVIRONMENT, OPTION, Given, given
 from slsdeploy.config.schema import config_schema
 from slsdeploy.config.sections import MOUNT_POINT, NAME, Config
 from slsdeploy.config.spelling import did_you_mean
@@ -21,12 +21,6 @@ from slsdeploy.config.wording import Complaint
 from slsdeploy.errors import ConfigError, Problem
 
 DEFAULT_STAGE = "dev"
-ENVIRONMENT = "SLSDEPLOY_"
-OPTION = "--set"
-# Keys that are one value each: these can also come from an option or the environment.
-_INTEGERS = ("memory", "timeout", "ephemeral_storage", "log_retention", "max_batch")
-_WORDS = ("name", "model", "handler", "python", "architecture", "package", "requirements", "region", "log_level")
-SCALARS = (*_WORDS, *_INTEGERS)
 
 
 def load(
@@ -46,13 +40,13 @@ def load(
     path = path / FILE if path.is_dir() and path.name != FILE else path
     file = read(path)
     stage = stage or environ.get(f"{ENVIRONMENT}STAGE") or DEFAULT_STAGE
-    given = _given(overrides, environ)
+    found = given(overrides, environ)
     sources = plugins.event_sources() if sources is None else sources
-    config, problems = _Attempt(file, stage, given, sources).result()
+    config, problems = _Attempt(file, stage, found, sources).result()
     problems = [*_stage_problems(file, stage), *problems]
     for other in file.stages:
-        _, found = _Attempt(file, other, given, sources).result()
-        problems += [problem for problem in found if problem not in problems]
+        _, more = _Attempt(file, other, found, sources).result()
+        problems += [problem for problem in more if problem not in problems]
     if problems or config is None:
         raise _refusal(path, problems)
     return config, stage
@@ -93,39 +87,13 @@ def _misspelt(stage: str, stages: list[str]) -> Iterator[Problem]:
         yield Problem("stage", 0, f'unknown stage "{stage}"', f"{meant} If not, add an empty [stages.{stage}]")
 
 
-@dataclass(frozen=True)
-class _Given:
-    """The values given beside the file, and where each came from."""
-
-    values: Mapping[str, Any]
-    origins: Mapping[str, str]
-
-
-def _given(overrides: Mapping[str, object], environ: Mapping[str, str]) -> _Given:
-    values: dict[str, Any] = {}
-    origins: dict[str, str] = {}
-    for key in SCALARS:
-        variable = ENVIRONMENT + key.upper()
-        if environ.get(variable):
-            values[key], origins[key] = _typed(key, environ[variable]), variable
-    for key, value in overrides.items():
-        if value is not None:
-            values[key] = _typed(key, value) if isinstance(value, str) else value
-            origins[key] = f"{OPTION} {key}"
-    return _Given(values, origins)
-
-
-def _typed(key: str, text: str) -> str | int:
-    return int(text) if key in _INTEGERS and re.fullmatch(r"-?\d{1,18}", text.strip()) else text
-
-
 class _Attempt:
     """One stage's values, merged, and what is wrong with them."""
 
-    def __init__(self, file: File, stage: str, given: _Given, sources: Sources) -> None:
+    def __init__(self, file: File, stage: str, given: Given, sources: Sources) -> None:
         self.file = file
         self.stage = stage
-        self.origins = given.origins
+        self.given = given
         self.sources = sources
         of_file = {key: value for key, value in file.values.items() if key != "stages"}
         self.values = _merged(_merged(of_file, file.stages.get(stage, {})), given.values)
@@ -143,10 +111,11 @@ class _Attempt:
         complaints += [*_across(self.values), *serving.complaints(self.values), *more, *about_output]
         if config is None or complaints:
             return None, [self.problem(complaint) for complaint in complaints]
-        return config.model_copy(update={"trigger": found, "output": output}), []
+        default = {} if "timeout" in own else {"timeout": triggers.timeout(found)}
+        return config.model_copy(update={"trigger": found, "output": output, **default}), []
 
     def problem(self, complaint: Complaint) -> Problem:
-        origin = self.origins.get(str(complaint.path[0])) if complaint.path else None
+        origin = self.given.origin(complaint.path)
         if origin:
             return Problem(wording.dotted(complaint.path), 0, f"{origin}: {complaint.message}", complaint.hint)
         return self.file.problem(complaint, self.stage)

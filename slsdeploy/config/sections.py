@@ -12,6 +12,7 @@ from slsdeploy import plugins
 from slsdeploy.config import origin, secret, spelling
 from slsdeploy.errors import ProjectError
 
+TIMEOUT = 30  # seconds; less where a trigger does not wait so long (`triggers.timeout`)
 NAME_LENGTH = 32  # with the stage, a Lambda function's name has 64
 NAME = r"^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 SERVED_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
@@ -309,7 +310,10 @@ class Config(_Section):
     architecture: Literal["arm64", "x86_64"] = Field("arm64", description="the processor architecture")
     # Limits: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     memory: Annotated[int, Field(ge=128, le=10240)] = Field(1769, description="MB; 1,769 MB buy one vCPU")
-    timeout: Annotated[int, Field(ge=1, le=900)] = Field(30, description="seconds that one invocation may take")
+    timeout: Annotated[int, Field(ge=1, le=900)] = Field(
+        TIMEOUT,
+        description="seconds that one invocation may take; default behind a REST API: 29, as long as that waits",
+    )
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
     layers: list[LayerVersion] = Field(

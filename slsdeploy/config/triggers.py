@@ -6,7 +6,7 @@ import dataclasses
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from pydantic import ValidationError
 
@@ -14,12 +14,20 @@ from slsdeploy import plugins
 from slsdeploy.config import wording
 from slsdeploy.config.lines import Path
 from slsdeploy.config.schema import adapter, options_schema
-from slsdeploy.config.sections import Config
+from slsdeploy.config.sections import TIMEOUT, Config
 from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.config.wording import Complaint
 from slsdeploy_runtime.names import Creator
 
 Sources = Mapping[str, ModuleType]
+
+
+@runtime_checkable
+class Waiting(Protocol):
+    """A trigger whose caller waits for an answer, for so many seconds (None: for longer than any function takes)."""
+
+    @property
+    def waits(self) -> int | None: ...
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -52,6 +60,12 @@ def output(table: Any, triggers: Sequence[Any]) -> tuple[Any, list[Complaint]]:
     sort = _Sort("output", plugins.outputs(), "Output", 'type = "sqs"')
     found, complaints = _options(table, ("output",), sort)
     return found, complaints if found is None else [*complaints, *_beside(found, triggers)]
+
+
+def timeout(found: Sequence[Any]) -> int:
+    """Return the default of `timeout`: no longer than any trigger waits for an answer."""
+    waits = (trigger.waits for trigger in found if isinstance(trigger, Waiting))
+    return min([TIMEOUT, *(seconds for seconds in waits if seconds is not None)])
 
 
 def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from slsdeploy.errors import BuildError
+
 
 @dataclass(frozen=True, slots=True)
 class Inspected:
@@ -45,6 +47,13 @@ class Built:
     slimmed: Mapping[str, Any] = field(default_factory=dict)
     html: str = ""
     sbom: str = ""
+
+
+@dataclass(eq=False)
+class TooLargeError(BuildError):
+    """The bundle is larger than Lambda takes: `built` is what `build` would have answered; nothing of it is packed."""
+
+    built: Built = field(kw_only=True)
 
 
 @dataclass(frozen=True, slots=True)

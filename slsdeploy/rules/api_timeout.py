@@ -6,8 +6,6 @@ from collections.abc import Iterator
 
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
-# https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html
-_SECONDS = {"http_api": 30, "rest_api": 29}
 _MORE = {
     "http_api": "which nothing raises: lower `timeout`, or use a Function URL (15 minutes)",
     "rest_api": "which a higher quota of the account may raise: lower `timeout`, or use a Function URL (15 minutes)",
@@ -39,8 +37,8 @@ class ApiTimeout(Rule):
 
     def check(self, subject: Subject) -> Iterator[Finding]:
         config = subject.project.config
-        ways = [(index, each.via) for index, each in enumerate(config.trigger) if each.type == "http"]
-        for index, via in ((index, via) for index, via in ways if config.timeout > _SECONDS.get(via, config.timeout)):
-            message = f'via = "{via}" ends a request after {_SECONDS[via]} s; the function has {config.timeout} s'
-            hint = f"it is API Gateway's limit, {_MORE[via]}"
-            yield self.setting(subject, ("trigger", index, "via"), message, hint)
+        for index, each in enumerate(config.trigger):
+            if each.type == "http" and each.waits is not None and config.timeout > each.waits:
+                message = f'via = "{each.via}" ends a request after {each.waits} s; the function has {config.timeout} s'
+                hint = f"it is API Gateway's limit, {_MORE[each.via]}"
+                yield self.setting(subject, ("trigger", index, "via"), message, hint)

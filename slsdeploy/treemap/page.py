@@ -49,7 +49,8 @@ def page(built: Built, files: Sequence[Sized], name: str, limit: int) -> str:
 def _tiles(built: Built, total: int, limit: int) -> Iterator[Tile]:
     yield ("unzipped", size(total), f"{total / limit:.0%} of the {limit:,} bytes that Lambda takes")
     zipped = sum(part["compressed_bytes"] for part in built.parts)
-    yield ("packed", size(zipped), "all parts together")
+    if zipped:  # what is too large is not packed
+        yield ("packed", size(zipped), "all parts together")
     cut = built.slimmed.get("bytes", 0)
     if cut:
         yield ("left out", size(cut), f"of {size(total + cut)} that were installed")
@@ -79,9 +80,9 @@ def _drawn(node: Node, total: int, part: str, place: Box, inside: Box) -> Iterat
     yield f'<div class="box {kind}{colour}" style="{at}" title="{escape(told)}"'
     name, amount = escape(_SUFFIX.sub("", node.name)), size(node.bytes)
     if kind != "folder":
-        yield f"><span>{name}<br><small>{amount}</small></span></div>"
+        yield f"><span><b>{name}</b><small>{amount}</small></span></div>"
         return
-    yield f' tabindex="0"><b>{name} <small>{amount}</small></b><div class="in">'
+    yield f' tabindex="0"><b><span>{name}</span><small>{amount}</small></b><div class="in">'
     yield from _level(node.children, total, part, place)
     yield "</div></div>"
 

@@ -8,15 +8,17 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
+from rich.text import Text
 
 from slsdeploy.errors import GateError
 from slsdeploy.printable import printable
 from slsdeploy.results.check import Checked, Explained, Listed
+from slsdeploy.wrapping import Hanging
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
-def checked(result: Checked) -> Iterator[RenderableType]:
+def checked(result: Checked) -> Iterator[RenderableType | Hanging]:
     """Show what was found, the worst first: how bad, which rule, where, what; what to do below it."""
     if not result.problems:
         yield "[green]✓[/] nothing to complain about"
@@ -27,11 +29,15 @@ def checked(result: Checked) -> Iterator[RenderableType]:
     for (severity, rule, place), problem in zip(columns, result.problems, strict=True):
         colour, at = COLOURS[severity], f"{escape(place.ljust(third))}  " if third else ""
         told = indented(escape(problem["message"]), indent)
-        yield f"[{colour}]{severity.ljust(first)}[/]  [bold]{rule.ljust(second)}[/]  {at}{told}"
+        yield _hanging(f"[{colour}]{severity.ljust(first)}[/]  [bold]{rule.ljust(second)}[/]  {at}{told}", indent)
         if problem["hint"]:
-            yield f"{indent}[cyan]hint:[/] {indented(escape(problem['hint']), indent)}"
+            yield _hanging(f"{indent}[cyan]hint:[/] {indented(escape(problem['hint']), indent)}", indent)
     gate = "; fail_on lets this not through" if result.exit_code == GateError.exit_code else ""
     yield f"{_counted(result.problems)}{gate}; `slsdeploy explain {result.problems[0]['rule']}` says more"
+
+
+def _hanging(markup: str, indent: str) -> Hanging:
+    return Hanging(Text.from_markup(markup, emoji=False), len(indent))
 
 
 def indented(text: str, indent: str) -> str:
@@ -39,24 +45,25 @@ def indented(text: str, indent: str) -> str:
     return text.replace("\n", f"\n{indent}")
 
 
-def explained(result: Explained) -> Iterator[RenderableType]:
+def explained(result: Explained) -> Iterator[RenderableType | Hanging]:
     """Show one rule: what it means, why, how to mend it, what trips it, where it is written."""
     when = "looks at the bundle" if result.phase == "bundle" else "looks at the project"
     yield f"[bold]{result.rule}[/] [{COLOURS[result.severity]}]{result.severity}[/], {when}"
-    yield f"\n{escape(result.meaning)}"
+    yield _hanging(f"\n{escape(result.meaning)}", "")
     for name, text in (("Why", result.why), ("How to mend it", result.mend)):
-        yield f"\n[bold]{name}.[/] {escape(text)}"
+        yield _hanging(f"\n[bold]{name}.[/] {escape(text)}", "")
     yield "\n[bold]What trips it:[/]\n"
     yield escape("\n".join(f"    {line}".rstrip() for line in result.example.splitlines()))
     yield f"\n[dim]{result.link}[/]"
 
 
-def listed(result: Listed) -> Iterator[RenderableType]:
+def listed(result: Listed) -> Iterator[Hanging]:
     """Show all rules: a line each."""
     width = max(len(rule.rule) for rule in result.rules)
     for rule in result.rules:
         colour, summary = COLOURS[rule.severity], escape(rule.summary.rstrip("."))
-        yield f"[bold]{rule.rule.ljust(width)}[/]  [{colour}]{rule.severity.ljust(7)}[/]  {rule.phase.ljust(7)}  {summary}"
+        columns = f"[bold]{rule.rule.ljust(width)}[/]  [{colour}]{rule.severity.ljust(7)}[/]  {rule.phase.ljust(7)}  "
+        yield _hanging(columns + summary, " " * (width + 2 + 7 + 2 + 7 + 2))
 
 
 def _place(problem: Mapping[str, Any]) -> str:

@@ -28,7 +28,7 @@ def planned(result: Planned) -> Iterator[RenderableType]:
     table = make_table("", "resource", "type")
     for change in result.resources:
         table.add_row(ACTIONS[change["action"]], escape(change["logical_id"]), f"[dim]{change['type']}[/]")
-    yield Padding(table, (0, 0, 0, 2))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def upped(result: Upped) -> Iterator[RenderableType]:

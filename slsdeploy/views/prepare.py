@@ -10,8 +10,9 @@ from rich.markup import escape
 from rich.padding import Padding
 
 from slsdeploy import targets
+from slsdeploy.errors import BuildError
 from slsdeploy.printable import size
-from slsdeploy.results.prepare import Built, Initialised, Inspected, Locked
+from slsdeploy.results.prepare import Built, Initialised, Inspected, Locked, TooLargeError
 from slsdeploy.views import space
 from slsdeploy.views.tables import make_table
 
@@ -49,6 +50,14 @@ def built(result: Built) -> Iterator[RenderableType]:
         yield from _image(result.image)
 
 
+def refused(error: BuildError) -> Iterator[RenderableType]:
+    """Show what takes the room of a bundle that is too large for Lambda; nothing for another error."""
+    if isinstance(error, TooLargeError):
+        yield from space.shown(error.built.space, error.built.slimmed)
+        if error.built.html:
+            yield f"[dim]treemap[/] {escape(error.built.html)}"
+
+
 def _image(image: Mapping[str, Any]) -> Iterator[RenderableType]:
     """Show the image's layers, and where it went."""
     layers = image["layers"]
@@ -77,7 +86,7 @@ def _prepared(model: Mapping[str, Any]) -> Iterator[RenderableType]:
         times = (f"{row[key]:.1f} ms" if row[key] else "-" for key in ("session_ms", "first_ms", "warm_ms"))
         memory = f"{row['resident_mb']:.0f} MB" if row["resident_mb"] else "-"
         table.add_row(mark, row["candidate"], *times, memory, size(row["bytes"]), f"{row['difference']:.1g}")
-    yield Padding(table, (0, 0, 0, 2))
+    yield Padding(table, (0, 0, 0, 2), expand=False)
 
 
 def locked(result: Locked) -> Iterator[RenderableType]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
+from rich.text import Text
 from rich.table import Table
 
 from slsdeploy import failure
@@ -23,7 +24,7 @@ def invoked(result: Invoked) -> Iterator[RenderableType]:
     if result.error and isinstance(result.payload, dict) and "errorType" in result.payload:
         yield f"[red]{escape(failure.read(result.payload, '').text)}[/]"
     else:
-        yield escape(result.payload if isinstance(result.payload, str) else json.dumps(result.payload))
+        yield Text(result.payload if isinstance(result.payload, str) else json.dumps(result.payload), no_wrap=True)
     start = f"cold start, init {result.init_ms:.0f} ms" if result.init_ms is not None else "warm"
     status = f" with {result.status_code}" if result.status_code >= 400 else ""
     told = f"[red]failed{status}[/]" if result.error else f"[dim]{result.status_code}[/]"

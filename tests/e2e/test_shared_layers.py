@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import shutil
 import subprocess
 import sys
@@ -263,11 +264,48 @@ def test_a_layer_of_others_is_measured_pinned_and_below_ours(desk: Desk, local_a
 
 def test_what_is_too_much_for_lambda_is_refused_in_its_words(local_aws: Any) -> None:
     client = local_aws.client("lambda")
-    large = io.BytesIO()
-    with zipfile.ZipFile(large, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
-        archive.writestr("zeros", bytes(262_144_000))
     with pytest.raises(client.exceptions.InvalidParameterValueException, match="must be smaller than 262144000 bytes"):
-        client.publish_layer_version(LayerName=local_aws.name("large"), Content={"ZipFile": large.getvalue()})
+        client.publish_layer_version(LayerName=local_aws.name("large"), Content={"ZipFile": _zeros(262_144_000)})
+
+
+def test_a_function_is_not_made_too_large_by_an_update_either(local_aws: Any) -> None:
+    client, name = local_aws.client("lambda"), local_aws.name("grows")
+    small, half, whole = (_zeros(size) for size in (1, 140_000_000, 262_144_000))
+    role = local_aws.client("iam").create_role(
+        RoleName=name,
+        AssumeRolePolicyDocument=json.dumps(
+            {
+                "Statement": [
+                    {"Effect": "Allow", "Principal": {"Service": "lambda.amazonaws.com"}, "Action": "sts:AssumeRole"}
+                ]
+            }
+        ),
+    )["Role"]["Arn"]
+    made = client.create_function(
+        FunctionName=name, Role=role, Runtime="python3.13", Handler="app.handler", Code={"ZipFile": small}
+    )
+    layer = client.publish_layer_version(LayerName=local_aws.name("half"), Content={"ZipFile": half})["LayerVersionArn"]
+    refused = pytest.raises(
+        client.exceptions.InvalidParameterValueException, match="must be smaller than 262144000 bytes"
+    )
+    with refused:
+        client.update_function_code(FunctionName=name, ZipFile=whole)
+    assert client.get_function_configuration(FunctionName=name)["CodeSha256"] == made["CodeSha256"]
+    client.update_function_code(FunctionName=name, ZipFile=half)
+    with refused:
+        client.update_function_configuration(FunctionName=name, Layers=[layer])
+    assert not client.get_function_configuration(FunctionName=name).get("Layers")
+    client.update_function_code(FunctionName=name, ZipFile=small)
+    client.update_function_configuration(FunctionName=name, Layers=[layer])
+    with refused:
+        client.update_function_code(FunctionName=name, ZipFile=half)
+
+
+def _zeros(size: int) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+        archive.writestr("zeros", bytes(size))
+    return stream.getvalue()
 
 
 def test_a_layer_that_the_local_aws_does_not_have_is_said(desk: Desk) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from slsdeploy import app
 from slsdeploy.errors import ProjectError
-from tests import bases, ruling
+from tests import bases, ruling, wheelhouse
 from tests.desk import TOML, Desk
 
 
@@ -50,3 +53,38 @@ def test_models_too_large_for_a_zip_are_not_made_into_layers_first(desk: Desk) -
     built = app.build(desk.where, desk.tools)
     assert built.package == "image"
     assert desk.reporter.steps.count("make model") == 1
+
+
+def _too_large(desk: Desk, more: str = "") -> None:
+    (desk.root / "slsdeploy.toml").write_text(f'include = ["*.bin"]\n{TOML}{more}')
+    with (desk.root / "weights.bin").open("wb") as weights:
+        weights.truncate(262_144_000)
+
+
+def test_dependencies_are_installed_once_and_are_what_an_image_has(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bases.add(desk.cloud.registry)
+    _too_large(desk)
+    moved = app.build(desk.where, desk.tools)
+    made = [step for step in desk.reporter.steps if step.endswith(("dependencies", "to task"))]
+    assert (moved.package, made) == ("image", ["make dependencies", "move dependencies to task"])
+    assert not [note for note in desk.reporter.notes if "takes longer" in note]
+    files = {path for path in wheelhouse.files_below(Path(moved.path)) if path.startswith("task/")}
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "other"))
+    shutil.rmtree(desk.root / ".slsdeploy")
+    fresh = app.build(desk.stage("dev", package="image"), desk.tools)
+    assert fresh.digest == moved.digest and fresh.slimmed == moved.slimmed and fresh.space == moved.space
+    assert {path for path in wheelhouse.files_below(Path(fresh.path)) if path.startswith("task/")} == files
+
+
+def test_it_says_why_dependencies_are_made_twice(desk: Desk, tmp_path: Path) -> None:
+    bases.add(desk.cloud.registry, "localhost:5000/own:1", settings={})
+    for name, version in (("awslambdaric", "4.2.2"), ("boto3", "1.40.1")):
+        wheelhouse.add_wheel(tmp_path / "index", name, version)
+    _too_large(desk, '[image]\nbase = "localhost:5000/own:1"\n')
+    assert app.build(desk.where, desk.tools).package == "image"
+    assert desk.reporter.steps.count("make dependencies") == 2
+    assert (
+        len([note for note in desk.reporter.notes if note.startswith("this takes longer: the image's base lacks")]) == 1
+    )

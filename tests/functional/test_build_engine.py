@@ -8,13 +8,14 @@ import io
 import json
 import os
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from slsdeploy import app, assets, oci
-from slsdeploy.bundle import image, making
+from slsdeploy.bundle import image, making, requirements
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ConfigError, ProjectError, SlsdeployError, ToolError
 from slsdeploy.results.prepare import Built
@@ -157,6 +158,30 @@ def test_something_of_lambda_s_is_started(
     assert ("LAMBDA_TASK_ROOT=/var/task" in config["config"]["Env"]) == (entrypoint[0] == "python3")
 
 
+@pytest.mark.parametrize(
+    ("dockerfile", "ships"),
+    [
+        ("FROM ${BASE}", False),
+        ("from --platform=linux/arm64 $BASE as last", False),
+        ("FROM public.ecr.aws/lambda/python:3.13", False),
+        ("FROM debian AS one\nRUN true\nFROM ${BASE:-x} AS two\nFROM two", False),
+        ("FROM python:3.13-slim", True),
+        ("FROM ${BASE} AS one\nFROM python:3.13-slim\nCOPY --from=one /x /x", True),
+        ("FROM public.ecr.aws/lambda/python-like:1", True),
+    ],
+)
+def test_the_runtime_client_ships_where_the_dockerfile_is_upon_none_of_lambda_s(
+    project: House, dockerfile: str, ships: bool
+) -> None:
+    project.write("Dockerfile", f"{dockerfile}\nCOPY code/ /var/{CMD}")
+    project.write(FILE, f'{TOML}dockerfile = "Dockerfile"\n')
+    settled = replace(
+        project.project(), base=oci.Base("x", oci.Manifest(oci.OCI_MANIFEST, b"{}"), {"config": bases.LAMBDAS})
+    )
+    assert any(line.startswith("awslambdaric") for line in requirements.read(settled).lines) == ships
+    assert not any(line.startswith("awslambdaric") for line in requirements.read(project.project(local=True)).lines)
+
+
 def test_one_that_is_not_upon_the_base_has_all_its_layers_sent(project: House) -> None:
     made = engine(project)
     made.layers = [b"\0" * 10240]
@@ -208,8 +233,13 @@ def test_a_dockerfile_that_fails(project: House) -> None:
 @pytest.mark.parametrize(
     ("toml", "dockerfile", "kind", "message"),
     [
-        ('dockerfile = "Dockerfile"\n', "FROM x\nCOPY code/ /var/\n", BuildError, r"the image's command is \[\]"),
-        ('dockerfile = "Dockerfile"\n', 'FROM x\nCMD ["other"]\n', BuildError, r'the image\'s command is \["other"\]'),
+        ('dockerfile = "Dockerfile"\n', "FROM ${BASE}\nCOPY code/ /var/\n", BuildError, r"the image's command is \[\]"),
+        (
+            'dockerfile = "Dockerfile"\n',
+            'FROM ${BASE}\nCMD ["other"]\n',
+            BuildError,
+            r'the image\'s command is \["other"\]',
+        ),
         ('dockerfile = "Nope"\n', "", ProjectError, "there is no Nope"),
     ],
 )

@@ -204,3 +204,36 @@ def test_explain(run: Run, capsys: pytest.CaptureFixture[str]) -> None:
     unknown = explain("snapstart")
     assert (unknown.code, unknown.out) == (2, "")
     assert 'did you mean "snap-start"?' in unknown.err
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE", "AWS_ENDPOINT_URL"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+
+
+@pytest.mark.usefixtures("nowhere")
+@pytest.mark.parametrize("command", ["plan", "up"])
+def test_without_a_region_the_preflight_speaks_first(run: Run, command: str) -> None:
+    said = run(WARNING, command)
+    assert said.code == 5 and said.err.index("[api-timeout]") < said.err.index("error: there is no AWS region here")
+    said = run(ERROR, command)
+    assert (
+        said.code == 2
+        and "error: snap_start does not go with" in said.err
+        and "  and there is no AWS region here" in said.err
+    )
+    assert "hint: leave out one of the two; and set `region" in said.err
+
+
+@pytest.mark.parametrize("command", ["build", "template"])
+def test_a_warning_is_told_once(run: Run, command: str) -> None:
+    assert run(WARNING, command).err.count("[api-timeout]") == 1
+
+
+def test_sarif_is_json_of_its_own(run: Run) -> None:
+    said = run(PLAIN, "check", "--format", "sarif", "--json")
+    assert said.code == 2 and "not both" in said.document["error"]["message"]

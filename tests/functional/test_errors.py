@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import tomllib
@@ -202,6 +203,8 @@ def test_a_name_longer_than_a_file_may_have(run: Run, root: Path) -> None:
         ("memory=lots", '--set memory: found "lots"; expected a whole number'),
         ("stages=1", '--set stages: unknown key "stages"'),
         ("trigger=x", '--set trigger: found "x"'),
+        ("snap_start=maybe", '--set snap_start: found "maybe"; expected true or false'),
+        ("include=[1]", "--set include: found 1"),
     ],
 )
 def test_a_setting_that_cannot_be(run: Run, root: Path, setting: str, told: str) -> None:
@@ -251,13 +254,33 @@ def test_no_wheel_for_the_target_says_which_and_what_there_is(run: Run, house: H
     assert "win_amd64" in said.err and "where: requirements.txt" in said.err and "hint: ask for a version" in said.err
 
 
-def test_a_bundle_over_250_mb_lists_its_largest_files(run: Run, house: House) -> None:
+def _make_too_large(house: House) -> None:
     house.write("slsdeploy.toml", FIRST + 'package = "layer"\ninclude = ["*.bin"]\n')
     with (house.root / "weights.bin").open("wb") as weights:
         weights.truncate(262_144_001)
-    said = run("build", house.root)
+
+
+def test_a_bundle_over_250_mb_lists_what_takes_the_space(run: Run, house: House, tmp_path: Path) -> None:
+    _make_too_large(house)
+    page = tmp_path / "space.html"
+    said = run("build", house.root, "--html", str(page))
     assert said.code == 3 and "Lambda takes" in said.err
+    assert re.search(r"your code +2 +262\.1 MB", said.err) and f"treemap {page}" in said.err
+    assert "weights.bin" in page.read_text() and "packed" not in page.read_text().split("<dl", 1)[1].split("</dl>")[0]
     assert "the largest files:\n    262,144,001  task/weights.bin" in said.err and "hint: leave out" in said.err
+
+
+def test_check_knows_of_a_bundle_that_was_too_large(run: Run, house: House) -> None:
+    _make_too_large(house)
+    built = run("build", house.root, "--json").error["built"]
+    assert built["unzipped_bytes"] > 262_144_001 and built["space"][0]["name"] == "your code"
+    found = json.loads(run("check", house.root, "--json").out)
+    assert found["problems"][0]["rule"] == "unzipped-size" and found["waiting"] == []
+    assert "task/weights.bin (250.0 MiB)" in found["problems"][0]["hint"]
+    (house.root / "weights.bin").write_bytes(b"small")
+    assert json.loads(run("check", house.root, "--json").out)["waiting"], "it is another one now"
+    assert run("build", house.root).code == 0
+    assert not (house.root / ".slsdeploy" / "dev" / "too-large").exists()
 
 
 def test_a_handler_that_raises_shows_its_own_lines(run: Run, house: House) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -259,3 +260,35 @@ def test_up_attaches_it_in_the_stacks_repository(image: House) -> None:
     cloud.registry.calls.clear()
     assert not app.up(app.Where(image.root), tools).changed
     assert cloud.registry.calls == []
+
+
+def test_up_attaches_what_could_not_be_attached_a_few_times_and_asks_nobody_otherwise(image: House) -> None:
+    cloud = FakeCloud()
+    bases.add(cloud.registry)
+    refusing = Refusing()
+    refusing.__dict__ |= cloud.registry.__dict__
+    cloud.registry = refusing
+    tools = Tools(SystemShell(), image.reporter, lambda _: cloud, refusing)
+    where = app.Where(image.root)
+    for tries in (1, 2):
+        assert app.up(where, tools).changed == (tries == 1)
+        assert len([note for note in image.reporter.notes if "is not attached" in note]) == tries
+    willing = FakeRegistry()
+    willing.__dict__ |= refusing.__dict__
+    willing.calls.clear()
+    app.up(where, replace(tools, images=willing))
+    assert [call.split()[0] for call in willing.calls] == ["attach"]
+    app.up(where, tools)
+    assert len([note for note in image.reporter.notes if "is not attached" in note]) == 2
+
+
+def test_a_registry_that_knows_no_referrers_is_not_asked_for_ever(image: House) -> None:
+    cloud = FakeCloud()
+    bases.add(cloud.registry)
+    refusing = Refusing()
+    refusing.__dict__ |= cloud.registry.__dict__
+    cloud.registry = refusing
+    tools = Tools(SystemShell(), image.reporter, lambda _: cloud, refusing)
+    for _ in range(5):
+        app.up(app.Where(image.root), tools)
+    assert len([note for note in image.reporter.notes if "is not attached" in note]) == 3

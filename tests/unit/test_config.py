@@ -12,7 +12,8 @@ from typing import Any, Literal
 import jsonschema
 import pytest
 
-from slsdeploy.config import Config, json_schema, load
+from slsdeploy.config import FILE, Config, json_schema, load
+from slsdeploy.config.given import given
 from slsdeploy.errors import ConfigError, Problem
 
 FIRST = 'name = "iris"\nmodel = "iris.onnx"\n'
@@ -498,3 +499,53 @@ class TestFileSystems:
     def test_what_cannot_be_a_file_is_refused(self, folder: Folder, model: str) -> None:
         found = folder.problem(f'name = "iris"\nmodel = "{model}"\n')
         assert found.key == "model" and "expected a file of the project, s3://BUCKET/KEY" in found.message
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "value"),
+    [
+        ("python", "3.12", "3.12"),
+        ("name", "123", "123"),
+        ("name", '"quoted"', "quoted"),
+        ("memory", " 0512 ", 512),
+        ("snap_start", "true", True),
+        ("include", '["*.csv", "data/"]', ["*.csv", "data/"]),
+        ("requirements", "needs.txt", "needs.txt"),
+        ("requirements", '["pandas"]', ["pandas"]),
+        ("environment", '{ A = "1" }', {"A": "1"}),
+        ("handler", "app:app", "app:app"),
+        ("region", "x\nname = 'y'", "x\nname = 'y'"),
+        ("region", "", ""),
+    ],
+)
+def test_an_option_is_toml_or_a_word(key: str, text: str, value: object) -> None:
+    assert given({key: text}, {}).values == {key: value}
+
+
+def test_an_option_adds_to_a_table_and_replaces_an_array(folder: Folder) -> None:
+    config, _ = folder.load(
+        'name = "iris"\nmodel = "m.onnx"\ninclude = ["a"]\n[environment]\nAA = "1"\n',
+        environment='{ BB = "2" }',
+        include='["b"]',
+    )
+    assert config.environment == {"AA": "1", "BB": "2"} and config.include == ["b"]
+
+
+@pytest.mark.parametrize(
+    ("toml", "seconds"),
+    [
+        ('[[trigger]]\ntype = "http"\n', 30),
+        ('[[trigger]]\ntype = "http"\nvia = "http_api"\n', 30),
+        ('[[trigger]]\ntype = "http"\nvia = "rest_api"\n', 29),
+        ('timeout = 60\n[[trigger]]\ntype = "http"\nvia = "rest_api"\n', 60),
+    ],
+)
+def test_the_default_timeout_is_not_longer_than_the_trigger_waits(tmp_path: Path, toml: str, seconds: int) -> None:
+    (tmp_path / FILE).write_text(f'name = "iris"\nmodel = "m.onnx"\n{toml}')
+    assert load(tmp_path, overrides={}, environ={})[0].timeout == seconds
+
+
+def test_a_table_of_an_option_is_not_blamed_for_what_the_file_adds(folder: Folder) -> None:
+    told = folder.problems('name = "iris"\nmodel = "m.onnx"\n[environment]\n1A = "1"\n', environment='{ 1B = "2" }')
+    assert [(problem.key, problem.line) for problem in told] == [("environment.1B", 0), ("environment.1A", 4)]
+    assert [problem.message.startswith("--set environment: ") for problem in told] == [True, False]

@@ -183,3 +183,31 @@ def test_what_a_model_says_of_its_versions(root: Path) -> None:
     ruling.write(root, "")
     info: Any = inspect(root / "iris.onnx")
     assert (info.opset, info.ml_opset, info.ir_version) == (17, 0, 8)
+
+
+@pytest.mark.parametrize(
+    ("toml", "expected"),
+    [
+        ('include = ["data/labels.csv", "*.txt", "!data/old.txt", "data/", "linked/*.csv"]', []),
+        ('include = ["lables.csv"]', [("include", "warning", 'did you mean "labels.csv"?')]),
+        ('include = ["data/lables.csv"]', [("include", "warning", 'did you mean "data/labels.csv"?')]),
+        ('include = ["*.json"]', [("include", "warning", "patterns are those of .gitignore")]),
+        (
+            'include = ["labels.csv"]\nexclude = ["data/", "linked"]',
+            [("include", "warning", "left out by `exclude`")],
+        ),
+        (
+            'include = ["*.txt"]\nexclude = ["data", "linked", "notes/"]',
+            [("include", "warning", ""), ("exclude", "note", "")],
+        ),
+        ('include = ["", "# a comment"]\nexclude = [".venv/"]', []),
+    ],
+)
+def test_patterns_that_match_nothing(root: Path, toml: str, expected: list[tuple[str, str, str]]) -> None:
+    files = {"data/labels.csv": "a", "data/old.txt": "b", ".venv/pyvenv.cfg": ""}
+    (root / "linked").symlink_to("data")
+    found = findings(root, f"{toml}\n", files)
+    assert len(found) == len(expected)
+    for each, (key, severity, hint) in zip(found, expected, strict=True):
+        assert (each.rule, each.severity) == ("pattern-unmatched", severity)
+        assert each.message.startswith(f"{key} = ") and hint in each.hint

@@ -14,6 +14,9 @@ from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, opti
 
 # a Function URL, which has no more options
 _URL = ("url", None, "/*", None)
+# seconds: https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-quotas.html, and for a REST API
+# https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-execution-service-limits-table.html
+_WAITS = {"http_api": 30, "rest_api": 29}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +54,11 @@ class Trigger:
             import_module("slsdeploy_runtime.cors").check(self.cors)
         if (self.via, self.listener, self.path, self.priority) != _URL:
             import_module("slsdeploy_runtime.http_ways").check(self)
+
+    @property
+    def waits(self) -> int | None:
+        """Return for how many seconds the way waits for an answer, whatever the function's timeout is; None where that is longer."""
+        return _WAITS.get(self.via)
 
 
 def check(triggers: Sequence[Any]) -> Iterator[Problem]:

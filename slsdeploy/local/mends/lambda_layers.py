@@ -19,6 +19,7 @@ from slsdeploy.local.functions import registry
 from slsdeploy.targets import LAYERS, ZIP_LIMIT
 
 _UNZIPPED = "slsdeploy_unzipped"
+_CHANGING_SIZE = frozenset({"ZipFile", "S3Bucket", "Layers"})
 _lock = threading.Lock()
 
 
@@ -30,6 +31,8 @@ def mend(endpoint: str) -> None:
     version.get_layer_version = _located(version.get_layer_version, endpoint)
     function._get_layers_data = _checking_count(function._get_layers_data)
     models.LambdaStorage.put_function = _checking_size(models.LambdaStorage.put_function)
+    function.update_function_code = _checking_update(function.update_function_code)
+    function.update_configuration = _checking_update(function.update_configuration)
 
 
 def _one_at_a_time(put: Callable[..., None]) -> Callable[..., None]:
@@ -74,12 +77,33 @@ def _checking_count(read: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
 
 def _checking_size(put: Callable[..., None]) -> Callable[..., None]:
     def put_function(self: Any, fn: Any) -> None:
-        if fn.package_type != "Image":
-            backend = models.lambda_backends[fn.account_id][fn.region]
-            _check([fn, *filter(None, (backend.layers_versions_by_arn(layer["Arn"]) for layer in fn.layers))])
+        _check_function(fn)
         put(self, fn)
 
     return put_function
+
+
+def _checking_update(update: Callable[..., Any]) -> Callable[..., Any]:
+    """Refuse what makes the function too large, and leave it as it was."""
+
+    def checked(self: Any, changes: dict[str, Any]) -> Any:
+        before = {**vars(self), "code": dict(self.code)}
+        answer = update(self, changes)
+        try:
+            if _CHANGING_SIZE & changes.keys():
+                _check_function(self)
+        except InvalidParameterValueException:
+            vars(self).update(before)
+            raise
+        return answer
+
+    return checked
+
+
+def _check_function(fn: Any) -> None:
+    if fn.package_type != "Image":
+        backend = models.lambda_backends[fn.account_id][fn.region]
+        _check([fn, *filter(None, (backend.layers_versions_by_arn(layer["Arn"]) for layer in fn.layers))])
 
 
 def _check(archives: Sequence[Any]) -> None:

@@ -72,12 +72,27 @@ class Function(ResourceType):
 
     def update(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
         given = request.properties
+        steps = [self._update_code, self._update_settings]
+        if len(given.get("Layers") or ()) < len(former.get("Layers") or ()):
+            steps.reverse()  # what was in layers may be in the code now: never both at once, which may be too large
+        for step in steps:
+            step(request, physical_id, former)
+        if "ReservedConcurrentExecutions" in former and "ReservedConcurrentExecutions" not in given:
+            request.call("lambda", "delete_function_concurrency", FunctionName=physical_id)
+        self.configure(request, physical_id)
+        self._tag(request, physical_id, former)
+
+    def _update_settings(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
+        given = request.properties
         changed = {
             name: given.get(name, _DEFAULTS.get(name)) for name in _CONFIGURATION if given.get(name) != former.get(name)
         }
         if changed:
             changed["KMSKeyArn"] = changed.pop("KmsKeyArn", None)
             request.call("lambda", "update_function_configuration", FunctionName=physical_id, **changed)
+
+    def _update_code(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
+        given = request.properties
         if any(given.get(name) != former.get(name) for name in ("Code", "Architectures")):
             architectures = given.get("Architectures", ["x86_64"])
             request.call(
@@ -87,10 +102,6 @@ class Function(ResourceType):
                 Architectures=architectures,
                 **_code(request),
             )
-        if "ReservedConcurrentExecutions" in former and "ReservedConcurrentExecutions" not in given:
-            request.call("lambda", "delete_function_concurrency", FunctionName=physical_id)
-        self.configure(request, physical_id)
-        self._tag(request, physical_id, former)
 
     def _tag(self, request: Request, physical_id: str, former: Mapping[str, Any]) -> None:
         added, gone = tag_changes(former, request.properties)
