@@ -57,7 +57,9 @@ def test_podman_asks_for_no_more_than_it_may_have(tmp_path: Path) -> None:
     made = argv("podman", tmp_path)
     found = limits(made)
     assert found.pop("nofile") == "1024:1024"
-    assert 0 < int(found.pop("nproc")) <= 32768
+    soft, hard = found.pop("nproc").split(":")
+    assert soft == hard
+    assert 0 < int(hard) <= 32768
     assert not found
     assert made[made.index("--log-driver") + 1] == "passthrough"
 
