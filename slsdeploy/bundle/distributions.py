@@ -1,6 +1,6 @@
 """Installed packages -> what each says of itself (name, version, licences, wheel tags, modules, needs), and the lock of it: its hashes.
 
-Read before `slim` removes WHEEL and RECORD. A package's metadata is foreign input: what is missing or broken in it is left out, and
+Read before `slim` removes WHEEL. A package's metadata is foreign input: what is missing or broken in it is left out, and
 nothing in it stops a build. https://packaging.python.org/en/latest/specifications/core-metadata/
 """
 

@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from slsdeploy import targets
 from slsdeploy.bundle import archive, engine, image, layer, parts, saved, tree
-from slsdeploy.bundle.ahead import Begun
-from slsdeploy.bundle.layer import Layer
-from slsdeploy.bundle.parts import Kept
-from slsdeploy.oci import Assembled
-from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Tools
 from slsdeploy.types import Archive, Part, PartName, Project
+
+if TYPE_CHECKING:
+    from slsdeploy.bundle.ahead import Begun
+    from slsdeploy.bundle.layer import Layer
+    from slsdeploy.bundle.parts import Kept
+    from slsdeploy.oci import Assembled
+    from slsdeploy.targets import PackagingTarget
+    from slsdeploy.tools import Tools
 
 FOLDER = "archives"
 

@@ -14,13 +14,16 @@ _UNREACHABLE = re.compile(
     re.IGNORECASE,
 )
 _NO_WHEEL = re.compile(
-    r"(?:all versions of )?(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<version>==[^\s,]+)?"
+    r"(?:all versions of )?(?<![\w.<>=!~-])(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<version>(?:,?[<>=!~]=?[^\s,]+)*)"
     r" (?:has|have) no (?:usable wheels|compatible wheels|wheels with a matching|wheels\b)"
 )
 _PACKAGE = r"`(?P<name>[^`]+)` \((?P<version>v[^)]+)\)"
 _AVAILABLE = (
     re.compile(rf"Wheels are available for {_PACKAGE} on the following (?P<kind>platforms?): (?P<list>.+)"),
     re.compile(rf"only found wheels for {_PACKAGE} with the following (?P<kind>Python [A-Za-z]+ tags?): (?P<list>.+)"),
+)
+_UNKNOWN = re.compile(
+    r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*) was not found in the (?:package registry|provided package locations)"
 )
 _UNPARSED = re.compile(r"Couldn't parse requirement|Unsupported requirement|Expected .*requirement", re.IGNORECASE)
 _HASH = re.compile(r"Hash mismatch|hash mismatch|no hashes|In `--require-hashes` mode", re.IGNORECASE)
@@ -54,15 +57,31 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
         available = _available(said) or probe(lacking)
         lines = "".join(f"\n  {line}" for line in available or ["it has no wheels at all"])
         hint = "ask for a version that has one, change `python` or `architecture`, or do without the package"
+        if not available:
+            hint = f"{wheel_of(lacking)}; or ask for another version, or do without the package"
         return BuildError(f"{lacking} has no wheel for {target}, and nothing is compiled here{lines}", hint, origin)
-    if "No solution found" in text and any(need in text for need in ARM64):
-        message = f"the requirements keep onnxruntime older than Lambda's arm64 can start ({', '.join(ARM64)}):\n{_indent(said)}"
-        return BuildError(message, 'loosen the version, or set architecture = "x86_64" in slsdeploy.toml', origin)
     if "No solution found" in text:
-        hint = "loosen a version, or change what else needs it"
-        return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)
+        return _unresolved(said, text, origin, target)
     hint = "UV_CACHE_DIR says where uv keeps its cache" if "initialize cache" in text else ""
     return ToolError(f"uv failed:\n{_indent(said)}", hint, where="uv")
+
+
+def _unresolved(said: str, text: str, origin: str, target: str) -> BuildError:
+    if unknown := _UNKNOWN.search(text):
+        message = f"the package index has no {unknown['name']}:\n{_indent(said)}"
+        spelling = "look at how it is spelt; a private index is named by `--extra-index-url` in requirements.txt, or in uv's own settings"
+        return BuildError(message, spelling, origin)
+    if any(need in text for need in ARM64):
+        message = f"the requirements keep onnxruntime older than Lambda's arm64 can start ({', '.join(ARM64)}):\n{_indent(said)}"
+        return BuildError(message, 'loosen the version, or set architecture = "x86_64" in slsdeploy.toml', origin)
+    hint = "loosen a version, or change what else needs it"
+    return BuildError(f"the requirements cannot be resolved for {target}:\n{_indent(said)}", hint, origin)
+
+
+def wheel_of(source: str) -> str:
+    """Say how to make a wheel, once, of what is to be had as source only."""
+    how = f"`pip wheel --no-deps -w wheels '{source}'`"
+    return f"make its wheel: {how}, say `--find-links wheels` in requirements.txt, and ask for it by its name"
 
 
 def _not_locked(name: str, expected: list[str], found: str) -> BuildError:
@@ -76,7 +95,7 @@ def _not_locked(name: str, expected: list[str], found: str) -> BuildError:
 def _without_wheel(text: str) -> str:
     """Return the requirement ("torch==1.13.1") that has no wheel for the target, or "" when that is not the trouble."""
     found = _NO_WHEEL.search(text)
-    return f"{found['name']}{found['version'] or ''}" if found else ""
+    return f"{found['name']}{found['version']}" if found else ""
 
 
 def _available(said: str) -> list[str]:

@@ -5,6 +5,7 @@ Nothing of this machine's platform or Python gets in: uv is told the target's, a
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 import tomllib
@@ -33,6 +34,7 @@ _PLATFORMS = {
     "Windows": "x86_64-pc-windows-msvc",
 }
 _ENVIRONMENT = {"UV_PYTHON_DOWNLOADS": "never", "NO_COLOR": "1", "UV_NO_PROGRESS": "1"}
+_PASSWORD = re.compile(r"//[^/@\s]*@")
 _PYTHONS = ("3.14", "3.13", "3.12", "3.11", "3.10")
 
 
@@ -63,9 +65,11 @@ def resolve(project: Project, requirements: Requirements, keep: Iterable[Package
         if done.code != 0:
             said = done.stderr.replace(str(wanted), requirements.origin or "the requirements")
             raise refusal.translate(said, requirements.origin, words(target), lambda name: _probe(name, target, tools))
-        packages = lock.parse(pins.read_text(encoding="utf-8"))
-    for package in packages:
-        _check_origin(package.requirement, requirements.origin)
+        found = pins.read_text(encoding="utf-8")
+    packages = lock.parse(found)
+    editable = (line for line in found.splitlines() if line.startswith("-e "))
+    for requirement in (*editable, *(package.requirement for package in packages)):
+        check_origin(requirement, requirements.origin)
     return packages
 
 
@@ -138,12 +142,18 @@ def _export(project: Project, tools: Tools) -> str:
     return done.stdout + "\n"
 
 
-def _check_origin(requirement: str, origin: str) -> None:
-    """Refuse packages from a path of this machine: they may lie outside of the project, and no one else could build."""
+def check_origin(requirement: str, origin: str) -> None:
+    """Refuse what is no wheel: a repository; a path of this machine, which may lie outside of the project, where no one else could build.
+
+    Raises BuildError.
+    """
     source = requirement.split("@", 1)[-1].strip()
-    if source.startswith(("file:", ".", "/", "-e")):
-        hint = "put the module into the project folder, or its wheel into a folder that `--find-links` names"
-        raise BuildError(f"{requirement} is a path on this machine, not a package", hint, origin)
+    if source.startswith(("file:", ".", "/", "-e", "git+", "hg+", "svn+", "bzr+")):
+        what = "a repository" if "+" in source.partition(":")[0] else "a path on this machine"
+        asked = _PASSWORD.sub("//", source.removeprefix("-e ").strip())
+        hint = f"{refusal.wheel_of(asked)}; or put the module itself into the project folder"
+        message = f"{_PASSWORD.sub('//', requirement)} is {what}, not a package that has a wheel"
+        raise BuildError(message, hint, origin)
 
 
 def _probe(requirement: str, target: Target, tools: Tools) -> list[str]:

@@ -14,7 +14,8 @@ from typing import Any
 
 from slsdeploy import page_frame
 from slsdeploy.page_frame import Tile
-from slsdeploy.results import Built
+from slsdeploy.printable import size
+from slsdeploy.results.prepare import Built
 from slsdeploy.treemap import squares
 from slsdeploy.treemap.nodes import Node, Sized, parts
 from slsdeploy.treemap.squares import Box
@@ -43,13 +44,6 @@ def page(built: Built, files: Sequence[Sized], name: str, limit: int) -> str:
         packages="".join(_packages(built.space, total)),
         cuts=_cuts(built.slimmed),
     )
-
-
-def size(amount: int) -> str:
-    """Write bytes for people, in powers of 1,000."""
-    if amount < 1000:
-        return f"{amount} B"
-    return f"{amount / 1e6:.1f} MB" if amount >= 999_950 else f"{amount / 1000:.1f} kB"
 
 
 def _tiles(built: Built, total: int, limit: int) -> Iterator[Tile]:

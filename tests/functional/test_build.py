@@ -43,7 +43,7 @@ def test_layers_are_laid_out_as_lambda_mounts_them(house: House) -> None:
     assert "opt/models/iris/iris.onnx" in found
     assert "opt/python/numpy/__init__.py" in found
     assert "opt/python/slsdeploy_runtime/app.py" in found
-    assert not [path for path in found if path.endswith((".whl", ".lock", "RECORD"))]
+    assert not [path for path in found if path.endswith((".whl", ".lock", "INSTALLER"))]
     assert [part.name for part in bundle.parts] == ["dependencies", "runtime", "model", "code"]
     assert bundle.unzipped_bytes == sum(
         (bundle.path / path).stat().st_size
@@ -382,6 +382,13 @@ def test_a_package_by_path_is_refused(house: House, tmp_path: Path) -> None:
     wheel = wheelhouse.add_wheel(tmp_path / "outside", "sprocket")
     house.write("requirements.txt", f"sprocket @ {wheel.as_uri()}\n")
     with pytest.raises(BuildError, match="a path on this machine"):
+        house.build()
+
+
+def test_an_editable_package_is_refused(house: House) -> None:
+    house.write("outside/pyproject.toml", '[project]\nname = "sprocket"\nversion = "1"\n')
+    house.write("requirements.txt", "-e ./outside\n")
+    with pytest.raises(BuildError, match="outside is a path on this machine"):
         house.build()
 
 

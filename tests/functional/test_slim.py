@@ -85,7 +85,7 @@ def test_off_leaves_everything_but_what_cannot_run(house: House) -> None:
     bundle = house.build(local=True)
     found = contents(bundle)
     assert {f"{PLACE}/gear/tests/a.py", f"{PLACE}/gear/a.pyi", f"{PLACE}/gear-1.0.dist-info/WHEEL"} <= set(found)
-    assert not [path for path in found if path.startswith(f"{PLACE}/bin/") or path.endswith("RECORD")]
+    assert not [path for path in found if path.startswith(f"{PLACE}/bin/") or path.endswith("INSTALLER")]
     assert (bundle.slimmed.mode, bundle.slimmed.cuts) == ("off", ())
     house.write(FILE, 'name = "iris"\nmodel = "iris.onnx"\n')
     slim = house.build(local=True)
@@ -96,6 +96,17 @@ def test_off_leaves_everything_but_what_cannot_run(house: House) -> None:
         ("typing_stubs", "gear", 1),
     }
     assert "imported" in slim.slimmed.imports_by and undone(slim) == []
+
+
+def test_a_package_finds_its_own_files_by_its_metadata(house: House) -> None:
+    looks = "from importlib.metadata import files\nLIBRARY = next(each for each in files('gear') if each.parent.name == 'gear.libs')\n"
+    files = {"gear/__init__.py": looks, "gear.libs/libgear-1.txt": "", "gear-1.0.data/scripts/gear": "#!python\n"}
+    add(house, "gear", files)
+    house.write("handler.py", "import gear\ndef postprocess(outputs):\n    return outputs\n")
+    bundle = house.build(local=True)
+    listed = (bundle.path / PLACE / "gear-1.0.dist-info/RECORD").read_text().splitlines()
+    assert {"gear/__init__.py,,", "gear.libs/libgear-1.txt,,"} <= set(listed)
+    assert all(line.endswith(",,") and "bin/" not in line for line in listed)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +127,7 @@ def test_a_cut_that_breaks_a_package_is_undone_and_reported(
     assert [(cut.name, cut.package, cut.undone) for cut in undone(bundle)] == [("tests", "gear", reason)]
     found = contents(bundle)
     assert f"{PLACE}/gear/tests/a.py" in found
+    assert [*(bundle.path / PLACE / "gear/tests/__pycache__").glob("a.*.pyc")]  # what is put back is compiled, too
     assert not {f"{PLACE}/gear/x.pyi", f"{PLACE}/axle/tests/a.py"} & set(found)
     (note,) = [note for note in house.reporter.notes if note.startswith("slim:")]
     assert note == f"slim: kept tests of gear (0 bytes): {reason}"

@@ -67,7 +67,6 @@ def test_scripts_and_records_go_always(tmp_path: Path) -> None:
         "records/records": [
             ".lock",
             "gear-1.0.dist-info/INSTALLER",
-            "gear-1.0.dist-info/RECORD",
             "gear-1.0.dist-info/uv_cache.json",
             "gear/__pycache__/x.cpython-311.pyc",
         ],
@@ -148,6 +147,15 @@ def test_tests_that_their_package_opens_stay(tmp_path: Path, text: str, stays: s
     install(tmp_path, "axle", {"axle/tests/data.json": "", "axle/test/data.json": ""})
     left = {f"gear/{stays}/data.json"}
     assert gone(tmp_path, "tests") == sorted({*files, "axle/tests/data.json", "axle/test/data.json"} - left)
+
+
+def test_tests_go_where_it_was_read_what_their_package_opens_them_for(tmp_path: Path) -> None:
+    skips = "SKIPPED = os.path.join(HERE, 'tests') + os.sep\n"
+    install(tmp_path, "pandas", {"pandas/__init__.py": skips, "pandas/tests/a.py": "", "pandas/io/tests/b.csv": ""})
+    install(tmp_path, "gear", {"gear/__init__.py": skips, "gear/tests/a.py": ""})
+    assert gone(tmp_path, "tests") == ["pandas/io/tests/b.csv", "pandas/tests/a.py"]
+    install(tmp_path, "axle", {"axle.py": "from pandas.tests import a\n"})
+    assert gone(tmp_path, "tests") == ["pandas/io/tests/b.csv"]
 
 
 def test_the_second_engine_the_tools_and_what_they_need_go(tmp_path: Path) -> None:

@@ -213,6 +213,21 @@ def test_a_package_that_imports_by_luck_blames_no_cut(tmp_path: Path) -> None:
     assert not (root / "axle/x.txt").exists()
 
 
+def test_what_was_taken_out_and_never_imported_blames_no_cut(tmp_path: Path) -> None:
+    needs = "from pathlib import Path\nassert Path(__file__).with_name('data.txt').exists()\n"
+    files = {
+        "gear/__init__.py": "",
+        "gear/a.py": needs,
+        "gear/data.txt": "",
+        "gear/tools.py": "import no_such_module\n",
+    }
+    root = install(tmp_path / "packages", "gear", {**files, "gear/x.txt": "", "gear/y.txt": ""})
+    trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root, TARGET))
+    groups = removal.grouped([piece(file, f"gear/{file}") for file in ("data.txt", "tools.py", "x.txt", "y.txt")])
+    undone = removal.take_out(groups, Shelf(root, tmp_path / "aside"), trial.judge, trial.recheck)
+    assert undone == {"data.txt/gear": "gear.a: AssertionError: "}
+
+
 def test_importing_ends_with_its_budget(tmp_path: Path) -> None:
     root = install(tmp_path / "packages", "gear", {f"{name}.py": "import time\ntime.sleep(600)\n" for name in "abcd"})
     began = time.monotonic()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from slsdeploy.bundle.refusal import translate
+from slsdeploy.bundle.wheels import check_origin
 from slsdeploy.errors import BuildError, ProjectError, SlsdeployError, ToolError
 
 PLATFORM = """\
@@ -39,6 +40,13 @@ error: No solution found when resolving dependencies
   cause: Because nosuch was not found in the package registry and you
          require nosuch, we can conclude that your requirements are unsatisfiable.
 """
+RANGE = """\
+error: No solution found when resolving dependencies
+  cause: Because pandas>=1.5,<2 has no usable wheels and only the following versions of pandas are available:
+             pandas<=1.5.3
+             pandas>=2
+         we can conclude that pandas>=1.5,<2 cannot be used.
+"""
 CONFLICT = """\
 error: No solution found when resolving dependencies
   cause: Because sprocket==1.0 depends on numpy<2 and you
@@ -69,6 +77,8 @@ def said(text: str, probe: list[str] | None = None) -> SlsdeployError:
         (SOURCE_ONLY, [], ["uwsgi has no wheel", "no wheels at all"]),
         (SOURCE_ONLY, ["for Python 3.13 it has wheels for Windows"], ["uwsgi has no wheel", "wheels for Windows"]),
         (MISSING, [], ["nosuch was not found"]),
+        (MISSING, [], ["the package index has no nosuch"]),
+        (RANGE, ["asked"], ["pandas>=1.5,<2 has no wheel", "\n  asked"]),
         (CONFLICT, [], ["cannot be resolved", "sprocket==1.0 depends on numpy<2", "you require numpy>=2"]),
     ],
 )
@@ -96,3 +106,32 @@ def test_anything_else_is_shown_as_uv_said_it() -> None:
     error = said("error: the disk is on fire\n")
     assert isinstance(error, ToolError)
     assert "the disk is on fire" in error.message
+
+
+def test_what_is_only_source_can_be_made_a_wheel() -> None:
+    assert "pip wheel --no-deps -w wheels 'uwsgi'" in said(SOURCE_ONLY).hint
+    assert "pip wheel" not in said(SOURCE_ONLY, ["for Python 3.12 it has wheels"]).hint
+
+
+@pytest.mark.parametrize(
+    ("requirement", "message", "hint"),
+    [
+        ("-e ./gear", "-e ./gear is a path on this machine", "'./gear'"),
+        ("gear @ file:///work/gear", "is a path on this machine", "'file:///work/gear'"),
+        (
+            "gear @ git+https://me:secret@host.test/gear@main",
+            "gear @ git+https://host.test/gear@main is a repository",
+            "host.test",
+        ),
+    ],
+)
+def test_what_is_no_wheel_is_refused(requirement: str, message: str, hint: str) -> None:
+    with pytest.raises(BuildError) as refused:
+        check_origin(requirement, "requirements.txt")
+    assert message in refused.value.message and hint in refused.value.hint
+    assert "pip wheel" in refused.value.hint and "secret" not in refused.value.message + refused.value.hint
+
+
+@pytest.mark.parametrize("requirement", ["gear==1", "gear @ https://host.test/gear-1-py3-none-any.whl"])
+def test_wheels_are_taken_from_anywhere(requirement: str) -> None:
+    check_origin(requirement, "requirements.txt")

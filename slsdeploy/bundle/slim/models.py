@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slsdeploy.bundle import archive, tree, verify
+from slsdeploy.bundle import archive, tree
 from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
@@ -27,6 +27,7 @@ from slsdeploy.bundle.slim.installed import dotted
 from slsdeploy.bundle.slim.memory import Tried
 from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.errors import BuildError
+from slsdeploy.project import can_run
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
 from slsdeploy.types import Model, ModelInfo, Preparation, Project
@@ -101,7 +102,7 @@ def _compare(subject: Subject, part: Kept, tools: Tools) -> tuple[tuple[CutMade,
     groups = slimming.read(part.folder).taken
     if not groups:
         return (), ""
-    if not verify.can_run(subject.project):
+    if not can_run(subject.project):
         return (), f"not compared: {slimming.cannot_run(subject.project)}"
     engine = engines.find(subject.project, subject.packages)
     assert engine is not None, "there is one where the target can be run"

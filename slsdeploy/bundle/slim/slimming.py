@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import record, tree, verify
-from slsdeploy.bundle.slim import importing, imports_left, installed, owners, removal, selecting
+from slsdeploy.bundle import record, tree
+from slsdeploy.bundle.slim import importing, imports_left, installed, listing, owners, removal, selecting
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.bundle.slim.wish import Wish
+from slsdeploy.project import can_run
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
@@ -66,6 +67,7 @@ def slim(wish: Wish, shop: Workshop) -> frozenset[str]:
     shelf.take([piece for piece in pieces if piece.cut in always])
     tree.remove(shelf.aside)
     found = found.without(piece for piece in pieces if piece.cut in always)
+    listing.write(found)
     pieces = tuple(piece for piece in pieces if piece.cut not in always)
     undone, by = try_out(found, pieces, shop)
     groups = removal.grouped(pieces)
@@ -93,7 +95,7 @@ def try_out(found: Installed, pieces: Sequence[Piece], shop: Workshop) -> tuple[
     shop.compile()
     if not groups:
         return undone, ""
-    if not verify.can_run(shop.project):
+    if not can_run(shop.project):
         return undone, f"imports were read, not run: {cannot_run(shop.project)}"
     assert shop.project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
@@ -113,6 +115,7 @@ class Trial:
         self._found = found
         self._limit = limit or _SECONDS
         self._modules = importing.modules_of(found)
+        self._tried: frozenset[str] = frozenset()
         self._wrong: Mapping[str, str] = {}
         self._imported = 0
         self._python = ""
@@ -128,17 +131,22 @@ class Trial:
         wanted = [name for name in self._modules if self._is_left(name)]
         answer = self._importer.run(wanted, self._limit, budget=2 * self._limit)
         said = {name: answer.modules.get(name, "not tried") for name in wanted}
+        self._tried = frozenset(wanted)
         self._wrong = {name: wrong for name, wrong in said.items() if wrong}
         self._imported = len(said) - len(self._wrong)
         self._python = answer.python or self._python
         return next((f"{name}: {wrong}" for name, wrong in self._wrong.items()), "")
 
     def recheck(self) -> bool:
-        """Forget what does not import with everything in its place either; say whether anything wrong is left."""
-        again = self._importer.run(list(self._wrong), self._limit, budget=2 * self._limit).modules
-        forgotten = {name for name in self._wrong if again.get(name) != ""}
+        """Forget what does not import with everything in its place either; say whether anything wrong is left.
+
+        What was taken out is imported here for the first time: it is looked at once a part of it is back.
+        """
+        wanted = [name for name in self._modules if name in self._wrong or name not in self._tried]
+        again = self._importer.run(wanted, self._limit, budget=2 * self._limit).modules
+        forgotten = {name for name in wanted if again.get(name) != ""}
         self._modules = [name for name in self._modules if name not in forgotten]
-        return len(forgotten) < len(self._wrong)
+        return not forgotten.issuperset(self._wrong)
 
     def _is_left(self, name: str) -> bool:
         return (self._importer.packages / self._found.modules[name]).exists()

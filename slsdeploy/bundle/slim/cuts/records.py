@@ -8,13 +8,13 @@ from slsdeploy.bundle.slim.cut import Cut, Piece
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.wish import Wish
 
-_RECORDS = frozenset({"RECORD", "INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
+_RECORDS = frozenset({"INSTALLER", "REQUESTED", "direct_url.json", "uv_cache.json", "uv_build.json"})
 
 
 class Records(Cut):
     """Takes the installer's records, its lock and foreign bytecode. They are of this machine (times, paths, another Python): always.
 
-    METADATA, entry points and licences stay: importlib.metadata reads them, and licences ask for it.
+    METADATA, entry points and licences stay: importlib.metadata reads them, and licences ask for it; so does RECORD (see `listing`).
     """
 
     name = "records"
