@@ -7,12 +7,14 @@ https://github.com/distribution/distribution/blob/main/docs/content/spec/manifes
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from slsdeploy.errors import ProjectError
 
@@ -210,6 +212,15 @@ def media_type_of(content: bytes) -> str:
 def digest_of(content: bytes) -> str:
     """Return the digest of a blob."""
     return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def is_loopback(netloc: str) -> bool:
+    """Say whether a host (with its port) is this machine."""
+    name = urlsplit(f"//{netloc}").hostname or ""
+    try:
+        return ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return name == "localhost"
 
 
 def reference(text: str) -> Reference:

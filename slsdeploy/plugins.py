@@ -9,16 +9,20 @@ from the project's requirements, like everything else (`bundle/verify.py` makes 
 from __future__ import annotations
 
 import pkgutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 import slsdeploy_runtime.events
 import slsdeploy_runtime.outputs
 from slsdeploy.errors import ConfigError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 GROUP = "slsdeploy.events"
 
@@ -31,18 +35,50 @@ class Origin:
     module: str
 
 
-def event_sources() -> dict[str, ModuleType]:
+class Modules(Mapping[str, ModuleType]):
+    """Modules by the words that name them. One that is asked for is imported alone; going through the words imports all."""
+
+    def __init__(self, package: ModuleType, options: str, installed: bool = False) -> None:
+        self._package = package
+        self._options = options
+        self._installed = installed
+
+    def __getitem__(self, name: str) -> ModuleType:
+        own = self._own(name)
+        if own is not None:
+            return own
+        entries = _installed() if self._installed else {}
+        return _load(name, entries[name])
+
+    def __iter__(self) -> Iterator[str]:
+        own = [name for name in _names(self._package) if self._own(name)]
+        entries = _installed() if self._installed else {}
+        for name in own:
+            if name in entries:
+                raise _taken(name, entries[name])
+        return iter([*own, *entries])
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def _own(self, name: str) -> ModuleType | None:
+        if name not in _names(self._package):
+            return None
+        module = import_module(f"{self._package.__name__}.{name}")
+        return module if hasattr(module, self._options) else None
+
+
+def event_sources() -> Modules:
     """Return the event sources by the word that `[[trigger]] type` takes, without those that every function has.
 
-    Raises ConfigError when an installed package's does not import, or takes the word of one of ours.
+    Looking at them raises ConfigError when an installed package's does not import, or (at all of them) takes the word of one of ours.
     """
-    own = _own(slsdeploy_runtime.events, "Trigger")
-    return {**own, **{name: _load(name, each, own) for name, each in _installed().items()}}
+    return Modules(slsdeploy_runtime.events, "Trigger", installed=True)
 
 
-def outputs() -> dict[str, ModuleType]:
+def outputs() -> Modules:
     """Return the outputs by the word that `[output] type` takes."""
-    return _own(slsdeploy_runtime.outputs, "Output")
+    return Modules(slsdeploy_runtime.outputs, "Output")
 
 
 def rules() -> list[str]:
@@ -60,24 +96,25 @@ def origins() -> dict[str, Origin]:
 
 
 @cache
-def _own(package: ModuleType, options: str) -> dict[str, ModuleType]:
-    """Return a package's modules with options of that name."""
-    names = sorted(found.name for found in pkgutil.iter_modules(package.__path__))
-    modules = {name: import_module(f"{package.__name__}.{name}") for name in names}
-    return {name: module for name, module in modules.items() if hasattr(module, options)}
+def _names(package: ModuleType) -> list[str]:
+    return sorted(found.name for found in pkgutil.iter_modules(package.__path__))
 
 
 @cache
 def _installed() -> dict[str, EntryPoint]:
     """Look through the packages of this Python, once: that takes some milliseconds for a hundred of them."""
+    from importlib.metadata import entry_points  # most projects need none of theirs
+
     return {each.name: each for each in sorted(entry_points(group=GROUP))}
 
 
-def _load(name: str, entry: EntryPoint, own: dict[str, ModuleType]) -> ModuleType:
-    package = entry.dist.name if entry.dist else entry.value
-    hint = f"uninstall {package}, or tell who maintains it"
-    if name in own:
-        raise ConfigError(f"the package {package} adds an event source {name!r}, which there is already", hint)
+def _taken(name: str, entry: EntryPoint) -> ConfigError:
+    package, hint = _origin(entry)
+    return ConfigError(f"the package {package} adds an event source {name!r}, which there is already", hint)
+
+
+def _load(name: str, entry: EntryPoint) -> ModuleType:
+    package, hint = _origin(entry)
     try:
         module = import_module(entry.module)
     except Exception as error:
@@ -89,3 +126,9 @@ def _load(name: str, entry: EntryPoint, own: dict[str, ModuleType]) -> ModuleTyp
     if missing:
         raise ConfigError(f"the event source {name!r} of the package {package} has no {' and no '.join(missing)}", hint)
     return module
+
+
+def _origin(entry: EntryPoint) -> tuple[str, str]:
+    """Return the package that an entry point comes from, and what to do when it is no good."""
+    package = entry.dist.name if entry.dist else entry.value
+    return package, f"uninstall {package}, or tell who maintains it"

@@ -118,7 +118,7 @@ def _platform(architecture: Architecture) -> str:
 def _models(config: Config, root: Path) -> tuple[Model, ...]:
     """A single model is served under the project's name."""
     if config.model is not None:
-        return (_model(config, root, config.name, ModelConfig.model_validate({"path": config.model})),)
+        return (_model(config, root, config.name, ModelConfig.model_construct(path=config.model)),)
     if not config.models:
         raise ProjectError("the project names no model", 'add `model = "model.onnx"`', FILE)
     return tuple(_model(config, root, name, model) for name, model in config.models.items())
@@ -179,14 +179,14 @@ def _functions(file: Path) -> frozenset[str]:
 
 def _triggers(options: tuple[Any, ...], root: Path) -> tuple[Trigger, ...]:
     """Name each by its type ("S3Trigger"), later ones of a type with their number behind it ("S3Trigger2")."""
-    modules = {name: module.__name__ for name, module in plugins.event_sources().items()}
+    modules = plugins.event_sources()
     seen: Counter[str] = Counter()
     triggers = []
     for option in options:
         seen[option.type] += 1
         number = str(seen[option.type]) if seen[option.type] > 1 else ""
         stem = "".join(word.capitalize() for word in re.findall("[A-Za-z0-9]+", option.type))
-        module = modules.get(option.type, type(option).__module__)
+        module = modules[option.type].__name__ if option.type in modules else type(option).__module__
         triggers.append(Trigger(module, option, f"{stem}Trigger{number}", _texts(option, root)))
     return tuple(triggers)
 

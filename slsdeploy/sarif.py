@@ -1,9 +1,13 @@
-"""Findings -> SARIF 2.1.0, which GitHub, GitLab and editors read. Reads the files for the hashes of their lines.
+"""Findings -> SARIF 2.1.0, which GitHub, GitLab and editors read.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; what GitHub wants of it:
 https://docs.github.com/en/code-security/code-scanning/integrating-with-code-scanning/sarif-support-for-code-scanning
 Paths are relative to the repository that the project is in (to the project where it is in none), as code scanning wants them.
 A configuration that cannot be read is a result too, of the rule "configuration".
+
+A result with a line gets its `primaryLocationLineHash`, by which GitHub knows it again, from `github/codeql-action/upload-sarif`, which
+hashes the lines itself and warns of any other value; it passes over those of a whole file, so these bring one.
+https://github.com/github/codeql-action/blob/main/src/fingerprints.ts
 """
 
 from __future__ import annotations
@@ -19,7 +23,6 @@ from slsdeploy import __version__
 from slsdeploy.config import FILE
 from slsdeploy.errors import ConfigError, SlsdeployError
 from slsdeploy.explaining import CONFIGURATION
-from slsdeploy.fingerprints import of_lines
 from slsdeploy.results import Explained
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
@@ -46,9 +49,8 @@ def document(
     place = "" if folder == Path() else f"{quote(os.fsencode(folder.as_posix()))}/"
     place += f"{quote(stage)}/" if stage else ""
     run = {
-        "automationDetails": {
-            "id": f"slsdeploy/{place}"
-        },  # so that projects and stages of one repository do not replace each other's results
+        # so that projects and stages of one repository do not replace each other's results
+        "automationDetails": {"id": f"slsdeploy/{place}"},
         "tool": {"driver": driver},
         "originalUriBaseIds": {_ROOT: {"description": {"text": "the top folder of the repository"}}},
         "columnKind": "unicodeCodePoints",
@@ -114,7 +116,6 @@ class _Place:
         is_kept = is_ours and (top / folder / path).is_file()
         self.path = folder / (path if is_kept else FILE)
         self.line = int(problem["line"]) if is_kept else 0
-        self.file = top / self.path
 
     @property
     def location(self) -> dict[str, Any]:
@@ -126,27 +127,20 @@ class _Place:
             place["region"] = {"startLine": self.line}
         return {"physicalLocation": place}
 
-    @property
-    def hash(self) -> str:
-        """Return that of the line, "" where there is no text."""
-        try:
-            hashes = of_lines(self.file.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError):
-            return ""
-        return hashes[max(self.line, 1) - 1] if self.line <= len(hashes) else ""
-
 
 def _result(problem: Mapping[str, Any], index: int, place: _Place, seen: int) -> dict[str, Any]:
     hint = f"\n{problem['hint']}" if problem["hint"] else ""
     key = "\0".join([problem["rule"], problem["path"], problem["message"], str(seen)])
-    fingerprint = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()
+    fingerprints = {"slsdeploy/v1": hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()}
+    if not place.line:
+        fingerprints["primaryLocationLineHash"] = fingerprints["slsdeploy/v1"]
     return {
         "ruleId": problem["rule"],
         "ruleIndex": index,
         "level": problem["severity"],
         "message": {"text": problem["message"] + hint},
         "locations": [place.location],
-        "partialFingerprints": {"primaryLocationLineHash": place.hash or fingerprint, "slsdeploy/v1": fingerprint},
+        "partialFingerprints": fingerprints,
     }
 
 

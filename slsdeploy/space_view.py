@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
 from rich.table import Table
 
+from slsdeploy.printable import size
+
 _ROWS = 12  # what is smaller is summed up
 _NAMED = 3
-Size = Callable[[int], str]
 Row = Mapping[str, Any]
 
 
-def shown(space: Sequence[Row], slimmed: Mapping[str, Any], size: Size) -> Iterator[RenderableType]:
-    """Show the rows, and who tried what is left; `size` writes bytes for people."""
+def shown(space: Sequence[Row], slimmed: Mapping[str, Any]) -> Iterator[RenderableType]:
+    """Show the rows, and who tried what is left."""
     if not space:
         return
     total = sum(row["bytes"] for row in space) or 1
@@ -28,12 +29,12 @@ def shown(space: Sequence[Row], slimmed: Mapping[str, Any], size: Size) -> Itera
         [row for row in space if not row["bytes"] and row["cut_bytes"]],
     )
     for row in there[:_ROWS]:
-        table.add_row(*_cells(row, total, size, escape(row["name"])))
+        table.add_row(*_cells(row, total, escape(row["name"])))
     if there[_ROWS:]:
-        table.add_row(*_cells(_sum(there[_ROWS:]), total, size, f"[dim]{len(there) - _ROWS} more[/]"))
+        table.add_row(*_cells(_sum(there[_ROWS:]), total, f"[dim]{len(there) - _ROWS} more[/]"))
     if gone:
         names = ", ".join(row["name"] for row in gone[:_NAMED]) + (", ..." if len(gone) > _NAMED else "")
-        table.add_row(*_cells(_sum(gone), total, size, f"[dim]{escape(names)}[/]"))
+        table.add_row(*_cells(_sum(gone), total, f"[dim]{escape(names)}[/]"))
     yield table
     if slimmed.get("bytes"):
         yield f"slim: {size(slimmed['bytes'])} left out"
@@ -44,7 +45,7 @@ def _sum(rows: Sequence[Row]) -> Row:
     return {key: sum(row[key] for row in rows) for key in ("bytes", "files", "cut_bytes")}
 
 
-def _cells(row: Row, total: int, size: Size, name: str) -> Iterator[str]:
+def _cells(row: Row, total: int, name: str) -> Iterator[str]:
     yield name
     yield str(row["files"]) if row["files"] else ""
     yield size(row["bytes"]) if row["files"] else "-"

@@ -179,10 +179,6 @@ class Preparation:
     measured: tuple[Measured, ...] = ()
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_as_it_is(self) -> bool:
-        return self.choice == "plain" and not self.quantize
-
 
 @dataclass(frozen=True, slots=True)
 class Handler:

@@ -20,8 +20,9 @@ from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, Te
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
+from slsdeploy.printable import size
 from slsdeploy.tools import StackEvent, Task
-from slsdeploy.views import size, view
+from slsdeploy.views import view
 
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
 

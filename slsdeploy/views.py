@@ -13,6 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 
 from slsdeploy import checks, failure, results, space_view, targets
+from slsdeploy.printable import size
 
 ACTIONS = {"add": "[green]+[/]", "modify": "[yellow]~[/]", "remove": "[red]-[/]"}
 _IMPORTS = 6
@@ -21,18 +22,6 @@ _IMPORTS = 6
 def view(result: Any) -> Iterable[RenderableType]:
     """Return what to print for a command's result."""
     return VIEWS[type(result)](result)
-
-
-def size(amount: int) -> str:
-    """Return bytes as a person reads them, in powers of 1,000: 37.2 MB."""
-    if amount < 1000:
-        return f"{amount} B"
-    value = float(amount)
-    for unit in ("kB", "MB", "GB"):
-        value /= 1000
-        if value < 999.95:
-            return f"{value:.1f} {unit}"
-    return f"{value / 1000:.1f} TB"
 
 
 def inspected(result: results.Inspected) -> Iterator[RenderableType]:
@@ -58,7 +47,7 @@ def built(result: results.Built) -> Iterator[RenderableType]:
     limit = size(targets.find(result.package).LIMIT)
     yield f"[bold]{result.package}[/] bundle {result.digest[:12]}, {size(result.unzipped_bytes)} of {limit} unzipped"
     yield table
-    yield from space_view.shown(result.space, result.slimmed, size)
+    yield from space_view.shown(result.space, result.slimmed)
     for model in result.models:
         yield from _prepared(model)
     yield f"[dim]in[/] {escape(result.path)}"

@@ -47,7 +47,11 @@ class House:
 
     def build(self, *, local: bool = False) -> Bundle:
         self.reporter = FakeReporter()
-        return bundles.build(self.project(local=local), self.tools())
+        return self.make(self.project(local=local))
+
+    def make(self, project: Project) -> Bundle:
+        tools = self.tools()
+        return bundles.build(bundles.settle(project, tools), tools)
 
     def tools(self) -> Tools:
         return Tools(self.shell, self.reporter, lambda _: FakeCloud(), self.registry)

@@ -32,10 +32,7 @@ class Desk:
 
 def make(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Write a project whose dependencies come from an index of its own."""
-    index = wheelhouse.add_runtime(folder / "index")
-    for name, value in wheelhouse.environment(index, folder / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(folder / "cache"))
+    wheelhouse.use(folder, monkeypatch)
     root = folder / "iris"
     root.mkdir()
     save_model(root / "iris.onnx")

@@ -290,18 +290,9 @@ class FakeShell:
         self.calls: list[Sequence[str]] = []
         self.given: list[str] = []
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        inherit: bool = True,
-        given: str = "",
-        limit: float | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str], **how: Any) -> Completed:
         self.calls.append(argv)
-        self.given.append(given)
+        self.given.append(how.get("given", ""))
         program = self.programs.get(Path(argv[0]).name)
         if program is None:
             raise ToolError(f"there is no program {argv[0]}")
@@ -316,17 +307,8 @@ class MeddlingShell(SystemShell):
         self.meddle = meddle
         self.ran: list[str] = []
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        inherit: bool = True,
-        given: str = "",
-        limit: float | None = None,
-    ) -> Completed:
-        done = super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given, limit=limit)
+    def run(self, argv: Sequence[str], **how: Any) -> Completed:
+        done = super().run(argv, **how)
         names = [Path(word).name for word in argv if word.endswith(".py")]
         self.ran += names
         return self.meddle(argv, done) if self.meddle and self.script in names else done

@@ -10,6 +10,7 @@ from pathlib import Path
 import onnx
 
 from slsdeploy.config import FILE
+from tests import wheelhouse
 from tests.building import save_model
 
 MB = 1024**2
@@ -21,6 +22,18 @@ def write(root: Path, toml: str, files: Mapping[str, str] | None = None) -> None
     for path, text in {FILE: toml, **(files or {})}.items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(textwrap.dedent(text).lstrip("\n"), encoding="utf-8")
+
+
+def write_fast(root: Path) -> None:
+    """Write a project on arm64 whose handler imports fast, a package that the fixture's index has."""
+    toml = 'name = "iris"\nmodel = "iris.onnx"\narchitecture = "arm64"\n'
+    handler = "import fast\n\ndef postprocess(outputs):\n    return outputs\n"
+    write(root, toml, {"handler.py": handler, "requirements.txt": "fast\n"})
+
+
+def add_fast(index: Path, content: bytes) -> None:
+    """Add that package, with this as a shared object in it, in a wheel that is for all machines."""
+    wheelhouse.add_wheel(index, "fast", files={"fast/__init__.py": b"", "fast/_core.abi3.so": content})
 
 
 def large_model(path: Path, megabytes: int) -> None:

@@ -6,7 +6,11 @@ import os
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 from zipfile import ZipFile
+
+if TYPE_CHECKING:
+    import pytest
 
 # What the runtime needs, in name only.
 RUNTIME = {"numpy": "2.4.6", "onnxruntime": "1.31.1", "aws-lambda-powertools": "3.37.0", "orjson": "3.13.0"}
@@ -47,6 +51,15 @@ def add_runtime(folder: Path) -> Path:
     for name, version in RUNTIME.items():
         add_wheel(folder, name, version)
     return folder
+
+
+def use(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Have uv know nothing but an index with the wheels that every bundle needs, and keep caches in the folder, too; return the index."""
+    index = add_runtime(folder / "index")
+    for name, value in environment(index, folder / "uv").items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(folder / "cache"))
+    return index
 
 
 def environment(folder: Path, scratch: Path) -> dict[str, str]:

@@ -45,14 +45,6 @@ def output_name() -> str | None:
     return option(None, "the name of the queue or bucket to create for answers; default: one is found")
 
 
-def model() -> str | None:
-    """Return the option that names the model."""
-    return option(
-        None,
-        'the model that predicts its records; default: of several, the one that a record names ("model"), or the first',
-    )
-
-
 def check(trigger: Answering) -> None:
     """Raise ValueError for a name of nothing."""
     if trigger.output == "none" and trigger.output_name is not None:

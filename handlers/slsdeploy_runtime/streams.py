@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, destinations, filters
 from slsdeploy_runtime.destinations import Destination
-from slsdeploy_runtime.events import Site, Wiring, option
+from slsdeploy_runtime.events import Site, Wiring, model_option, option
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.resources import queue
 
@@ -53,7 +53,7 @@ class StreamOptions:
     filters: tuple[str, ...] = option((), filters.WORDS)
     output: Literal["queue", "bucket", "none"] | None = answers.output()
     output_name: str | None = answers.output_name()
-    model: str | None = answers.model()
+    model: str | None = model_option("record")
 
 
 def check(trigger: StreamOptions) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy import app, assets
+from slsdeploy import bundle as building
 from slsdeploy.bench import bundled, imports, sizes, waterfall
 from slsdeploy.bench.asked import Asked, check
 from slsdeploy.bench.bundled import Bundled
@@ -47,6 +48,7 @@ def bench(where: app.Where, tools: Tools, asked: Asked) -> Benched:
     """Build for this machine, measure, write the page. Raises BuildError when the function does not start or fails on the event."""
     project = app.open_project(replace(where, local=True), tools)
     with place.exclusive(project.work, tools, "deployment"):  # what is measured is the bundle in its place
+        project = building.settle(project, tools)
         bundle = app.make_bundle(project, tools, where)
         tried = bundled.prepare(project, bundle, asked.event, tools)
         measured = _measure(tried, project, asked, tools)

@@ -1,6 +1,6 @@
-"""Benched -> one HTML page with the waterfall of a cold start, which needs nothing but itself: no script, no font, no address. Pure.
+"""Benched -> one HTML page with the waterfall of a cold start. Pure.
 
-The frame is waterfall.html; here are its bars. A bar is placed in percent of its track, so the page fits any width.
+What stands in it is waterfall.html; here are its bars. A bar is placed in percent of its track, so the page fits any width.
 """
 
 from __future__ import annotations
@@ -8,13 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from slsdeploy import page_frame
 from slsdeploy.bench.phases import LABELS, MEANINGS
+from slsdeploy.page_frame import Tile
 from slsdeploy.results import Benched
 
-_FRAME = Path(__file__).with_name("waterfall.html")
+_PAGE = Path(__file__).with_name("waterfall.html")
 _COLOURS = 10
 _TOP_PACKAGES = 14
 _TICKS = 6
@@ -26,10 +27,11 @@ def page(result: Benched) -> str:
     """Return the page."""
     colours = {phase["name"]: f"var(--c{i % _COLOURS})" for i, phase in enumerate(_whole(result))}
     runs = f"{result.runs} cold start{'' if result.runs == 1 else 's'}"
-    return Template(_FRAME.read_text(encoding="utf-8")).substitute(
-        title=escape(f"{result.name} ({result.stage}): from start to answer"),
-        subtitle=escape(f"Python {result.python} on {result.architecture}, {result.client}, {result.memory} MB"),
-        tiles="".join(_tiles(result)),
+    return page_frame.fill(
+        _PAGE,
+        f"{result.name} ({result.stage}): from start to answer",
+        f"Python {result.python} on {result.architecture}, {result.client}, {result.memory} MB",
+        _tiles(result),
         runs=runs,
         waterfall="\n".join(_waterfall(result, colours)),
         imports="\n".join(_imports(result.imports)),
@@ -45,19 +47,15 @@ def _whole(result: Benched) -> list[Mapping[str, Any]]:
     return [phase for phase in result.phases if not phase["part_of"]]
 
 
-def _tiles(result: Benched) -> Iterator[str]:
+def _tiles(result: Benched) -> Iterator[Tile]:
     first, init, warm, memory = result.first_answer_ms, result.init_ms, result.warm_ms, result.memory_bytes
     spread = f"{first['min']:.0f} to {first['max']:.0f} ms"
-    yield _tile("first answer", f"{first['median']:.0f} ms", spread)
-    yield _tile("of it until ready", f"{init['median']:.0f} ms", f"{init['min']:.0f} to {init['max']:.0f} ms")
+    yield ("first answer", f"{first['median']:.0f} ms", spread)
+    yield ("of it until ready", f"{init['median']:.0f} ms", f"{init['min']:.0f} to {init['max']:.0f} ms")
     tail = f"p90 {warm['p90']:.2f}, p99 {warm['p99']:.2f} ms; {warm['requests']} requests"
-    yield _tile("warm answer, p50", f"{warm['p50']:.2f} ms", tail)
+    yield ("warm answer, p50", f"{warm['p50']:.2f} ms", tail)
     peak = f"resident after the first answer; at most {memory['peak'] / 1e6:.0f} MB"
-    yield _tile("memory", f"{memory['first_answer'] / 1e6:.0f} MB", peak)
-
-
-def _tile(name: str, value: str, more: str) -> str:
-    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(more)}</small></dd></div>"
+    yield ("memory", f"{memory['first_answer'] / 1e6:.0f} MB", peak)
 
 
 def _waterfall(result: Benched, colours: Mapping[str, str]) -> Iterator[str]:

@@ -12,8 +12,9 @@ import shutil
 import stat
 import zlib
 from collections.abc import Iterable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import IO, NamedTuple
 from zipfile import ZIP_DEFLATED, ZIP_STORED, ZipFile, ZipInfo
 
 from slsdeploy.bundle.tree import File
@@ -26,13 +27,41 @@ _LEVEL = 6  # 9 takes twice as long for half a percent
 _STORED = (".onnx",)
 
 
+class Entry(NamedTuple):
+    """A file as an archive has it: its name and mode, its bytes packed or (where that is no smaller) plain, and how large it is plain."""
+
+    name: str
+    is_executable: bool
+    content: bytes
+    is_packed: bool
+    bytes: int
+    checksum: int
+
+
 def pack(tree: Path, files: Iterable[File], path: Path, *, compressed: bool = True) -> None:
     """Write the files, named from the tree's second level on: task/handler.py as handler.py."""
+    write(map(partial(entry, tree, compressed), files), path)
+
+
+def entry(tree: Path, compressed: bool, file: File) -> Entry:
+    """Read and pack a file; most of that time the interpreter is free for others."""
+    from deflate import deflate_compress  # not needed when nothing changed
+
+    name = file.path.split("/", 1)[1]
+    content = (tree / file.path).read_bytes()
+    checksum, size, is_packed = zlib.crc32(content), len(content), False
+    if compressed and not name.endswith(_STORED):
+        packed = bytes(deflate_compress(content, _LEVEL))
+        is_packed = len(packed) < size
+        content = packed if is_packed else content
+    return Entry(name, file.is_executable, content, is_packed, size, checksum)
+
+
+def write(entries: Iterable[Entry], path: Path) -> None:
+    """Write an archive of what was packed."""
     with ZipFile(path, "w") as archive:
-        for file in files:
-            name = file.path.split("/", 1)[1]
-            content = (tree / file.path).read_bytes()
-            _add(archive, name, content, file.is_executable, compressed and not name.endswith(_STORED))
+        for each in entries:
+            _add(archive, each)
 
 
 def join(archives: Sequence[Path], path: Path) -> None:
@@ -60,23 +89,19 @@ def link(source: Path | str, target: Path | str) -> None:
         shutil.copy2(source, target)
 
 
-def _add(archive: ZipFile, name: str, content: bytes, is_executable: bool, compressed: bool) -> None:
+def _add(archive: ZipFile, packed: Entry) -> None:
     """Add an entry that was compressed by us, which zipfile has no method for: header and bytes, then the directory's entry."""
-    from deflate import deflate_compress  # not needed when nothing changed
-
     assert archive.fp is not None
-    packed = bytes(deflate_compress(content, _LEVEL)) if compressed else content
-    is_smaller = len(packed) < len(content)
-    entry = ZipInfo(name, _EPOCH)
+    entry = ZipInfo(packed.name, _EPOCH)
     entry.create_system = _UNIX
-    entry.external_attr = (stat.S_IFREG | (0o755 if is_executable else 0o644)) << 16
-    entry.compress_type = ZIP_DEFLATED if is_smaller else ZIP_STORED
-    entry.CRC = zlib.crc32(content)
-    entry.file_size = len(content)
-    entry.compress_size = len(packed) if is_smaller else len(content)
+    entry.external_attr = (stat.S_IFREG | (0o755 if packed.is_executable else 0o644)) << 16
+    entry.compress_type = ZIP_DEFLATED if packed.is_packed else ZIP_STORED
+    entry.CRC = packed.checksum
+    entry.file_size = packed.bytes
+    entry.compress_size = len(packed.content)
     entry.header_offset = archive.fp.tell()
     archive.fp.write(entry.FileHeader(zip64=False))
-    archive.fp.write(packed if is_smaller else content)
+    archive.fp.write(packed.content)
     archive.filelist.append(entry)
     archive.start_dir = archive.fp.tell()
 

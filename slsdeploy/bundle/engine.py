@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slsdeploy import assets
+from slsdeploy import assets, oci
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.project import inside
@@ -89,6 +89,8 @@ def build(engine: Engine, project: Project, context: Path, archive: Path, tools:
     options = ["--platform", _PLATFORMS[project.target.architecture], "--iidfile", str(identity)]
     options += ["--tag", f"slsdeploy/{project.stack}:latest", "--file", str(dockerfile(project))]
     options += [word for name, value in arguments(project).items() for word in ("--build-arg", f"{name}={value}")]
+    if engine.program == "podman" and project.base and oci.is_loopback(oci.reference(project.base.reference).host):
+        options.append("--tls-verify=false")  # as Docker does it by itself
     done = tools.shell.run([engine.program, *words, *options, str(context)], cwd=context)
     if done.code != 0:
         named = project.config.image.dockerfile or f"templates/{TEMPLATE}"

@@ -24,6 +24,7 @@ from slsdeploy.bundle import tree
 from slsdeploy.bundle.parts import Kept
 
 ROOT = "var"  # Lambda's task root is /var/task: https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
+_LAYER, _DESCRIPTION = "layer.tar.gz", "layer.json"
 _LEVEL = 6
 # More than that is not held in memory: it goes through zlib, which may be another on another machine.
 _AT_ONCE = 1 << 30
@@ -43,9 +44,14 @@ class Layer:
     bytes: int
 
 
+def is_made(part: Kept) -> bool:
+    """Say whether the part's layer is there."""
+    return read(part.folder / _LAYER, part.folder / _DESCRIPTION) is not None
+
+
 def layer_of(part: Kept) -> Layer:
     """Return the part's layer; packed once, then not even read."""
-    path, description = part.folder / "layer.tar.gz", part.folder / "layer.json"
+    path, description = part.folder / _LAYER, part.folder / _DESCRIPTION
     found = read(path, description)
     if found is not None:
         return found

@@ -28,8 +28,7 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
     ):
         if "base" in again:
             base_image.forget(project)
-        settled = base_image.settle(origins.settle(project, tools), tools)
-        settled = attached.find(settled)
+        settled = pipeline.settle(project, tools)
         if any(layer.bytes is None for layer in settled.layers):
             settled = attached.settle(settled, tools, tools.connect(project))
         section = resolution.settle(settled, tools)

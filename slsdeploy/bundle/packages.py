@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
 from slsdeploy.bundle import bytecode, distributions, layout, parts, wheels
@@ -36,7 +37,7 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
 
     def make(tree: Path) -> Facts:
-        from slsdeploy.bundle.slim.slimming import slim  # not needed when nothing changed
+        from slsdeploy.bundle.slim import slimming  # not needed when nothing changed
 
         folder = tree / packages.place
         folder.mkdir(parents=True)
@@ -44,8 +45,8 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
             wheels.install(packages.section, packages.requirements, folder, project, tools)
             files = wheels.files(packages.section, packages.requirements, project, tools)
             found = distributions.read(folder, packages.section, files)
-            gone = slim(folder, tree.parent, packages.wish, project, tools)
-            bytecode.add(tree, project.target, tools)
+            compile = partial(bytecode.add, tree, project.target, tools)
+            gone = slimming.slim(packages.wish, slimming.Workshop(folder, tree.parent, project, tools, compile))
         return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)

@@ -11,6 +11,7 @@ from typing import get_args
 
 from slsdeploy import targets
 from slsdeploy.bundle import archive, engine, image, layer, parts, saved, tree
+from slsdeploy.bundle.ahead import Begun
 from slsdeploy.bundle.layer import Layer
 from slsdeploy.bundle.parts import Kept
 from slsdeploy.oci import Assembled
@@ -29,14 +30,21 @@ class Packed:
     image: Assembled | None = None
 
 
-def pack(project: Project, kept: Sequence[Kept], packaging: PackagingTarget, draft: Path, tools: Tools) -> Packed:
-    """Put the archives into a draft of the bundle, which will be at its place. Parts without files are left out: Lambda refuses them."""
+def pack(
+    project: Project, kept: Sequence[Kept], begun: Begun, packaging: PackagingTarget, draft: Path, tools: Tools
+) -> Packed:
+    """Put the archives into a draft of the bundle, which will be at its place; `begun` is what was packed ahead of time.
+
+    Parts without files are left out: Lambda refuses them.
+    """
     (draft / FOLDER).mkdir()
     folder = project.work / "bundle"
     if packaging.NAME == targets.IMAGE and engine.is_wanted(project):
         return _built(project, kept, draft, folder, tools)
     if packaging.NAME == targets.IMAGE:
-        return _assembled(project, [part for part in kept if part.files], draft, folder)
+        return _assembled(project, [part for part in kept if part.files], begun, draft)
+    for part in kept:
+        parts.zip_of(part, begun.entries.get(part.name))
     chosen = {name: [part for part in kept if part.name in wanted] for name, wanted in packaging.ARCHIVES.items()}
     return Packed(
         tuple(
@@ -63,8 +71,12 @@ def _zip(name: str, chosen: Sequence[Kept], packaging: PackagingTarget, draft: P
     return Archive(name, digest, folder / file, (draft / file).stat().st_size, packaging.ARCHIVES[name])
 
 
-def _assembled(project: Project, kept: Sequence[Kept], draft: Path, folder: Path) -> Packed:
-    layers: dict[str, Layer] = {part.name: layer.layer_of(part) for part in kept}
+def _assembled(project: Project, kept: Sequence[Kept], begun: Begun, draft: Path) -> Packed:
+    folder = project.work / "bundle"
+    layers: dict[str, Layer] = {}
+    for part in kept:
+        future = begun.layers.get(part.name)
+        layers[part.name] = future.result() if future else layer.layer_of(part)
     placed = _placed(layers, draft, folder)
     made_of = image.assemble(project.base, placed, project.target.architecture, draft / "image")
     return Packed(_archives(placed), replace(made_of, folder=folder / "image"))

@@ -10,17 +10,19 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from slsdeploy import assets
 from slsdeploy.bundle import archive, facts, tree, tree_facts
+from slsdeploy.bundle.archive import Entry
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.types import PartName
 
 _DESCRIPTION = "part.json"
+_ZIP = "part.zip"
 _UNUSED_DAYS = 30
 _ABANDONED_DAYS = 1
 _DAY = 24 * 60 * 60
@@ -74,13 +76,21 @@ def keep(name: PartName, key: str, make: Callable[[Path], Facts | None]) -> Kept
     return made
 
 
-def zip_of(part: Kept) -> Path:
-    """Return the part's own archive; packed once."""
-    path = part.folder / "part.zip"
-    if not path.is_file():
+def has_zip(part: Kept) -> bool:
+    """Say whether the part's own archive is there."""
+    return (part.folder / _ZIP).is_file()
+
+
+def zip_of(part: Kept, entries: Iterable[Entry] | None = None) -> Path:
+    """Return the part's own archive; packed once. `entries` are what it is made of, where that was begun (see `ahead`)."""
+    path = part.folder / _ZIP
+    if not has_zip(part):
         draft = part.folder / f".part-{os.getpid()}.zip"
         try:
-            archive.pack(part.tree, tree.walk(part.tree), draft, compressed=part.name != "model")
+            if entries is None:
+                archive.pack(part.tree, tree.walk(part.tree), draft, compressed=part.name != "model")
+            else:
+                archive.write(entries, draft)
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from slsdeploy import assets, targets
 from slsdeploy.bundle import (
     acceptance,
+    ahead,
     attached,
     base_image,
     bytecode,
@@ -36,6 +38,7 @@ from slsdeploy.bundle import (
 )
 from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle import requirements as needs
+from slsdeploy.bundle.ahead import Begun
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
@@ -73,13 +76,12 @@ class Inputs:
 
 
 def build(project: Project, tools: Tools) -> Bundle:
-    """Make the bundle of a project, or find that the last one still is it.
+    """Make the bundle of a project as `settle` returns it, or find that the last one still is it.
 
     Raises ProjectError when the project's files do not fit, BuildError when no bundle can be made from them, ToolError when
     uv, the package index or the target's Python fails, or the disk is full.
     """
     with _disk_is_ours(project):
-        project = attached.find(base_image.settle(origins.settle(project, tools), tools))
         inputs, why = _gather(project, tools), ""
         with place.exclusive(project.work, tools):
             if project.config.package == targets.AUTO:
@@ -115,10 +117,11 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
 
 
 def settle(project: Project, tools: Tools, cloud: Cloud | None = None) -> Project:
-    """Return the project with its models that live in S3 pinned and here (see `origins.settle`), its image's base and the sizes of
-    layers of others pinned.
+    """Return the project with all that it takes from elsewhere pinned and here: models that live in S3, its image's base, the sizes of
+    layers of others.
 
-    Raises ToolError when the disk is full or may not be written to, too.
+    With `cloud`, what is pinned is looked for there, too; without it, AWS is asked for nothing but models that are missing, and sizes
+    that are not pinned stay unknown. Raises ToolError also when the disk is full or may not be written to.
     """
     with _disk_is_ours(project):
         return attached.settle(base_image.settle(origins.settle(project, tools, cloud), tools), tools, cloud)
@@ -175,7 +178,7 @@ def gather(
     requirements, section = needs.read(project), settle()
     wish = wishes.read(project, files, requirements)
     packages = Packages(requirements, section, wish, packaging.PLACES["dependencies"])
-    packages = slim_memory.settled(packages, project, models)
+    packages = slim_memory.apply(packages, project, models)
     ingredients = Ingredients(models, packages, resolution.on_lambda(project))
     preparations = settle_models(ingredients)
     document = manifest.make(project, models, preparations, packaging.PLACES["model"])
@@ -212,20 +215,30 @@ def _make_slimmed(project: Project, inputs: Inputs, tools: Tools) -> Bundle:
     while True:
         subject = slim_models.Subject(project, inputs.packages, inputs.ingredients, inputs.preparations)
         try:
-            if not slim_models.try_models(subject, tools):
-                return _make(project, inputs, project.work / "bundle", tools)
+            kept, prepared = _keep(project, inputs, tools)
+            _check_size(kept, inputs.packaging, project.layers)
+            with ahead.begin(project, kept, inputs.packaging) as begun:
+                if not slim_models.try_models(subject, tools):
+                    return _make(project, inputs, _Made(kept, prepared, begun), tools)
         except BuildError as error:
             if not slim_models.blame(error, subject, tools):
                 raise
         inputs = _gather(project, tools)
 
 
-def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundle:
+class _Made(NamedTuple):
+    """The parts, what is to be said of the models that were prepared, and what is being packed."""
+
+    kept: list[Kept]
+    prepared: Prepared
+    begun: Begun
+
+
+def _make(project: Project, inputs: Inputs, made: _Made, tools: Tools) -> Bundle:
     from slsdeploy.bundle.slim import models as slim_models
     from slsdeploy.bundle.slim import spaces
 
-    kept, prepared = _keep(project, inputs, tools)
-    _check_size(kept, inputs.packaging, project.layers)
+    kept, folder = made.kept, project.work / "bundle"
     slimmed = slim_models.describe(project, inputs.packages, inputs.models, kept[0])
     former = sbom.read(folder)
     with place.renewed(folder, kept) as draft:
@@ -239,7 +252,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
                 files = [m.path if m.origin else place_of / m.name / m.path.name for m in project.models]
                 verify.load_models(project, files, draft, tools)
         with tools.reporter.step("pack"):
-            packed = packing.pack(project, kept, inputs.packaging, draft, tools)
+            packed = packing.pack(project, kept, made.begun, inputs.packaging, draft, tools)
         bundle = Bundle(
             package=inputs.packaging.NAME,
             python=project.target.python,
@@ -249,7 +262,7 @@ def _make(project: Project, inputs: Inputs, folder: Path, tools: Tools) -> Bundl
             parts=tuple(packing.describe(item, folder, packed) for item in kept),
             archives=packed.archives,
             models=inputs.models,
-            notes=(*inputs.notes, *prepared.notes, *slimmed.notes),
+            notes=(*inputs.notes, *made.prepared.notes, *slimmed.notes),
             preparations=inputs.preparations,
             image=packed.image,
             space=spaces.rows(kept, inputs.packaging.PLACES, slimmed),

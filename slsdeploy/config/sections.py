@@ -143,7 +143,16 @@ ServedName = Annotated[str, Field(pattern=SERVED_NAME, max_length=64)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)  # all are built once, for Config
+
+
+# Not `list` and `dict` themselves: pydantic reads a factory's signature, and for builtins that takes longer than all else here.
+def _no_items() -> list[Any]:
+    return []
+
+
+def _no_entries() -> dict[str, Any]:
+    return {}
 
 
 Optimize = Literal["auto", "off", "native"]
@@ -237,7 +246,7 @@ class Check(_Section):
         description="the least severe finding that stops `check`, `build`, `plan` and `up`; `--fail-on` overrides it",
     )
     ignore: list[RuleId] = Field(
-        default_factory=list, description="rules that are not to be run, errors included; `--ignore` adds to them"
+        default_factory=_no_items, description="rules that are not to be run, errors included; `--ignore` adds to them"
     )
 
 
@@ -261,7 +270,7 @@ class Config(_Section):
         description="the model file, relative to the project folder; or s3://BUCKET/KEY, or efs:/mnt/NAME/FILE",
     )
     models: dict[ServedName, ModelConfig] = Field(
-        default_factory=dict, description="several models, by the name they are served under; instead of `model`"
+        default_factory=_no_entries, description="several models, by the name they are served under; instead of `model`"
     )
     handler: Module | None = Field(
         None,
@@ -302,29 +311,29 @@ class Config(_Section):
     ephemeral_storage: Annotated[int, Field(ge=512, le=10240)] = Field(512, description="MB of /tmp")
     package: Literal["auto", "zip", "layer", "image"] = Field("auto", description="how the bundle is packaged")
     layers: list[LayerVersion] = Field(
-        default_factory=list,
+        default_factory=_no_items,
         description="layers of others that the function gets: ARNs of their versions; not for images (docs/packages.md)",
     )
-    image: Image = Field(
-        default_factory=lambda: Image.model_validate({}), description="how an image is built: `[image]`"
-    )
+    image: Image = Field(default_factory=Image.model_construct, description="how an image is built: `[image]`")
     requirements: str | list[str] | None = Field(
         None,
         description="a requirements file, or an array of requirements; "
         "default: requirements.txt, uv.lock or pyproject.toml when there is one",
     )
     include: list[str] = Field(
-        default_factory=list, description="patterns of further project files that ship with the code"
+        default_factory=_no_items, description="patterns of further project files that ship with the code"
     )
-    exclude: list[str] = Field(default_factory=list, description="patterns of files that do not ship")
+    exclude: list[str] = Field(default_factory=_no_items, description="patterns of files that do not ship")
     slim: Literal["auto", "off"] = Field(
         "auto",
         description="auto: leave out of the dependencies what a function does not need, as far as it is tried out (docs/slimming.md); "
         "off: only what cannot run",
     )
-    environment: dict[Variable, str] = Field(default_factory=dict, description="environment variables of the function")
+    environment: dict[Variable, str] = Field(
+        default_factory=_no_entries, description="environment variables of the function"
+    )
     secrets: dict[Variable, Secret] = Field(
-        default_factory=dict,
+        default_factory=_no_entries,
         description="environment variables whose values are read at start: the ARN of a Secrets Manager secret or of an SSM parameter, "
         "or ssm:/NAME; a key of your own (KMS) must let the function's role decrypt",
     )
@@ -338,17 +347,15 @@ class Config(_Section):
         None, description="the AWS region; default: the AWS configuration's"
     )
     tags: dict[TagKey, Annotated[str, Field(max_length=256)]] = Field(
-        default_factory=dict, description="tags of the stack and everything in it"
+        default_factory=_no_entries, description="tags of the stack and everything in it"
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         "INFO", description="the least severe level that the function logs"
     )
     log_retention: Retention = Field(30, description="days that log events are kept")
-    check: Check = Field(
-        default_factory=lambda: Check.model_validate({}), description="what the preflight lets pass: `[check]`"
-    )
+    check: Check = Field(default_factory=Check.model_construct, description="what the preflight lets pass: `[check]`")
     policy: list[Policy] = Field(
-        default_factory=list,
+        default_factory=_no_items,
         description="what the function may do besides: `[[policy]]`, each a statement of its role's policy",
     )
     output: Any = Field(

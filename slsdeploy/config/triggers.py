@@ -24,10 +24,11 @@ Sources = Mapping[str, ModuleType]
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Sort:
-    """What a table may be: how it is called, its options by the word that `type` takes, an example."""
+    """What a table may be: how it is called, the modules by the word that `type` takes, what they call the options, an example."""
 
     name: str
-    options: Mapping[str, type]
+    modules: Sources
+    options: str
     example: str
 
 
@@ -35,7 +36,7 @@ def triggers(tables: Any, sources: Sources) -> tuple[tuple[Any, ...], list[Compl
     """Return the options of each trigger (None for a bad one) and what is wrong with them."""
     if not isinstance(tables, list):
         return (), [Complaint(("trigger",), f"found {wording.shown(tables)}; expected [[trigger]], in double brackets")]
-    sort = _Sort("trigger", {name: source.Trigger for name, source in sources.items()}, 'type = "http"')
+    sort = _Sort("trigger", sources, "Trigger", 'type = "http"')
     found, complaints = [], []
     for index, table in enumerate(tables):
         trigger, more = _options(table, ("trigger", index), sort)
@@ -48,14 +49,14 @@ def output(table: Any, triggers: Sequence[Any]) -> tuple[Any, list[Complaint]]:
     """Return the options of the output (None for none, or a bad one) and what is wrong with it, beside the triggers too."""
     if table is None:
         return None, []
-    sort = _Sort("output", {name: module.Output for name, module in plugins.outputs().items()}, 'type = "sqs"')
+    sort = _Sort("output", plugins.outputs(), "Output", 'type = "sqs"')
     found, complaints = _options(table, ("output",), sort)
     return found, complaints if found is None else [*complaints, *_beside(found, triggers)]
 
 
 def _together(found: Sequence[Any], sources: Sources) -> Iterator[Complaint]:
     """Complain of what is wrong with triggers only because of the others, as their event sources say."""
-    for source in sources.values():
+    for source in [sources[kind] for kind in dict.fromkeys(each.type for each in found if each is not None)]:
         for problem in source.check(found) if hasattr(source, "check") else ():
             path = ("trigger", problem.at, *([problem.option] if problem.option else []))
             yield Complaint(path, problem.message, problem.hint)
@@ -78,14 +79,11 @@ def _options(table: Any, path: Path, sort: _Sort) -> tuple[Any, list[Complaint]]
     """Validate one table against the options of its type."""
     if not isinstance(table, dict):
         return None, [Complaint(path, f"found {wording.shown(table)}; expected a table")]
-    kinds = ", ".join(f'"{kind}"' for kind in sort.options)
     kind = table.get("type")
-    if kind is None:
-        return None, [Complaint((*path, "type"), f"is missing; expected one of {kinds}", sort.example)]
-    if not isinstance(kind, str) or kind not in sort.options:
-        hint = did_you_mean(str(kind), sort.options)
-        return None, [Complaint((*path, "type"), f"found {wording.shown(kind)}; expected one of {kinds}", hint)]
-    chosen, of = sort.options[kind], f'{sort.name} of type "{kind}"'
+    module = sort.modules.get(kind) if isinstance(kind, str) else None
+    if module is None:
+        return None, [_unknown_type(kind, path, sort)]
+    chosen, of = getattr(module, sort.options), f'{sort.name} of type "{kind}"'
     options = [field.name for field in dataclasses.fields(chosen)]
     complaints = [_unknown_option(key, of, options, path) for key in table if key not in options]
     known = {key: value for key, value in table.items() if key in options}
@@ -94,6 +92,14 @@ def _options(table: Any, path: Path, sort: _Sort) -> tuple[Any, list[Complaint]]
     except ValidationError as error:
         found = wording.complaints(error.errors(), known, options_schema(chosen))
     return None, complaints + [dataclasses.replace(item, path=(*path, *item.path)) for item in found]
+
+
+def _unknown_type(kind: Any, path: Path, sort: _Sort) -> Complaint:
+    kinds = ", ".join(f'"{kind}"' for kind in sort.modules)
+    if kind is None:
+        return Complaint((*path, "type"), f"is missing; expected one of {kinds}", sort.example)
+    hint = did_you_mean(str(kind), sort.modules)
+    return Complaint((*path, "type"), f"found {wording.shown(kind)}; expected one of {kinds}", hint)
 
 
 def _unknown_option(key: str, of: str, options: list[str], path: Path) -> Complaint:

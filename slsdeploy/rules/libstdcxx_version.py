@@ -14,14 +14,14 @@ _LIBRARY = "libstdc++.so.6"
 class LibstdcxxVersion(BundleRule):
     """A shared object needs a newer libstdc++ than Lambda has.
 
-    Amazon Linux 2023 has that of GCC 11: GLIBCXX_3.4.29 and CXXABI_1.3.13. A bundle may bring its own.
+    Amazon Linux 2023 has that of GCC 14: GLIBCXX_3.4.33 and CXXABI_1.3.15. A bundle may bring its own.
 
-    Why: it does not load: "version `GLIBCXX_3.4.32' not found".
+    Why: it does not load: "version `GLIBCXX_3.4.34' not found".
 
-    Mend: take the package's wheel, build the object with GCC 11, or link it with -static-libstdc++.
+    Mend: take the package's wheel, build the object with GCC 14 or older, or link it with -static-libstdc++.
 
     Example:
-        include = ["*.so"], and a C++ module compiled with GCC 13
+        include = ["*.so"], and a C++ module compiled with GCC 15
     """
 
     id = "libstdcxx-version"
@@ -35,6 +35,6 @@ class LibstdcxxVersion(BundleRule):
         severity = severity if subject.has_lambdas_base else "note"
         for found in objects:
             for library, version in machine_code.too_new(found, ("GLIBCXX", "CXXABI")):
-                message = f"{machine_code.own(found)} needs {version} of {library}; Lambda has that of GCC 11"
-                hint = "build it with GCC 11 or with -static-libstdc++, or take the package's wheel"
+                message = f"{machine_code.own(found)} needs {version} of {library}; Lambda has that of GCC 14"
+                hint = "build it with GCC 14 or older, or with -static-libstdc++, or take the package's wheel"
                 yield self.finding(message, hint, severity=severity)

@@ -1,4 +1,4 @@
-"""A bundle and its files -> the page. The frame is page.html; here are its rectangles and its tables. Pure.
+"""A bundle and its files -> the page. What stands in it is treemap.html; here are its rectangles and its tables. Pure.
 
 A rectangle is placed in percent of the one around it, so the page fits any width. Without its script it shows the same; with it, a
 click on a folder enlarges that.
@@ -10,16 +10,18 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from string import Template
 from typing import Any
 
+from slsdeploy import page_frame
+from slsdeploy.page_frame import Tile
+from slsdeploy.printable import size
 from slsdeploy.results import Built
 from slsdeploy.treemap import squares
 from slsdeploy.treemap.nodes import Node, Sized, parts
 from slsdeploy.treemap.squares import Box
 
-_FRAME = Path(__file__).with_name("page.html")
-_PROPORTION = 1.8  # of the map, as the frame has it: its width to its height
+_PAGE = Path(__file__).with_name("treemap.html")
+_PROPORTION = 1.8  # of the map, as treemap.html has it: its width to its height
 _SUFFIX = re.compile(r"\.cpython-\d+(?:-[\w-]+)?(?=\.\w+$)")  # of an extension module: it is the same for all
 _LEAST = 0.0002  # of all: what is smaller has no rectangles in it
 _LARGEST = 15
@@ -30,10 +32,11 @@ def page(built: Built, files: Sequence[Sized], name: str, limit: int) -> str:
     """Return the page; `limit` is what the package may take unzipped, in bytes."""
     found = parts(files)
     total = sum(node.bytes for node in found) or 1
-    return Template(_FRAME.read_text(encoding="utf-8")).substitute(
-        title=escape(f"{name}: what takes the space"),
-        subtitle=escape(f"{built.package} bundle {built.digest[:12]}, {sum(node.files for node in found):,} files"),
-        tiles="".join(_tiles(built, total, limit)),
+    return page_frame.fill(
+        _PAGE,
+        f"{name}: what takes the space",
+        f"{built.package} bundle {built.digest[:12]}, {sum(node.files for node in found):,} files",
+        _tiles(built, total, limit),
         map="".join(_level(found, total, "", Box(0, 0, _PROPORTION, 1))),
         legend="".join(_legend(found)),
         kinds="".join(f'<span class="{kind}"><i></i>{escape(said)}</span>' for kind, said in _NAMES.items()),
@@ -43,26 +46,15 @@ def page(built: Built, files: Sequence[Sized], name: str, limit: int) -> str:
     )
 
 
-def size(amount: int) -> str:
-    """Write bytes for people, in powers of 1,000."""
-    if amount < 1000:
-        return f"{amount} B"
-    return f"{amount / 1e6:.1f} MB" if amount >= 999_950 else f"{amount / 1000:.1f} kB"
-
-
-def _tiles(built: Built, total: int, limit: int) -> Iterator[str]:
-    yield _tile("unzipped", size(total), f"{total / limit:.0%} of the {limit:,} bytes that Lambda takes")
+def _tiles(built: Built, total: int, limit: int) -> Iterator[Tile]:
+    yield ("unzipped", size(total), f"{total / limit:.0%} of the {limit:,} bytes that Lambda takes")
     zipped = sum(part["compressed_bytes"] for part in built.parts)
-    yield _tile("packed", size(zipped), "all parts together")
+    yield ("packed", size(zipped), "all parts together")
     cut = built.slimmed.get("bytes", 0)
     if cut:
-        yield _tile("left out", size(cut), f"of {size(total + cut)} that were installed")
+        yield ("left out", size(cut), f"of {size(total + cut)} that were installed")
     elif built.slimmed.get("mode") == "off":
-        yield _tile("left out", "nothing", 'slim = "off"')
-
-
-def _tile(name: str, value: str, more: str) -> str:
-    return f"<div><dt>{escape(name)}</dt><dd>{escape(value)} <small>{escape(more)}</small></dd></div>"
+        yield ("left out", "nothing", 'slim = "off"')
 
 
 def _level(nodes: Sequence[Node], total: int, part: str, box: Box) -> Iterator[str]:

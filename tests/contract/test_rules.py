@@ -25,10 +25,7 @@ Run = Callable[..., dict[str, Any]]
 @pytest.fixture
 def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
     """Run a command with --json in this process; return its document."""
-    index = wheelhouse.add_runtime(tmp_path / "index")
-    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    wheelhouse.use(tmp_path, monkeypatch)
     monkeypatch.setenv("SLSDEPLOY_STATE_DIR", str(tmp_path / "state"))
     (tmp_path / "iris").mkdir()
 

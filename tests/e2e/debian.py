@@ -23,6 +23,7 @@ from tests.e2e.emulator import Unavailable
 
 # The user's own, whatever a test sets later: it is made once, not once per test run.
 CACHE = cache_dir()
+HERE = {"x86_64": "amd64"}.get(platform.machine(), "arm64")
 SUITE = "trixie"
 PYTHON = "3.13"  # which trixie has
 _PACKAGES = "python3,ca-certificates"
@@ -72,7 +73,7 @@ def _make(program: str, path: Path) -> str:
         _run([program, "--variant=minbase", f"--include={_PACKAGES}", SUITE, str(root)])
         if not (root / f"usr/bin/python{PYTHON}").exists():
             raise Unavailable(f"{SUITE} has another Python than {PYTHON}")
-        diff_id = _pack(root, draft)
+        diff_id = pack(root, draft)
         shutil.move(draft, path)
     return diff_id
 
@@ -88,7 +89,7 @@ def _run(argv: list[str]) -> None:
         raise Unavailable(f"debootstrap failed: {said[-1]}") from error
 
 
-def _pack(root: Path, target: Path) -> str:
+def pack(root: Path, target: Path) -> str:
     """Write the root file system as a gzipped tar; return the digest of the tar."""
     digest = hashlib.sha256()
     argv = [*_TAR, *(f"--exclude={each}" for each in _LEFT_OUT), "-C", str(root), "."]
@@ -102,11 +103,12 @@ def _pack(root: Path, target: Path) -> str:
     return f"sha256:{digest.hexdigest()}"
 
 
-def write_image(folder: Path, layers: list[tuple[bytes | Path, str]], settings: object) -> None:
+def write_image(
+    folder: Path, layers: list[tuple[bytes | Path, str]], settings: object, architecture: str = HERE
+) -> None:
     """Write an OCI image layout by hand, tagged `base`: layers (gzipped, with the digests of their tars) and a container's settings."""
     place = folder / "blobs" / "sha256"
     place.mkdir(parents=True)
-    architecture = {"x86_64": "amd64", "aarch64": "arm64"}[platform.machine()]
     config = {
         "architecture": architecture,
         "os": "linux",

@@ -1,4 +1,4 @@
-"""`build --push` and `--output` by the command line: a real registry, skopeo and Docker read it; ended in the middle; on a full disk.
+"""`build --push` and `--output` by the command line: a real registry, skopeo, engines read it; ended in the middle; on a full disk.
 
 Packages come from the index, as for the samples.
 """
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import tarfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,7 @@ from slsdeploy.effects.registry import OciRegistry
 from slsdeploy.project import host_architecture
 from tests import bases
 from tests.docker_registry import DockerRegistry, docker_registry, needs_registry, needs_skopeo, skopeo
+from tests.e2e import container_engines
 from tests.fakes import FakeRegistry, FakeShell, FakeTask
 from tests.oci_registry import Fault, OciServer, registry
 
@@ -122,40 +123,32 @@ def test_skopeo_reads_what_was_pushed_and_written(server: DockerRegistry, tmp_pa
         skopeo("copy", "--dest-tls-verify=false", source, f"docker://{server.host}/copied:1")
 
 
-def engine() -> str | None:
-    """Return a Docker client whose daemon answers."""
-    program = shutil.which("docker")
-    if program and subprocess.run([program, "version"], capture_output=True, check=False).returncode == 0:
-        return program
-    return None
-
-
 @needs_registry
-@pytest.mark.skipif(engine() is None, reason="no Docker daemon answers")
-def test_docker_loads_the_tarball_and_builds_our_dockerfile(server: DockerRegistry, tmp_path: Path) -> None:
+@pytest.mark.parametrize("engine", container_engines.ENGINES)
+def test_an_engine_loads_the_tarball_and_builds_our_dockerfile(
+    server: DockerRegistry, tmp_path: Path, engine: str
+) -> None:
+    if reason := container_engines.why_not(engine):
+        pytest.skip(reason)
     desk = Desk(tmp_path, put_base(server.host))
     path = tmp_path / "iris.tar"
     desk.image("--output", f"docker-archive:{path}:slsdeploy-test/iris:1")
-    docker(["load", "--input", str(path)])
-    (found,) = json.loads(docker(["image", "inspect", "slsdeploy-test/iris:1"]))
+    assert container_engines.run(engine, "load", "--input", str(path))
+    (found,) = json.loads(container_engines.run(engine, "image", "inspect", "slsdeploy-test/iris:1"))
     with tarfile.open(path) as opened:
         (said,) = json.load(opened.extractfile("manifest.json"))  # type: ignore[arg-type]
-    assert found["Id"] == f"sha256:{said['Config'].removesuffix('.json')}"
-    docker(["image", "rm", "slsdeploy-test/iris:1"])
+    assert found["Id"].removeprefix("sha256:") == said["Config"].removesuffix(".json")
+    container_engines.run(engine, "image", "rm", "slsdeploy-test/iris:1")
 
     with (desk.root / "slsdeploy.toml").open("a") as settings:
-        settings.write('builder = "docker"\n')
-    first = desk.image("--push", f"{server.host}/engine:1")
+        settings.write(f'builder = "docker"\nengine = "{engine}"\n')
+    first = desk.image("--push", f"{server.host}/{engine}:1")
     assert [layer["name"] for layer in first["layers"]][-4:] == ["dependencies", "runtime", "model", "code"]
     assert first["layers"][0]["reused"]  # the base's own blob
     desk.change("again")
-    again = desk.image("--push", f"{server.host}/engine:2")
+    again = desk.image("--push", f"{server.host}/{engine}:2")
     assert [layer["name"] for layer in again["layers"] if not layer["reused"]] == ["code"]
-    docker(["image", "rm", "slsdeploy/iris-dev:latest"])
-
-
-def docker(words: Sequence[str]) -> str:
-    return subprocess.run([str(engine()), *words], capture_output=True, text=True, check=True).stdout
+    container_engines.run(engine, "image", "rm", "slsdeploy/iris-dev:latest")
 
 
 @pytest.fixture

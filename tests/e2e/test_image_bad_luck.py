@@ -92,10 +92,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Desk]:
-    index = wheelhouse.add_runtime(tmp_path / "index")
-    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    index = wheelhouse.use(tmp_path, monkeypatch)
     (tmp_path / "iris").mkdir()
     save_model(tmp_path / "iris" / "iris.onnx")
     with registry() as theirs, registry() as ours:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -220,5 +221,21 @@ def test_a_login_is_needed_and_used(guarded: DockerRegistry, tmp_path: Path) -> 
             client().push(made, to, FakeTask())
             assert client().manifest(to) == made.manifest
         else:
-            with pytest.raises(ToolError, match="does not take the login of Docker's configuration"):
+            with pytest.raises(ToolError, match="does not take the login that there is for it"):
                 client().push(made, to, FakeTask())
+
+
+@pytest.mark.skipif(not shutil.which("podman"), reason="podman is not installed")
+def test_what_podman_login_keeps_is_used(
+    guarded: DockerRegistry, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DOCKER_CONFIG")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    (tmp_path / "run").mkdir()
+    argv = ["podman", "login", "--tls-verify=false", "--username=iris", "--password-stdin", guarded.host]
+    subprocess.run(argv, input="secret", text=True, capture_output=True, check=True, timeout=60)
+    assert (tmp_path / "run/containers/auth.json").is_file()
+    made, to = image(noise(1000)), oci.Reference(guarded.host, "a", "v1")
+    client().push(made, to, FakeTask())
+    assert client().manifest(to) == made.manifest

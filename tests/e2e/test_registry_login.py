@@ -98,7 +98,7 @@ def test_no_right(server: OciServer, tmp_path: Path, has_login: bool, basic: boo
     log_in(tmp_path, server, "wr0ng-secret")
     if not has_login:
         (tmp_path / "config.json").unlink()
-    told = "does not take the login of Docker's configuration" if has_login else "wants a login, or there is no such"
+    told = "does not take the login that there is for it" if has_login else "wants a login, or there is no such"
     for act in (lambda: push(server, image(b"x")), lambda: client().manifest(at(server))):
         with pytest.raises(ToolError, match=told) as raised:
             act()

@@ -134,6 +134,9 @@ def test_its_options_are_checked_as_ours_are(installed: Path, tmp_path: Path) ->
 def test_one_that_does_not_import_is_named(installed: Path, tmp_path: Path) -> None:
     (installed / "acme_drums" / "drum.py").write_text("import nothing_like_it\n")
     save_model(tmp_path / "model.onnx")
-    (tmp_path / "slsdeploy.toml").write_text('name = "band"\nmodel = "model.onnx"\n')
+    toml = 'name = "band"\nmodel = "model.onnx"\n'
+    (tmp_path / "slsdeploy.toml").write_text(toml)
+    slsdeploy(installed, "check", str(tmp_path))  # nobody asks for it
+    (tmp_path / "slsdeploy.toml").write_text(toml + '[[trigger]]\ntype = "drum"\n')
     said = slsdeploy(installed, "check", str(tmp_path), code=2)["error"]["message"]
     assert said.startswith("the event source 'drum' of the package acme-drums does not import: ModuleNotFoundError")

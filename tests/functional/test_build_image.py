@@ -5,11 +5,9 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-import os
 import shutil
 import tarfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -219,19 +217,10 @@ def test_a_change_of_code_changes_the_uppermost_layer_alone(project: House) -> N
     assert changed == ["code"]
 
 
-def test_two_builds_are_the_same_image(
-    project: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_two_builds_are_the_same_image(project: House, move: Callable[[House], None], tmp_path: Path) -> None:
     add_base(project)
     first = image(project.build())
-    project.root = project.root.rename(tmp_path / "in another place")
-    shutil.rmtree(project.root / ".slsdeploy")
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "new cache"))
-    monkeypatch.setenv("TZ", "Asia/Kathmandu")
-    time.tzset()
-    request.addfinalizer(time.tzset)
-    before = os.umask(0o077)
-    request.addfinalizer(lambda: os.umask(before))
+    move(project)
     assert image(project.build()).digest == first.digest
 
 

@@ -6,11 +6,9 @@ import errno
 import hashlib
 import io
 import json
-import os
 import shutil
 import tarfile
-import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -166,18 +164,9 @@ def test_a_tarball_is_named_after_the_stack(project: House) -> None:
     assert image["RepoTags"] == ["iris-dev:latest"]
 
 
-def test_two_builds_are_the_same_files(
-    project: House, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, request: pytest.FixtureRequest
-) -> None:
+def test_two_builds_are_the_same_files(project: House, move: Callable[[House], None], tmp_path: Path) -> None:
     first = shown(build(project, f"oci:{tmp_path}/a", f"docker-archive:{tmp_path}/a.tar"))
-    project.root = project.root.rename(tmp_path / "in another place")
-    shutil.rmtree(project.root / ".slsdeploy")
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "new cache"))
-    monkeypatch.setenv("TZ", "Asia/Kathmandu")
-    time.tzset()
-    request.addfinalizer(time.tzset)
-    before = os.umask(0o077)
-    request.addfinalizer(lambda: os.umask(before))
+    move(project)
     second = shown(build(project, f"oci:{tmp_path}/b", f"docker-archive:{tmp_path}/b.tar"))
     assert first["digest"] == second["digest"]
     assert (tmp_path / "a.tar").read_bytes() == (tmp_path / "b.tar").read_bytes()

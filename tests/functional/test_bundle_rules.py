@@ -109,7 +109,7 @@ def test_packages_that_bring_the_libraries_of_all_systems(fast: House) -> None:
 
 
 def test_a_cpp_library_of_ones_own_is_enough(fast: House) -> None:
-    needy = elf.shared_object(ARM, needs=["libstdc++.so.6"], versions={"libstdc++.so.6": ["GLIBCXX_3.4.32"]})
+    needy = elf.shared_object(ARM, needs=["libstdc++.so.6"], versions={"libstdc++.so.6": ["GLIBCXX_3.4.34"]})
     add(fast, fast__core_so=needy, fast__libs_so=elf.shared_object(ARM, soname="libstdc++.so.6"))
     assert findings(fast, fast.build()) == []
 

@@ -44,10 +44,7 @@ def root(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Run:
-    index = wheelhouse.add_runtime(tmp_path / "index")
-    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    wheelhouse.use(tmp_path, monkeypatch)
 
     def run(toml: str, command: str, *words: str) -> Said:
         (root / FILE).write_text(toml)

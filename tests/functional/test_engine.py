@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from slsdeploy import bundle as bundles
 from slsdeploy.bundle import base_image, lock
 from slsdeploy.config import FILE, load
 from slsdeploy.effects.shell import SystemShell
@@ -50,7 +49,7 @@ def test_without_an_engine_a_pinned_base_is_left_out_locally(house: House) -> No
     add_base(house, architecture={"x86_64": "amd64", "arm64": "arm64"}[host_architecture()])
     base_image.settle(project(house), house.tools())
     assert base_image.settle(project(house, engine=""), house.tools()).base is None
-    bundle = bundles.build(project(house, engine=""), house.tools())
+    bundle = house.make(project(house, engine=""))
     assert bundle.image is not None
     assert bundle.image.base == ""
 

@@ -62,10 +62,7 @@ class Desk:
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    index = wheelhouse.add_runtime(tmp_path / "index")
-    for name, value in wheelhouse.environment(index, tmp_path / "uv").items():
-        monkeypatch.setenv(name, value)
-    monkeypatch.setenv("SLSDEPLOY_CACHE_DIR", str(tmp_path / "cache"))
+    wheelhouse.use(tmp_path, monkeypatch)
     (tmp_path / "iris").mkdir()
     made = Desk(tmp_path / "iris")
     made.write(TOML)

@@ -20,7 +20,6 @@ from slsdeploy.bundle import requirements
 from slsdeploy.bundle.slim import installed, slimming
 from slsdeploy.bundle.slim import wish as wishes
 from slsdeploy.bundle.slim.cut import Piece
-from slsdeploy.bundle.slim.removal import Shelf
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
@@ -58,22 +57,12 @@ class ModelShell(SystemShell):
         self.answer = answer
         self.runs = 0
 
-    def run(
-        self,
-        argv: Sequence[str],
-        *,
-        cwd: Path | None = None,
-        env: Mapping[str, str] | None = None,
-        inherit: bool = True,
-        given: str = "",
-        limit: float | None = None,
-    ) -> Completed:
+    def run(self, argv: Sequence[str], **how: Any) -> Completed:
         if not any(word.endswith("measure_model.py") for word in argv):
-            return super().run(argv, cwd=cwd, env=env, inherit=inherit, given=given, limit=limit)
-        assert env is not None
+            return super().run(argv, **how)
         self.runs += 1
         job = json.loads(Path(argv[-2]).read_text())
-        found = self.answer(Path(env["PYTHONPATH"].split(os.pathsep)[0]))
+        found = self.answer(Path(how["env"]["PYTHONPATH"].split(os.pathsep)[0]))
         if isinstance(found, Completed):
             return found
         if job["answers"]:
@@ -368,9 +357,12 @@ def test_nobody_looks_where_reading_undoes_every_cut(house: House, tmp_path: Pat
     root = install(tmp_path / "packages", "gear", {"gear/a.py": "from gear import b", "gear/b.py": ""})
     pieces = [Piece("one", "gear", frozenset({"gear/b.py"}))]
     project = house.project(local=True)
-    shelf, found = Shelf(root, tmp_path / "aside"), installed.read(root, project.target)
-    undone, by = slimming.try_out(found, pieces, shelf, project, house.tools())
-    assert (undone, by) == ({"one/gear": "gear/a.py:1 imports gear.b"}, "")
+    compiled: list[bool] = []
+    shop = slimming.Workshop(
+        root, tmp_path, project, house.tools(), lambda: compiled.append((root / "gear/b.py").exists())
+    )
+    undone, by = slimming.try_out(installed.read(root, project.target), pieces, shop)
+    assert (undone, by, compiled) == ({"one/gear": "gear/a.py:1 imports gear.b"}, "", [True])
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from importlib.metadata import distribution
 from pathlib import Path
 
 from slsdeploy.bundle import archive
-from slsdeploy.bundle.slim import imports_left, installed, selecting, undoing
+from slsdeploy.bundle.slim import imports_left, installed, removal, selecting
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.removal import Shelf
 from slsdeploy.bundle.slim.slimming import Trial
@@ -67,7 +67,7 @@ def test_what_is_left_gives_the_same_bits(tmp_path: Path) -> None:
     tools = Tools(SystemShell(), FakeReporter(), lambda _: FakeCloud(), FakeRegistry())
     trial = Trial(Importer(Path(sys.executable), root, tmp_path / "scratch", tools), found)
     shelf = Shelf(root, tmp_path / "aside")
-    assert undoing.settle(undoing.grouped(pieces), shelf, trial.judge, trial.recheck) == {}
+    assert removal.take_out(removal.grouped(pieces), shelf, trial.judge, trial.recheck) == {}
     left = installed.read(root, TARGET)
     assert {"numpy.f2py", "numpy.testing", "onnxruntime.transformers", "google.protobuf"} & left.modules.keys() == set()
     assert sum(found.files.values()) - sum(left.files.values()) > 40_000_000

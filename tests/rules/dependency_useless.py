@@ -6,15 +6,7 @@ from pathlib import Path
 
 from tests import ruling, wheelhouse
 
-TOML = """
-name = "iris"
-model = "iris.onnx"
-"""
-HANDLER = "import fast\n\ndef postprocess(outputs):\n    return outputs\n"
-
-
-def write(root: Path) -> None:
-    ruling.write(root, TOML, {"handler.py": HANDLER, "requirements.txt": "fast\n"})
+write = ruling.write_fast
 
 
 def wheels(index: Path) -> None:

@@ -85,6 +85,21 @@ def aws() -> Iterator[None]:
         yield
 
 
+@pytest.fixture
+def sqs(aws: None) -> Iterator[Any]:
+    """A client of its queues."""
+    client = boto3.client("sqs", region_name=REGION)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def answers(sqs: Any) -> str:
+    """The URL of a queue for answers."""
+    url: str = sqs.create_queue(QueueName="answers")["QueueUrl"]
+    return url
+
+
 @pytest.fixture(autouse=True)
 def _credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in os.environ if name.startswith(("AWS_", "SLSDEPLOY_", "POWERTOOLS_"))]:

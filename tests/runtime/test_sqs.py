@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
@@ -16,19 +16,6 @@ from tests.runtime.conftest import REGION, Serve, logs, metrics, recorded
 QUEUE, BUCKET = "SLSDEPLOY_SQSTRIGGER_OUTPUT_QUEUE_URL", "SLSDEPLOY_SQSTRIGGER_OUTPUT_BUCKET"
 SQS = [bundles.event("sqs")]
 IDS = [f"2e1424d4-f796-459a-8184-9c92662be6{index:02d}" for index in range(5)]
-
-
-@pytest.fixture
-def sqs(aws: None) -> Iterator[Any]:
-    client = boto3.client("sqs", region_name=REGION)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def answers(sqs: Any) -> str:
-    url: str = sqs.create_queue(QueueName="answers")["QueueUrl"]
-    return url
 
 
 def batch(*bodies: Any) -> dict[str, Any]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
@@ -28,19 +27,6 @@ SHARD = "shardId-000000000006"
 
 def queue_of(source: str) -> str:
     return f"SLSDEPLOY_{source.upper()}TRIGGER_OUTPUT_QUEUE_URL"
-
-
-@pytest.fixture
-def sqs(aws: None) -> Iterator[Any]:
-    client = boto3.client("sqs", region_name=REGION)
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def answers(sqs: Any) -> str:
-    url: str = sqs.create_queue(QueueName="answers")["QueueUrl"]
-    return url
 
 
 def batch(*contents: Any) -> dict[str, Any]:

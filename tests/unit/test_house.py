@@ -1,13 +1,24 @@
-"""The house keeps its rules: modules that fit on a few screens."""
+"""The house keeps its rules: modules that fit on a few screens, maps that name every one of them."""
 
 from __future__ import annotations
 
+import ast
+import re
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).parents[2]
 MODULES = [p for folder in ("slsdeploy", "handlers") for p in sorted((ROOT / folder).rglob("*.py"))]
+
+MAPS = ("bundle", "bundle/prepare", "bundle/slim", "effects/registry", "local/images")
+
+
+@pytest.mark.parametrize("package", MAPS)
+def test_a_map_names_every_module(package: str) -> None:
+    folder = ROOT / "slsdeploy" / package
+    words = set(re.findall(r"\w+", ast.get_docstring(ast.parse((folder / "__init__.py").read_text())) or ""))
+    assert {module.stem for module in folder.glob("[!_]*.py")} <= words
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: str(p.relative_to(ROOT)))

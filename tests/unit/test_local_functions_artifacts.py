@@ -14,6 +14,7 @@ import pytest
 from slsdeploy.local.functions.artifacts import Artifacts
 from slsdeploy.local.functions.trees import remove_tree
 from slsdeploy.local.functions.values import Archive, FunctionSpec
+from tests import specs
 
 
 def archive(digest: str, files: dict[str, str], modes: dict[str, int] | None = None) -> Archive:
@@ -27,21 +28,7 @@ def archive(digest: str, files: dict[str, str], modes: dict[str, int] | None = N
 
 
 def spec(code: Archive, *layers: Archive) -> FunctionSpec:
-    return FunctionSpec(
-        region="r",
-        account="1",
-        name="f",
-        version="1",
-        runtime="python3.13",
-        handler="a.b",
-        memory=128,
-        timeout=3,
-        storage=512,
-        environment={},
-        code=code,
-        layers=layers,
-        log_group="g",
-    )
+    return specs.spec(code, layers=layers, runtime="python3.13")
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from slsdeploy.local.functions import image_layers
 from slsdeploy.local.functions.artifacts import Artifacts
 from slsdeploy.local.functions.trees import remove_tree
 from slsdeploy.local.functions.values import ContainerImage, FunctionSpec, ImageLayer
+from tests import specs
 
 Member = tarfile.TarInfo
 
@@ -261,21 +262,7 @@ def test_its_files_tell_which_python_an_image_is_for(layers: Layers, names: list
 def spec() -> Callable[..., FunctionSpec]:
     def make(*blobs: Path) -> FunctionSpec:
         image = ContainerImage("here/app", "sha256:0", tuple(ImageLayer(f"sha256:{each.name}", each) for each in blobs))
-        return FunctionSpec(
-            region="us-east-1",
-            account="1",
-            name="f",
-            version="1",
-            runtime="",
-            handler="",
-            memory=128,
-            timeout=3,
-            storage=512,
-            environment={},
-            code=image,
-            layers=(),
-            log_group="g",
-        )
+        return specs.spec(image)
 
     return make
 

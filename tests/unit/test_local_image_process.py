@@ -10,23 +10,10 @@ import pytest
 
 from slsdeploy.local.functions import image_process
 from slsdeploy.local.functions.values import ContainerImage, FunctionSpec
+from tests.specs import spec
 
 IMAGE = ContainerImage("here/app", "sha256:0", ())
-SPEC = FunctionSpec(
-    region="us-east-1",
-    account="1",
-    name="f",
-    version="1",
-    runtime="",
-    handler="",
-    memory=128,
-    timeout=3,
-    storage=512,
-    environment={"LEVEL": "function"},
-    code=IMAGE,
-    layers=(),
-    log_group="g",
-)
+SPEC = spec(IMAGE, environment={"LEVEL": "function"})
 
 
 def of(python: str = "", **said: Any) -> FunctionSpec:

@@ -91,8 +91,8 @@ def test_versions_above_lambdas(versions: tuple[tuple[str, str], ...], expected:
 
 
 def test_the_cpp_library_has_versions_of_its_own() -> None:
-    at_most = elf("a.so", versions=(("libstdc++.so.6", "GLIBCXX_3.4.29"), ("libstdc++.so.6", "CXXABI_1.3.13")))
-    above = elf("a.so", versions=(("libstdc++.so.6", "GLIBCXX_3.4.30"), ("libstdc++.so.6", "CXXABI_1.3.14")))
+    at_most = elf("a.so", versions=(("libstdc++.so.6", "GLIBCXX_3.4.33"), ("libstdc++.so.6", "CXXABI_1.3.15")))
+    above = elf("a.so", versions=(("libstdc++.so.6", "GLIBCXX_3.4.34"), ("libstdc++.so.6", "CXXABI_1.3.16")))
     assert machine_code.too_new(at_most, ("GLIBCXX", "CXXABI")) == []
     assert len(machine_code.too_new(above, ("GLIBCXX", "CXXABI"))) == 2
 

@@ -1,4 +1,4 @@
-"""Whose login a registry gets: Docker's configuration and its helpers, ECR's from AWS; none of it is ever shown."""
+"""Whose login a registry gets: what Podman and Docker keep, their helpers, ECR's from AWS; none of it is ever shown."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 
+from slsdeploy.effects.registry import login_files
 from slsdeploy.effects.registry.credentials import Credentials, Login
-from slsdeploy.effects.registry.http import is_loopback
 from slsdeploy.effects.registry.trouble import retry_after
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ToolError
+from slsdeploy.oci import is_loopback
 from slsdeploy.tools import Completed
 from tests.fakes import FakeShell
 
@@ -23,8 +24,31 @@ AUTH = base64.b64encode(b"me:p:w").decode()
 
 @pytest.fixture
 def docker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("REGISTRY_AUTH_FILE", raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
     return tmp_path / "config.json"
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A user whose environment names no file."""
+    for name in ("REGISTRY_AUTH_FILE", "DOCKER_CONFIG", "XDG_CONFIG_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path / "run"))
+    return tmp_path
+
+
+def keep(path: Path, **logins: str) -> None:
+    """Write a file of logins: of each registry, a user."""
+    auths = {host: {"username": user, "password": "pw"} for host, user in logins.items()}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(auths if path.name == ".dockercfg" else {"auths": auths}))
+
+
+def user(host: str = "a.io", repository: str = "") -> str:
+    found = Credentials(FakeShell()).find(host, True, repository)
+    return found.user if found else ""
 
 
 @pytest.mark.parametrize(
@@ -58,7 +82,7 @@ def test_a_configuration_that_says_nothing(docker: Path, content: str | None) ->
 
 def test_a_configuration_that_cannot_be_read(docker: Path) -> None:
     docker.write_text("{auths")
-    with pytest.raises(ToolError, match="cannot read Docker's configuration: it is no JSON") as raised:
+    with pytest.raises(ToolError, match="cannot read the logins for registries: it is no JSON") as raised:
         Credentials(FakeShell()).find("ghcr.io", pushes=True)
     assert raised.value.where == str(docker)
     docker.write_text('{"auths": {"ghcr.io": {"auth": "!"}}}')
@@ -157,9 +181,61 @@ def test_a_login_does_not_show_itself() -> None:
     assert "secret" not in repr(Login("me", "secret", "secret"))
 
 
-def test_nobody_s_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.delenv("DOCKER_CONFIG", raising=False)
-    monkeypatch.setenv("HOME", str(tmp_path))
+def test_podman_s_files_come_before_docker_s(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    first = Path("run/containers/auth.json")
+    then = [Path(".config/containers/auth.json"), Path(".docker/config.json"), Path(".dockercfg")]
+    for place in reversed(then):
+        keep(home / place, **{"a.io": place.name, "b.io": str(place)})
+        assert user("b.io") == str(place)
+    keep(home / first, **{"a.io": "first"})
+    assert (user("a.io"), user("b.io"), user("c.io")) == ("first", str(then[0]), "")
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "elsewhere"))
+    assert user("b.io") == str(then[1])
+    monkeypatch.setattr("sys.platform", "darwin")
+    assert user("a.io") == then[1].name
+
+
+def test_without_a_session_podman_s_file_is_in_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("XDG_RUNTIME_DIR")
+    monkeypatch.setattr("os.getuid", lambda: 4242)
+    assert login_files._paths()[0] == Path("/run/containers/4242/auth.json")
+
+
+def test_a_file_that_the_environment_names_is_read_alone(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    keep(home / "run/containers/auth.json", **{"a.io": "session", "b.io": "session"})
+    keep(home / "docker/config.json", **{"a.io": "docker"})
+    keep(home / "named.json", **{"a.io": "named"})
+    monkeypatch.setenv("DOCKER_CONFIG", str(home / "docker"))
+    assert (user("a.io"), user("b.io")) == ("docker", "")
+    monkeypatch.setenv("REGISTRY_AUTH_FILE", str(home / "named.json"))
+    assert (user("a.io"), user("b.io")) == ("named", "")
+
+
+@pytest.mark.parametrize(
+    ("repository", "whose"),
+    [
+        ("team/iris/image", "image"),
+        ("team/iris/other", "team"),
+        ("team/iris", "team"),
+        ("teams/iris", "all"),
+        ("", "all"),
+    ],
+)
+def test_the_nearest_of_podman_s_logins_counts(docker: Path, repository: str, whose: str) -> None:
+    keep(docker, **{"a.io": "all", "a.io/team": "team", "a.io/team/iris/image": "image", "b.io/team": "other"})
+    assert user("a.io", repository) == whose
+    assert user("b.io", repository) == ("other" if repository.startswith("team/") else "")
+
+
+@pytest.mark.parametrize("name", ["docker.io", "index.docker.io", "registry-1.docker.io", "docker.io/library"])
+def test_docker_hub_s_names(docker: Path, name: str) -> None:
+    keep(docker, **{name: "me"})
+    assert user(HUB, "library/python") == "me"
+
+
+def test_nobody_s_home(home: Path) -> None:
     assert Credentials(FakeShell()).find("ghcr.io", pushes=True) is None
 
 

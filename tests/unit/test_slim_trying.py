@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from slsdeploy.bundle.slim import importing, imports_left, installed, undoing
+from slsdeploy.bundle.slim import importing, imports_left, installed, removal
 from slsdeploy.bundle.slim.cut import Piece
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.removal import Shelf
@@ -143,7 +143,7 @@ def test_the_shelf_puts_back_what_it_took(tmp_path: Path) -> None:
 def test_the_cuts_that_break_something_are_found(tmp_path: Path, bad: set[str]) -> None:
     install(tmp_path / "packages", "gear", {f"gear/{name}.py": "" for name in "abcdefgh"})
     shelf = Shelf(tmp_path / "packages", tmp_path / "aside")
-    groups = undoing.grouped([piece(name, f"gear/{name}.py") for name in "abcdefgh"])
+    groups = removal.grouped([piece(name, f"gear/{name}.py") for name in "abcdefgh"])
     looks = 0
 
     def judge() -> str:
@@ -151,7 +151,7 @@ def test_the_cuts_that_break_something_are_found(tmp_path: Path, bad: set[str]) 
         looks += 1
         return " ".join(sorted(name for name in bad if not (tmp_path / f"packages/gear/{name}.py").exists()))
 
-    undone = undoing.settle(groups, shelf, judge)
+    undone = removal.take_out(groups, shelf, judge)
     assert undone == {f"{name}/gear": name for name in bad}
     assert {path for path in files_below(tmp_path / "aside")} == {f"gear/{name}.py" for name in set("abcdefgh") - bad}
     assert looks == 1 if not bad else looks <= 2 + len(bad) * 7
@@ -160,8 +160,10 @@ def test_the_cuts_that_break_something_are_found(tmp_path: Path, bad: set[str]) 
 def test_two_cuts_that_only_break_together(tmp_path: Path) -> None:
     install(tmp_path / "packages", "gear", {"gear/a.py": "", "gear/b.py": ""})
     shelf = Shelf(tmp_path / "packages", tmp_path / "aside")
-    groups = undoing.grouped([piece(name, f"gear/{name}.py") for name in "ab"])
-    undone = undoing.settle(groups, shelf, lambda: "" if [*(tmp_path / "packages/gear").glob("*.py")] else "none left")
+    groups = removal.grouped([piece(name, f"gear/{name}.py") for name in "ab"])
+    undone = removal.take_out(
+        groups, shelf, lambda: "" if [*(tmp_path / "packages/gear").glob("*.py")] else "none left"
+    )
     assert undone == {"b/gear": "none left"}
 
 
@@ -169,7 +171,7 @@ def test_what_looks_wrong_once_is_looked_at_again(tmp_path: Path) -> None:
     install(tmp_path / "packages", "gear", {"gear/a.py": ""})
     shelf = Shelf(tmp_path / "packages", tmp_path / "aside")
     answers = ["killed", ""]
-    assert undoing.settle(undoing.grouped([piece("a", "gear/a.py")]), shelf, lambda: answers.pop(0)) == {}
+    assert removal.take_out(removal.grouped([piece("a", "gear/a.py")]), shelf, lambda: answers.pop(0)) == {}
     assert not (tmp_path / "packages/gear/a.py").exists()
 
 
@@ -206,8 +208,8 @@ def test_a_package_that_imports_by_luck_blames_no_cut(tmp_path: Path) -> None:
     root = install(tmp_path / "packages", "gear", {"gear/__init__.py": text, "axle/__init__.py": "", "axle/x.txt": ""})
     shelf = Shelf(root, tmp_path / "aside")
     trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root, TARGET))
-    groups = undoing.grouped([piece("x", "axle/x.txt")])
-    assert undoing.settle(groups, shelf, trial.judge, trial.recheck) == {}
+    groups = removal.grouped([piece("x", "axle/x.txt")])
+    assert removal.take_out(groups, shelf, trial.judge, trial.recheck) == {}
     assert not (root / "axle/x.txt").exists()
 
 
@@ -221,8 +223,8 @@ def test_what_was_taken_out_and_never_imported_blames_no_cut(tmp_path: Path) -> 
     }
     root = install(tmp_path / "packages", "gear", {**files, "gear/x.txt": "", "gear/y.txt": ""})
     trial = Trial(importer(root, tmp_path / "scratch"), installed.read(root, TARGET))
-    groups = undoing.grouped([piece(file, f"gear/{file}") for file in ("data.txt", "tools.py", "x.txt", "y.txt")])
-    undone = undoing.settle(groups, Shelf(root, tmp_path / "aside"), trial.judge, trial.recheck)
+    groups = removal.grouped([piece(file, f"gear/{file}") for file in ("data.txt", "tools.py", "x.txt", "y.txt")])
+    undone = removal.take_out(groups, Shelf(root, tmp_path / "aside"), trial.judge, trial.recheck)
     assert undone == {"data.txt/gear": "gear.a: AssertionError: "}
 
 

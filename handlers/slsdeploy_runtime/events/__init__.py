@@ -37,6 +37,12 @@ def option(default: T, description: str, schema: str = "") -> T:
     return made
 
 
+def model_option(named_by: str) -> str | None:
+    """Return the field of a Trigger that names the model, where a request can, too."""
+    said = f'the model that predicts; default: of several, the one that a {named_by} names ("model"), or the first'
+    return option(None, said)
+
+
 def file_option(default: T, description: str) -> T:
     """Return the field of a Trigger that names a file of the project; `wire` finds its text in `Site.texts`."""
     made: T = field(default=default, metadata={"description": description, "file": True})

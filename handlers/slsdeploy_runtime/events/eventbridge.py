@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import fits, follow, is_envelope, meta
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, model_option, option, sample_number
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
 DETAIL_TYPE = "Inference Request"
@@ -33,9 +33,7 @@ class Trigger:
     )
     bus: str = option("default", "the event bus: the account's default one, the name of one to create, or an ARN")
     input_path: str = option("$.detail", "where the inference request is in the event, as in $.detail.request")
-    model: str | None = option(
-        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
-    )
+    model: str | None = model_option("request")
 
     maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
     maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()

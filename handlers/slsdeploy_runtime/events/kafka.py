@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from slsdeploy_runtime import answers, filters, kafka_access, streams
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, model_option, option, sample_number
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 
@@ -89,7 +89,7 @@ class Trigger:
     filters: tuple[str, ...] = option((), filters.WORDS)
     output: Literal["queue", "bucket", "none"] | None = answers.output()
     output_name: str | None = answers.output_name()
-    model: str | None = answers.model()
+    model: str | None = model_option("record")
 
     def __post_init__(self) -> None:
         check_names(self)

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, asynchronous
 from slsdeploy_runtime.envelope import is_envelope, meta
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, table_option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, model_option, option, table_option
 from slsdeploy_runtime.resources import caller_role
 
 # https://docs.aws.amazon.com/scheduler/latest/UserGuide/schedule-types.html
@@ -40,9 +40,7 @@ class Trigger:
     input: Mapping[str, Any] = table_option(
         "the inference request that is sent each time; default: an empty one, for a preprocess that finds its own data"
     )
-    model: str | None = option(
-        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
-    )
+    model: str | None = model_option("request")
 
     maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
     maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()

@@ -15,6 +15,7 @@ from slsdeploy_runtime.events import (
     Site,
     Source,
     Wiring,
+    model_option,
     option,
     sample_number,
     table_option,
@@ -44,9 +45,7 @@ class Trigger:
     filter_policy_scope: Literal["MessageAttributes", "MessageBody"] = option(
         "MessageAttributes", "what the filter policy looks at"
     )
-    model: str | None = option(
-        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
-    )
+    model: str | None = model_option("request")
 
     maximum_retry_attempts: int | None = asynchronous.maximum_retry_attempts()
     maximum_event_age_in_seconds: int | None = asynchronous.maximum_event_age_in_seconds()

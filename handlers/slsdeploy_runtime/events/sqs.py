@@ -10,7 +10,17 @@ from typing import Any, Literal
 
 from slsdeploy_runtime import answers, filters
 from slsdeploy_runtime.destinations import ARN
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, option, sample_number, variable
+from slsdeploy_runtime.events import (
+    Placed,
+    Problem,
+    Site,
+    Source,
+    Wiring,
+    model_option,
+    option,
+    sample_number,
+    variable,
+)
 from slsdeploy_runtime.limits import within
 from slsdeploy_runtime.names import FIFO, Created, check_names, taken_twice
 from slsdeploy_runtime.resources import VISIBILITY_MAX, allow, queue
@@ -42,10 +52,7 @@ class Trigger:
     )
     output: Literal["queue", "bucket", "none"] | None = answers.output()
     output_name: str | None = answers.output_name()
-    model: str | None = option(
-        None,
-        'the model that predicts its messages; default: of several, the one that a message names ("model"), or the first',
-    )
+    model: str | None = model_option("message")
 
     def __post_init__(self) -> None:
         check_names(self)

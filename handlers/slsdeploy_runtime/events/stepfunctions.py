@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, file_option, option
+from slsdeploy_runtime.events import Placed, Problem, Site, Source, Wiring, file_option, model_option, option
 from slsdeploy_runtime.names import Created, check_names, taken_twice
 from slsdeploy_runtime.resources import caller_role
 
@@ -45,9 +45,7 @@ class Trigger:
         None, "a file with the states language (JSON), ${Function} where it names the function; default: one task"
     )
     state_machine_type: Literal["STANDARD", "EXPRESS"] = option("STANDARD", "long-lived, or quick and cheap")
-    model: str | None = option(
-        None, 'the model that predicts; default: of several, the one that a request names ("model"), or the first'
-    )
+    model: str | None = model_option("request")
     plain_events: Literal["answer", "raise"] = option(
         "answer",
         'what bad input gets when a definition sends the input as it is ("Payload.$": "$"): an answer with an `error`, '

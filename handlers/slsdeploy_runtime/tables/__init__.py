@@ -77,11 +77,6 @@ def format_of(key: str, kind: str) -> str:
     return found or KINDS.get(kind, "")
 
 
-def is_by_key(key: str) -> bool:
-    """Say whether a key alone tells that its object is a table."""
-    return bool(format_of(key, ""))
-
-
 def is_gzip(key: str, coding: str) -> bool:
     """Say whether an object is compressed."""
     codings = {each.strip() for each in coding.lower().split(",")}

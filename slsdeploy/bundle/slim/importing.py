@@ -34,7 +34,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Importer:
-    """A Python, the packages that it imports from, a folder for its bytecode and whatever else the modules write."""
+    """A Python, the packages that it imports from, a folder for whatever the modules write."""
 
     python: Path
     packages: Path
@@ -59,7 +59,7 @@ class Importer:
             asked, answer = Path(folder, "modules.json"), Path(folder, "answer.jsonl")
             asked.write_text(json.dumps(list(modules)), encoding="utf-8")
             argv = [str(self.python), "-P", "-s", "-S", import_packages.__file__, str(asked), str(answer)]
-            env = _environment(self.packages, self.scratch, folder)
+            env = _environment(self.packages, folder)
             done = self.tools.shell.run(argv, cwd=Path(folder), env=env, inherit=False, limit=limit)
             lines = _lines(answer)
         version = str(lines.pop(0)) if lines else ""
@@ -97,14 +97,14 @@ def _lines(path: Path) -> list[list[str]]:
         return []
 
 
-def _environment(packages: Path, scratch: Path, home: str) -> Mapping[str, str]:
-    return dict(_variables(packages, scratch, home))
+def _environment(packages: Path, home: str) -> Mapping[str, str]:
+    return dict(_variables(packages, home))
 
 
-def _variables(packages: Path, scratch: Path, home: str) -> Iterator[tuple[str, str]]:
+def _variables(packages: Path, home: str) -> Iterator[tuple[str, str]]:
     yield from ((name, os.environ[name]) for name in _OF_THIS_MACHINE if name in os.environ)
     yield from (("HOME", home), ("TMPDIR", home), ("TEMP", home), ("PYTHONPATH", str(packages)))
-    yield from (("PYTHONPYCACHEPREFIX", str(scratch / "bytecode")), ("PYTHONHASHSEED", "0"))
+    yield from (("PYTHONDONTWRITEBYTECODE", "1"), ("PYTHONHASHSEED", "0"))
     # modules may look for credentials; there are none, not even those of a machine of AWS
     yield from (("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_DEFAULT_REGION", "us-east-1"))
     yield from (("ORT_DISABLE_TELEMETRY", "1"), ("OPENBLAS_NUM_THREADS", "1"), ("POWERTOOLS_TRACE_DISABLED", "1"))

@@ -67,6 +67,13 @@ class Installed:
     def read(self, path: str) -> bytes:
         return (self.root / path).read_bytes()
 
+    def by_package(self, paths: Iterable[str]) -> Mapping[str, frozenset[str]]:
+        """Return files by the name of the distribution that they are of."""
+        found: dict[str, set[str]] = {}
+        for path in paths:
+            found.setdefault(self.owners[path], set()).add(path)
+        return {name: frozenset(found[name]) for name in sorted(found)}
+
     def below(self, folder: str) -> frozenset[str]:
         """Return the files below a folder."""
         return frozenset(path for path in self.files if path.startswith(f"{folder}/"))

@@ -26,7 +26,7 @@ class Tried:
     made_for: str = ""
 
 
-def settled(packages: Packages, project: Project, models: Sequence[ModelInfo]) -> Packages:
+def apply(packages: Packages, project: Project, models: Sequence[ModelInfo]) -> Packages:
     """Return the packages without the cuts that are known to break something."""
     undone = read(key(packages, project, models)).undone if packages.wish.mode == "auto" else ()
     return replace(packages, wish=_without(packages, frozenset(f"{cut.name}/{cut.package}" for cut in undone)).wish)

@@ -22,11 +22,10 @@ from slsdeploy.bundle.prepare import Ingredients, shipping
 from slsdeploy.bundle.prepare import engine as engines
 from slsdeploy.bundle.prepare.candidates import BY_NAME
 from slsdeploy.bundle.prepare.engine import Engine, EngineError
-from slsdeploy.bundle.slim import memory, slimming, undoing
+from slsdeploy.bundle.slim import memory, removal, slimming
 from slsdeploy.bundle.slim.installed import dotted
 from slsdeploy.bundle.slim.memory import Tried
-from slsdeploy.bundle.slim.removal import Shelf
-from slsdeploy.bundle.slim.undoing import Group
+from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.errors import BuildError
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
@@ -55,23 +54,22 @@ class Subject:
 
 def try_models(subject: Subject, tools: Tools) -> bool:
     """Try the models, unless that was done. Return whether a cut was undone that was not before: the packages are then others."""
-    project, packages = subject.project, subject.packages
-    if packages.wish.mode == "off":
+    if subject.packages.wish.mode == "off":
         return False
-    part = installed.keep(packages, project, tools)
+    part = installed.keep(subject.packages, subject.project, tools)
     before = memory.read(subject.key)
-    made_for = memory.digest([part.digest, *(str(each) for each in _described(subject))])
+    infos = zip(subject.ingredients.infos, subject.preparations, strict=True)
+    made_for = memory.digest([part.digest, *(str((i.digest, p.choice, p.digest)) for i, p in infos)])
     if before.made_for == made_for:
         return False
-    groups = slimming.taken(part.folder)
-    found = Tried((), "", made_for)
-    if groups and not verify.can_run(project):
-        found = replace(found, by=f"not compared: {slimming.cannot_run(project)}")
-    elif groups:
-        found = _try(subject, part, groups, tools)
-    if found.made_for:
-        memory.write(subject.key, replace(found, undone=(*before.undone, *found.undone)))
-    return bool(found.undone)
+    try:
+        undone, by = _compare(subject, part, tools)
+    except EngineError as error:
+        if error.is_passing:
+            return False
+        undone, by = (), f"not compared: {error}"
+    memory.write(subject.key, Tried((*before.undone, *undone), by, made_for))
+    return bool(undone)
 
 
 def blame(error: BuildError, subject: Subject, tools: Tools) -> bool:
@@ -80,7 +78,7 @@ def blame(error: BuildError, subject: Subject, tools: Tools) -> bool:
         return False
     part = installed.keep(subject.packages, subject.project, tools)
     named = set(re.findall(r"'([A-Za-z_][\w.]*)'", error.message))
-    for id, pieces in slimming.taken(part.folder):
+    for id, pieces in slimming.read(part.folder).taken:
         modules = {dotted(path) for piece in pieces for path in piece.files} - {""}
         if named & modules:
             before = memory.read(subject.key)
@@ -92,19 +90,19 @@ def blame(error: BuildError, subject: Subject, tools: Tools) -> bool:
 
 def describe(project: Project, packages: Packages, models: Sequence[ModelInfo], part: Kept) -> Slimmed:
     """Return what was cut and who looked, for the part and the models together."""
-    said, tried = slimming.read(part.folder)[0], memory.read(memory.key(packages, project, models))
+    said, tried = slimming.read(part.folder).slimmed, memory.read(memory.key(packages, project, models))
     if said.mode == "off":
         return said
     return replace(said, cuts=(*said.cuts, *tried.undone), outputs_by=tried.by)
 
 
-def _described(subject: Subject) -> list[tuple[str, str, str]]:
-    infos = zip(subject.ingredients.infos, subject.preparations, strict=True)
-    return [(info.digest, preparation.choice, preparation.digest) for info, preparation in infos]
-
-
-def _try(subject: Subject, part: Kept, groups: Sequence[Group], tools: Tools) -> Tried:
-    """Compare; nothing is to be remembered when it failed for a reason that may pass."""
+def _compare(subject: Subject, part: Kept, tools: Tools) -> tuple[tuple[CutMade, ...], str]:
+    """Return the cuts that break a model, and who looked. Raises EngineError."""
+    groups = slimming.read(part.folder).taken
+    if not groups:
+        return (), ""
+    if not verify.can_run(subject.project):
+        return (), f"not compared: {slimming.cannot_run(subject.project)}"
     engine = engines.find(subject.project, subject.packages)
     assert engine is not None, "there is one where the target can be run"
     prepared = shipping.make(subject.project, subject.ingredients, subject.preparations, tools)
@@ -115,23 +113,18 @@ def _try(subject: Subject, part: Kept, groups: Sequence[Group], tools: Tools) ->
         )
     ]
     here = [each for each in shipped if each[2].is_file()]
-    made_for = memory.digest([part.digest, *(str(each) for each in _described(subject))])
     with (
         tools.reporter.step("compare the models' outputs"),
         tempfile.TemporaryDirectory(prefix=".draft-slim-", dir=part.folder.parent) as scratch,
     ):
         shelf = _copy(part, subject.packages, Path(scratch), groups)
         trial = _Trial(replace(engine, folders=lambda _: (shelf.packages,)), here, Path(scratch), tools)
-        try:
-            undone = undoing.settle(groups, shelf, trial.judge, trial.recheck) if trial.begin() else {}
-        except EngineError as error:
-            return Tried((), f"not compared: {error}", "" if error.is_passing else made_for)
-    cuts = tuple(_undone(part, id, reason) for id, reason in sorted(undone.items()))
-    return Tried(cuts, trial.by, made_for)
+        undone = removal.take_out(groups, shelf, trial.judge, trial.recheck) if trial.begin() else {}
+    return tuple(_undone(part, id, reason) for id, reason in sorted(undone.items())), trial.by
 
 
 def _undone(part: Kept, id: str, reason: str) -> CutMade:
-    cuts = slimming.read(part.folder)[0].cuts
+    cuts = slimming.read(part.folder).slimmed.cuts
     return next(replace(cut, undone=reason) for cut in cuts if f"{cut.name}/{cut.package}" == id and not cut.undone)
 
 

@@ -1,25 +1,25 @@
 """A folder of installed packages -> the same without what a function does not need, tried out; and a record of what went, and why.
 
 What cannot run anywhere else is removed, whatever the project says. The rest is taken out into a folder beside it, from where a cut that
-breaks an import is put back. First the imports of what is left are read; then, where this machine can run what it is made for, all
-modules that imported before are imported.
+breaks an import is put back. First the imports of what is left are read; then it is compiled, and, where this machine can run what it
+is made for, all modules that imported before are imported, from the bytecode that ships: compiling takes longer than importing.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from slsdeploy.bundle import record, tree, verify
-from slsdeploy.bundle.slim import importing, imports_left, installed, listing, owners, selecting, undoing
+from slsdeploy.bundle.slim import importing, imports_left, installed, listing, owners, removal, selecting
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.installed import Installed
-from slsdeploy.bundle.slim.removal import Shelf
+from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.bundle.slim.wish import Wish
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
@@ -30,51 +30,80 @@ ASIDE = "aside"
 _SECONDS = 60.0  # what importing may take; what takes longer with everything in its place is not looked at
 
 
-def slim(packages: Path, beside: Path, wish: Wish, project: Project, tools: Tools) -> frozenset[str]:
-    """Slim the packages in a folder; return the distributions of which nothing is left.
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What is kept beside a part: the cuts and who looked, whose its files are (as `owners.of` says it), the pieces that are in ASIDE."""
+
+    slimmed: Slimmed = field(default_factory=Slimmed)
+    owners: Mapping[str, str] = field(default_factory=dict)
+    taken: tuple[Group, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """Where packages are slimmed, and with what. `compile` adds bytecode to what is in the folder then, in the place of what there is."""
+
+    packages: Path
+    beside: Path
+    project: Project
+    tools: Tools
+    compile: Callable[[], None]
+
+    @property
+    def shelf(self) -> Shelf:
+        return Shelf(self.packages, self.beside / ASIDE)
+
+
+def slim(wish: Wish, shop: Workshop) -> frozenset[str]:
+    """Slim and compile the packages in a folder; return the distributions of which nothing is left.
 
     What is taken out, and the record, are put into the folder `beside`.
     """
-    found = installed.read(packages, project.target, wish.extras)
+    shelf, project = shop.shelf, shop.project
+    found = installed.read(shop.packages, project.target, wish.extras)
     pieces = selecting.select(found, wish)
     always = {cut.name for cut in find_cuts() if cut.always}
-    shelf = Shelf(packages, beside / ASIDE)
     shelf.take([piece for piece in pieces if piece.cut in always])
     tree.remove(shelf.aside)
     found = found.without(piece for piece in pieces if piece.cut in always)
     listing.write(found)
     pieces = tuple(piece for piece in pieces if piece.cut not in always)
-    undone, by = try_out(found, pieces, shelf, project, tools)
-    cuts = tuple(_made(group, found, undone) for group in undoing.grouped(pieces))
-    taken = {
-        id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group] for id, group in undoing.grouped(pieces)
+    undone, by = try_out(found, pieces, shop)
+    groups = removal.grouped(pieces)
+    said = {
+        "slimmed": asdict(Slimmed(wish.mode, tuple(_made(group, found, undone) for group in groups), by)),
+        "owners": owners.of(found),
+        "taken": {
+            id: [asdict(piece) | {"files": sorted(piece.files)} for piece in group]
+            for id, group in groups
+            if id not in undone
+        },
     }
-    for id in undone:
-        del taken[id]
-    record = {"slimmed": asdict(Slimmed(wish.mode, cuts, by)), "owners": owners.of(found), "taken": taken}
-    (beside / FILE).write_text(json.dumps(record), encoding="utf-8")
+    (shop.beside / FILE).write_text(json.dumps(said), encoding="utf-8")
     return frozenset(piece.package for piece in pieces if piece.is_distribution and piece.id not in undone)
 
 
-def try_out(
-    found: Installed, pieces: Sequence[Piece], shelf: Shelf, project: Project, tools: Tools
-) -> tuple[Mapping[str, str], str]:
-    """Take pieces out but those that are needed; return why those are, by their id, and who looked at what is left ("": nothing went)."""
-    if not pieces:
-        return {}, ""
-    undone = dict(imports_left.broken(found, pieces))
-    groups = [group for group in undoing.grouped(pieces) if group[0] not in undone]
+def try_out(found: Installed, pieces: Sequence[Piece], shop: Workshop) -> tuple[Mapping[str, str], str]:
+    """Take pieces out but those that are needed, and compile what is left.
+
+    Return why those are needed, by their id, and who looked at what is left ("": nothing went).
+    """
+    undone = dict(imports_left.broken(found, pieces)) if pieces else {}
+    groups = [group for group in removal.grouped(pieces) if group[0] not in undone]
+    removal.take(groups, shop.shelf)
+    shop.compile()
     if not groups:
         return undone, ""
-    if not verify.can_run(project):
-        undoing.settle(groups, shelf, lambda: "")
-        return undone, f"imports were read, not run: {cannot_run(project)}"
-    assert project.target.interpreter is not None
+    if not verify.can_run(shop.project):
+        return undone, f"imports were read, not run: {cannot_run(shop.project)}"
+    assert shop.project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:
-        importer = Importer(project.target.interpreter, shelf.packages, Path(scratch), tools)
+        importer = Importer(shop.project.target.interpreter, shop.packages, Path(scratch), shop.tools)
         trial = Trial(importer, found)
-        undone |= undoing.settle(groups, shelf, trial.judge, trial.recheck)
-    return undone, trial.by
+        broken = removal.sift(groups, shop.shelf, trial.judge, trial.recheck)
+    if broken:
+        shop.compile()
+    return {**undone, **broken}, trial.by
 
 
 class Trial:
@@ -122,29 +151,21 @@ class Trial:
         return (self._importer.packages / self._found.modules[name]).exists()
 
 
-def read(beside: Path) -> tuple[Slimmed, Mapping[str, str]]:
-    """Return the record of a part, and which package each of its files is of; nothing when there is none."""
+def read(beside: Path) -> Record:
+    """Return the record of a part; an empty one when there is none."""
     try:
         said: dict[str, Any] = json.loads((beside / FILE).read_text(encoding="utf-8"))
-        return record.slimmed(said["slimmed"]), said["owners"]
+        taken = tuple((id, tuple(_piece(each) for each in group)) for id, group in said["taken"].items())
+        return Record(record.slimmed(said["slimmed"]), said["owners"], taken)
     except (OSError, ValueError, KeyError, TypeError):
-        return Slimmed(), {}
-
-
-def taken(beside: Path) -> list[undoing.Group]:
-    """Return the pieces that were taken out of a part, by what is undone at once."""
-    try:
-        said = json.loads((beside / FILE).read_text(encoding="utf-8"))["taken"]
-    except (OSError, ValueError, KeyError, TypeError):
-        return []
-    return [(id, tuple(_piece(each) for each in group)) for id, group in said.items()]
+        return Record()
 
 
 def _piece(said: Mapping[str, Any]) -> Piece:
     return Piece(**{**said, "files": frozenset(said["files"]), "modules": tuple(said["modules"])})
 
 
-def _made(group: undoing.Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
+def _made(group: Group, found: Installed, undone: Mapping[str, str]) -> CutMade:
     id, pieces = group
     why = next(cut.why for cut in find_cuts() if cut.name == pieces[0].cut)
     files = [path for piece in pieces for path in piece.files]

@@ -21,7 +21,7 @@ def rows(kept: Iterable[Kept], places: Mapping[PartName, PurePosixPath], slimmed
     sizes: Counter[tuple[str, str]] = Counter()
     files: Counter[tuple[str, str]] = Counter()
     for part in kept:
-        owners = slimming.read(part.folder)[1] if part.name == "dependencies" else {}
+        owners = slimming.read(part.folder).owners if part.name == "dependencies" else {}
         for file in tree.walk(part.tree):
             row = (part.name, name_of(part.name, _inner(file.path, places[part.name]), owners))
             sizes[row] += file.bytes

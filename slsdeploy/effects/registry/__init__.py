@@ -1,14 +1,15 @@
 """Container registries over the OCI distribution API: manifests and small blobs out of them, images into them. No engine is needed.
 
-    http.py         one request: TLS, proxies, plain HTTP on loopback only
-    credentials.py  whose they are: Docker's configuration and its helpers, ECR
+    http.py         one request: TLS, proxies, plain HTTP on loopback only; how long it is waited for is in settings.py
+    credentials.py  whose they are: the files of Podman and Docker (login_files.py), their helpers, ECR
     auth.py         a registry's challenge -> an Authorization header, kept until it expires
-    calls.py        a request with authentication, redirects and retries
+    calls.py        a request with authentication, redirects and retries (trouble.py: of what, and how often)
     refusal.py      what a registry refused -> our errors, with what to do next
     pull.py         manifests, small blobs
     session.py      an upload that a registry has begun: what its answers mean
-    upload.py       one blob: in chunks that are resumed, or whole
-    push.py         an image: blobs in parallel, the manifest by its digest, the tag last
+    source.py       where a blob's bytes come from: a file, or another registry
+    upload.py       one blob: in chunks that are resumed (unfinished.py: by the next run, too), or whole
+    push.py         an image: blobs in parallel (parallel.py, progress.py), the manifest by its digest, the tag last
     referrers.py    a file about an image, beside it
 
 https://github.com/opencontainers/distribution-spec/blob/main/spec.md

@@ -15,9 +15,10 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from slsdeploy.effects.registry.credentials import ECR, Credentials, Login
-from slsdeploy.effects.registry.http import Answer, Http, check, is_loopback, joined
+from slsdeploy.effects.registry.http import Answer, Http, check, joined
 from slsdeploy.effects.registry.trouble import Trouble, retry_after
 from slsdeploy.errors import AwsError, SlsdeployError, ToolError
+from slsdeploy.oci import is_loopback
 
 Scope = tuple[str, ...]  # ("repository:a:pull,push", "repository:b:pull")
 _PARAMETER = re.compile(r'(\w+)=(?:"([^"]*)"|([^\s,"]+))')
@@ -80,7 +81,8 @@ class Auth:
         schemes = {scheme.lower(): dict(_parameters(rest)) for scheme, rest in map(_split, challenges)}
         if not schemes.keys() & {"bearer", "basic"}:
             return ""
-        login = self._credentials.find(host, pushes=any("push" in each for each in scope))
+        repository = scope[0].split(":")[1] if scope else ""
+        login = self._credentials.find(host, any("push" in each for each in scope), repository)
         if login:
             self._hide(login.password, login.identity_token, login.basic.removeprefix("Basic "))
             self._known.add(host)
@@ -138,10 +140,10 @@ def no_login(host: str, has_login: bool) -> SlsdeployError:
         return AwsError(f"{host} does not take our credentials", hint, host, code="Unauthorized")
     if has_login:
         hint = f"`docker login {host}` again, or as somebody who may"
-        return ToolError(f"{host} does not take the login of Docker's configuration for this", hint, host)
+        return ToolError(f"{host} does not take the login that there is for it", hint, host)
     return ToolError(
         f"{host} wants a login, or there is no such repository",
-        f"`docker login {host}` (or the same with skopeo or crane: Docker's configuration is read)",
+        f"`docker login {host}` (or the same with podman or skopeo: what they keep is read)",
         host,
     )
 

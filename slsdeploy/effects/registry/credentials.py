@@ -1,4 +1,4 @@
-"""User and password for a registry: ECR's from AWS, others from Docker's configuration and its credential helpers.
+"""User and password for a registry: ECR's from AWS, others from the files of Podman and Docker and the credential helpers that they name.
 
 https://docs.docker.com/reference/cli/docker/login/#credential-stores, https://github.com/docker/docker-credential-helpers
 """
@@ -8,7 +8,6 @@ from __future__ import annotations
 import base64
 import binascii
 import json
-import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy.effects.registry.http import one_line
+from slsdeploy.effects.registry.login_files import LoginFile, login_files
 from slsdeploy.errors import ToolError
 from slsdeploy.tools import Shell
 
@@ -51,8 +51,8 @@ class Credentials:
         self._shell = shell
         self._ecr = ecr
 
-    def find(self, host: str, pushes: bool) -> Login | None:
-        """Return the login for a host (with its port), None to ask as nobody.
+    def find(self, host: str, pushes: bool, repository: str = "") -> Login | None:
+        """Return the login for a host (with its port) and a repository there, None to ask as nobody.
 
         Public ECR gives to everybody, while a login of yesterday is refused there: it is used only to push.
         """
@@ -60,16 +60,18 @@ class Credentials:
             return Login(*self._ecr(host))
         if host == PUBLIC_ECR and not pushes:
             return None
-        config = _configuration()
         key = _DOCKER_HUB_KEY if host == _DOCKER_HUB else host
-        helper = _table(config, "credHelpers").get(key) or config.get("credsStore")
-        found = self._ask(str(helper), key) if helper else None
-        return found or _stored(_table(config, "auths"), host)
+        for file in login_files():
+            helper = file.table("credHelpers").get(key) or file.content.get("credsStore")
+            found = self._ask(str(helper), key, file.path) if helper else None
+            if login := found or _stored(file, host, repository):
+                return login
+        return None
 
-    def _ask(self, helper: str, key: str) -> Login | None:
+    def _ask(self, helper: str, key: str, path: Path) -> Login | None:
         program = f"docker-credential-{helper}"
         if not _NAME.fullmatch(helper):
-            raise ToolError(f'"{helper}" is no credential helper', "mend Docker's configuration", str(_path()))
+            raise ToolError(f'"{helper}" is no credential helper', "mend the file that names it", str(path))
         done = self._shell.run([program, "get"], given=key)
         if done.code:
             if _NOT_FOUND in done.stdout + done.stderr:
@@ -84,51 +86,32 @@ class Credentials:
         return Login(identity_token=secret) if user == _TOKEN_USER else Login(user, secret)
 
 
-def _path() -> Path:
-    folder = os.environ.get("DOCKER_CONFIG")
-    if not folder:
-        try:
-            folder = str(Path.home() / ".docker")
-        except RuntimeError:  # nobody's home
-            folder = "/nonexistent"
-    return Path(folder) / "config.json"
-
-
-def _configuration() -> Mapping[str, Any]:
-    path = _path()
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError) as error:
-        said = error.strerror if isinstance(error, OSError) else "it is no JSON"
-        raise ToolError(f"cannot read Docker's configuration: {said}", "mend it, or remove it", str(path)) from None
-    return found if isinstance(found, dict) else {}
-
-
-def _table(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    found = config.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _stored(auths: Mapping[str, Any], host: str) -> Login | None:
+def _stored(file: LoginFile, host: str, repository: str) -> Login | None:
+    """Return the login for a repository, or for the nearest of those above it, the registry at last."""
     names = {host, "index.docker.io", "docker.io"} if host == _DOCKER_HUB else {host}
-    for key, entry in auths.items():
-        bare = key.partition("://")[2] or key
-        if bare.partition("/")[0] in names and isinstance(entry, dict) and (login := _entry(entry, key)):
-            return login
+    parts = repository.split("/") if repository else []
+    above = ["/".join(["", *parts[:count]]) for count in range(len(parts), -1, -1)]
+    entries = [(_place(key), entry, key) for key, entry in file.table("auths").items() if isinstance(entry, dict)]
+    for place in above:
+        for found, entry, key in entries:
+            if found in {f"{name}{place}" for name in names} and (login := _entry(entry, key, file.path)):
+                return login
     return None
 
 
-def _entry(entry: Mapping[str, Any], key: str) -> Login | None:
+def _place(key: str) -> str:
+    """Return a registry, or a repository there: as Docker writes it (https://HOST/v1/), or as Podman does (HOST/REPOSITORY)."""
+    _, is_url, rest = key.partition("://")
+    return rest.partition("/")[0] if is_url else key
+
+
+def _entry(entry: Mapping[str, Any], key: str, path: Path) -> Login | None:
     user, password = str(entry.get("username") or ""), str(entry.get("password") or "")
     if entry.get("auth"):
         try:
             user, _, password = base64.b64decode(str(entry["auth"]), validate=True).decode().partition(":")
         except (binascii.Error, UnicodeDecodeError):
-            raise ToolError(
-                f"Docker's configuration has no user and password for {key}", f"`docker login {key}`", str(_path())
-            ) from None
+            raise ToolError(f"there is no user and password for {key}", f"`docker login {key}`", str(path)) from None
     if entry.get("identitytoken"):
         return Login(user, identity_token=str(entry["identitytoken"]))
     return Login(user, password.rstrip("\0")) if user else None

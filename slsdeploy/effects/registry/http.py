@@ -5,7 +5,6 @@ What the network does becomes `Trouble` here, or at once our error where another
 
 from __future__ import annotations
 
-import ipaddress
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from urllib3 import exceptions as failures
 from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.effects.registry.trouble import Trouble
 from slsdeploy.errors import ToolError
+from slsdeploy.oci import is_loopback
 
 _BLOCK = 128 * 1024
 _CONNECTIONS = 16  # to a host
@@ -204,15 +204,6 @@ def check(url: str) -> str:
 def base(host: str) -> str:
     """Return where a registry's API is."""
     return f"{'http' if is_loopback(host) else 'https'}://{host}/v2/"
-
-
-def is_loopback(netloc: str) -> bool:
-    """Say whether a host (with its port) is this machine."""
-    name = urlsplit(f"//{netloc}").hostname or ""
-    try:
-        return ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return name == "localhost"
 
 
 def one_line(text: str) -> str:

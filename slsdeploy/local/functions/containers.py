@@ -7,6 +7,7 @@ unprivileged user. It shares the host's network, so that the Runtime API and the
 from __future__ import annotations
 
 import contextlib
+import resource
 import subprocess
 import threading
 import uuid
@@ -21,8 +22,17 @@ from slsdeploy.tools import Shell
 
 ENGINES = ("docker", "podman")
 _USER = "993:990"  # as on Lambda: neither root nor anybody else's
-_PROCESSES = 1024  # https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+# https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+_PROCESSES = 1024
+_FILES = 1024
 _SECONDS = 20
+_MOST = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+_PODMAN = (
+    # Its own default of a million is more than it may have where root is not quite root: of one user in all containers.
+    *("--ulimit", f"nproc={32768 if _MOST == resource.RLIM_INFINITY else min(_MOST, 32768)}"),
+    # Otherwise what a function prints goes through two more processes, and arrives later than its answer.
+    *("--log-driver", "passthrough"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,8 @@ class Engines:
             *(engine, "run", "--rm", "--name", container.name, "--label", self._label, "--pull", "never"),
             *("--network", "host", "--read-only", "--user", _USER, "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(_PROCESSES)),
+            *(_PODMAN if engine == "podman" else ()),
+            *("--ulimit", f"nofile={_FILES}:{_FILES}"),
             *("--memory", f"{spec.memory}m", "--memory-swap", f"{spec.memory}m"),
             *("--tmpfs", f"/tmp:rw,nosuid,nodev,exec,mode=1777,size={spec.storage}m"),
             *(word for name, value in variables.items() for word in ("--env", f"{name}={value}")),

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slsdeploy.bundle.slim.cut import Cut, Piece
-from slsdeploy.bundle.slim.grouping import by_package
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.wish import Wish
 
@@ -20,5 +19,5 @@ class NativeSources(Cut):
 
     def select(self, installed: Installed, wish: Wish) -> Iterator[Piece]:
         found = (path for path in installed.files if path.endswith(_SUFFIXES))
-        for package, files in by_package(installed, found).items():
+        for package, files in installed.by_package(found).items():
             yield self.piece(package, files)

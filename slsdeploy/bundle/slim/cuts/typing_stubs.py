@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from slsdeploy.bundle.slim.cut import Cut, Piece
-from slsdeploy.bundle.slim.grouping import by_package
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.wish import Wish
 
@@ -21,7 +20,7 @@ class TypingStubs(Cut):
 
     def select(self, installed: Installed, wish: Wish) -> Iterator[Piece]:
         stubs = (path for path in installed.files if path.endswith(".pyi") or path.rpartition("/")[2] == "py.typed")
-        for package, files in by_package(installed, stubs).items():
+        for package, files in installed.by_package(stubs).items():
             if not any(_reads_stubs(installed, path.removesuffix("i")) for path in files):
                 yield self.piece(package, files)
 
