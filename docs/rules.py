@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slsdeploy import explaining
-from slsdeploy.results import Explained
+from slsdeploy.results.check import Explained
 
 HEAD = """\
 # The preflight

@@ -5,6 +5,7 @@ Exit codes are those of `errors`; 130 after Ctrl-C, 143 after SIGTERM. Nothing e
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import sys
@@ -14,12 +15,15 @@ from typing import TYPE_CHECKING, NoReturn
 if TYPE_CHECKING:
     from slsdeploy.errors import SlsdeployError
 
+# What imports make stays; to look through it at every 700 allocations, as is the default, is a tenth of what a short command takes.
+_ALLOCATIONS = 200_000
 # Ctrl-C, and what ends a cancelled CI job.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line to its end."""
+    gc.set_threshold(_ALLOCATIONS)
     words = sys.argv[1:] if argv is None else argv
     received: list[int] = []
 

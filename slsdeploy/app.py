@@ -13,27 +13,27 @@ import time
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from slsdeploy import apply as applying
 from slsdeploy import bundle as building
 from slsdeploy import config as configuration
-from slsdeploy import failure, pages, preflight, rules, sarif, shipping, targets
-from slsdeploy import plan as planning
+from slsdeploy import preflight, rules, shipping, targets
 from slsdeploy import project as projects
-from slsdeploy import stack as stacks
-from slsdeploy.bundle import attached, locking, model, origins, place
-from slsdeploy.bundle.locking import Pinned
-from slsdeploy.effects import record
-from slsdeploy.errors import AwsError, DeployError, ProjectError, SlsdeployError
-from slsdeploy.results import Built, Checked, Downed, Inspected, Locked, Planned, Stated, Upped
-from slsdeploy.rules import Severity, model_memory
-from slsdeploy.steps import Deployment, Plan
-from slsdeploy.targets import image, layer
-from slsdeploy.tools import Cloud, LogLine, Tools
-from slsdeploy.types import Artifact, Bundle, ModelInfo, Observed, Project, StackState, Store, Template
+from slsdeploy.bundle import attached, origins, place
+from slsdeploy.errors import DeployError, ProjectError, SlsdeployError
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Observed, StackState, Template
+    from slsdeploy.bundle.locking import Pinned
+    from slsdeploy.results.check import Checked
+    from slsdeploy.results.deploy import Downed, Planned, Stated, Upped
+    from slsdeploy.results.prepare import Built, Inspected, Locked
+    from slsdeploy.rules import Severity
+    from slsdeploy.steps import Deployment, Plan
+    from slsdeploy.tools import Cloud, LogLine, Tools
+    from slsdeploy.types import Bundle, ModelInfo, Project
 
 ALIAS = "live"
-LAYER = "AWS::Lambda::LayerVersion"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,8 @@ class Planning:
 
 def up(where: Where, tools: Tools) -> Upped:
     """Build, plan, publish, deploy, smoke-test."""
+    from slsdeploy import apply as applying
+
     began = time.perf_counter()
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
@@ -90,6 +92,9 @@ def up(where: Where, tools: Tools) -> Upped:
 
 def plan(where: Where, tools: Tools) -> Planned:
     """Decide what `up` would do; write nothing to AWS."""
+    from slsdeploy import plan as planning
+    from slsdeploy.results.deploy import Planned
+
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
         cloud = tools.connect(project)
@@ -108,7 +113,7 @@ def plan(where: Where, tools: Tools) -> Planned:
 
 def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (), html: str = "") -> Built:
     """Make the bundle on disk; push its image to a registry, write it to files, show what takes the space, when told so."""
-    page = pages.place(html) if html else None
+    page = _page(html) if html else None
     project = open_project(where, tools)
     project, shipment = shipping.read(project, push, outputs, tools)
     with place.exclusive(project.work, tools, "deployment"):
@@ -117,9 +122,15 @@ def build(where: Where, tools: Tools, push: str = "", outputs: Sequence[str] = (
         return built if page is None else _shown(built, bundle, project, page)
 
 
+def _page(html: str) -> Path:
+    from slsdeploy import pages
+
+    return pages.place(html)
+
+
 def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
     """Write the page that shows what takes the bundle's space."""
-    from slsdeploy import treemap  # seldom asked for
+    from slsdeploy import pages, treemap
 
     files = [
         treemap.Sized(part, path, (bundle.path / path).stat().st_size)
@@ -132,15 +143,19 @@ def _shown(built: Built, bundle: Bundle, project: Project, page: Path) -> Built:
 
 def lock(where: Where, tools: Tools, again: Set[Pinned]) -> Locked:
     """Complete slsdeploy.lock; say anew what the models, the requirements or the image's base are when told so."""
+    from slsdeploy.bundle import locking
+
     return locking.complete(open_project(where, tools), tools, again)
 
 
 def make_bundle(project: Project, tools: Tools, where: Where) -> Bundle:
     """Build, unless the preflight knows already that it is no use; and let it look at what was built."""
     gate = preflight.gate(project.config, where.fail_on, where.ignore)
-    preflight.enforce(preflight.find(rules.subject(project), gate, "project"), gate, tools.reporter)
+    before = rules.subject(project)
+    preflight.enforce(preflight.find(before, gate, "project"), gate, tools.reporter)
     bundle = building.build(project, tools)
-    preflight.enforce(preflight.find(rules.subject(project, bundle), gate, "bundle"), gate, tools.reporter)
+    after = rules.subject(project, bundle, before)
+    preflight.enforce(preflight.find(after, gate, "bundle"), gate, tools.reporter)
     return bundle
 
 
@@ -155,6 +170,10 @@ def open_project(where: Where, tools: Tools) -> Project:
 
 def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Planning:
     """Read the facts, then decide: pure from here to the plan."""
+    from slsdeploy import plan as planning
+    from slsdeploy import stack as stacks
+    from slsdeploy.artifacts import Store
+
     with tools.reporter.waiting(f"read what is deployed as {project.stack}"):
         target = targets.find(bundle.package)
         observed = cloud.observe(project.stack, images=bundle.image is not None, layers=target.layers(bundle))
@@ -169,6 +188,9 @@ def template(where: Where, tools: Tools) -> Template:
 
     AWS is asked nothing but for a model in S3 that is not pinned or copied yet.
     """
+    from slsdeploy import stack as stacks
+    from slsdeploy.artifacts import Store
+
     project = open_project(where, tools)
     with place.exclusive(project.work, tools, "deployment"):
         project = building.settle(project, tools)
@@ -185,6 +207,9 @@ def smoke_test(project: Project, deployment: Deployment, cloud: Cloud, tools: To
 
     Raises DeployError when it does not start.
     """
+    from slsdeploy import failure
+    from slsdeploy.effects import record
+
     if record.is_tested(project.work, deployment.id):
         return
     with tools.reporter.step("smoke test"):
@@ -201,6 +226,9 @@ def smoke_test(project: Project, deployment: Deployment, cloud: Cloud, tools: To
 
 def status(where: Where, tools: Tools) -> Stated:
     """Say what is deployed."""
+    from slsdeploy import stack as stacks
+    from slsdeploy.results.deploy import Stated
+
     project = open_project(where, tools)
     cloud = tools.connect(project)
     state = deployed(project, cloud)
@@ -221,6 +249,8 @@ def status(where: Where, tools: Tools) -> Stated:
 
 
 def _upped(decided: Planning, deployment: Deployment, endpoint: str, seconds: Mapping[str, float]) -> Upped:
+    from slsdeploy.results.deploy import Upped
+
     outputs = deployment.outputs
     return Upped(
         name=decided.project.name,
@@ -247,6 +277,8 @@ def deployed(project: Project, cloud: Cloud) -> StackState:
 
     Raises ProjectError when there is none.
     """
+    from slsdeploy import plan as planning
+
     state = cloud.stack_state(project.stack)
     if state is None or state.status in planning.EMPTY:
         place = " --local" if project.local else ""
@@ -268,6 +300,9 @@ def logs(where: Where, tools: Tools, minutes: int, follow: bool) -> Iterator[Log
 
 def inspect(path: Path) -> Inspected:
     """Say what a model file takes and gives."""
+    from slsdeploy.bundle import model
+    from slsdeploy.results.prepare import Inspected
+
     info = model.inspect(path)
     return Inspected(
         format=info.format,
@@ -282,12 +317,17 @@ def inspect(path: Path) -> Inspected:
 
 
 def _cost(info: ModelInfo) -> str:
+    from slsdeploy.rules import model_memory
+    from slsdeploy.targets import layer
+
     memory, share = model_memory.needed(info.bytes) // 1024**2, info.bytes / layer.LIMIT
     return f"in Lambda: about {memory} MB of memory, {share:.1%} of the {layer.LIMIT:,} bytes that a zip and its layers unpack to"
 
 
 def check(where: Where, tools: Tools) -> Checked:
     """Run every rule of the preflight over the project, and its bundle if the last build is still true; no AWS call."""
+    from slsdeploy.results.check import Checked
+
     project = attached.find(origins.find(open_project(where, tools)))
     gate = preflight.gate(project.config, where.fail_on, where.ignore)
     bundle = building.last(project)
@@ -303,6 +343,9 @@ def check(where: Where, tools: Tools) -> Checked:
 
 def unreadable(error: SlsdeployError) -> Checked:
     """Return what `check` finds when the project cannot be read at all, for those who want findings and nothing else."""
+    from slsdeploy import sarif
+    from slsdeploy.results.check import Checked
+
     return Checked(problems=sarif.problems_of(error), exit_code=error.exit_code)
 
 
@@ -312,62 +355,9 @@ def _tell_of_waiting(waiting: Sequence[str], tools: Tools) -> None:
         tools.reporter.note(f"{count} for a bundle: `slsdeploy build` makes it")
 
 
-def _is_image(project: Project, cloud: Cloud) -> bool:
-    """Say whether the stack is of an image, or is to be."""
-    state = cloud.stack_state(project.stack)
-    said = (state.template or {}).get("Metadata", {}).get("slsdeploy", {}) if state else {}
-    was = building.record.package(project.work / "bundle") if project.config.package == targets.AUTO else ""
-    return targets.IMAGE in (said.get("package"), project.config.package, was)
-
-
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:
     """Remove the stack and what it published; never data it was not told to delete."""
+    from slsdeploy import removal
+
     project = open_project(where, tools)
-    cloud = tools.connect(project)
-    observed = cloud.observe(project.stack, images=_is_image(project, cloud))
-    left = record.left(project.work, observed.bucket)
-    left |= {(LAYER, arn) for arn in _layers_of(observed.stack, project, cloud, tools)}
-    if observed.stack is not None:
-        left |= set(cloud.data_resources(observed.stack).values())
-        record.remember_left(project.work, observed.bucket, left)
-        with tools.reporter.step(f"delete stack {project.stack}"):
-            for event in cloud.delete_stack(project.stack):
-                tools.reporter.resource(event)
-    layers = frozenset(physical_id for kind, physical_id in left if kind == LAYER)
-    data = {each for each in left if each[0] != LAYER}
-    if data:
-        with tools.reporter.step("look into buckets and queues"):
-            data = {each for each in sorted(data) if not cloud.release(*each, delete_data)}
-        record.remember_left(project.work, observed.bucket, {*data, *((LAYER, arn) for arn in layers)})
-    cloud.delete_objects(observed.bucket, observed.objects)
-    if observed.images is not None:
-        cloud.delete_repository(f"{image.NAMESPACE}/{project.stack}")
-    shared = _remove_layers(layers, observed.bucket, cloud, tools)
-    if left:  # another function's layers are not ours to remember
-        record.remember_left(project.work, observed.bucket, data)
-    kept = sorted(physical_id for _, physical_id in data)
-    return Downed(stack=project.stack, removed=observed.stack is not None, kept=kept, shared=shared)
-
-
-def _layers_of(stack: StackState | None, project: Project, cloud: Cloud, tools: Tools) -> frozenset[str]:
-    """Return the shared layers that may go with the stack.
-
-    A zip has none, unless it was layers before, and an image never has: whoever deploys nothing else needs no right to look for them.
-    """
-    has_some = any(name.endswith("LayerVersion") for name in (stack.parameters if stack else ()))
-    try:
-        return cloud.layers_of(project.stack)
-    except AwsError as refused:
-        if has_some or "AccessDenied" not in refused.code:
-            raise
-        if stack is None:
-            tools.reporter.note(f"whether layers of {project.stack} are left cannot be seen: {refused.message}")
-    return frozenset()
-
-
-def _remove_layers(arns: frozenset[str], bucket: str, cloud: Cloud, tools: Tools) -> Mapping[str, str]:
-    """Delete the shared layers that nobody uses any more; return the others, each with a function that does."""
-    if not arns:
-        return {}
-    with tools.reporter.step("remove layers that no function uses"):
-        return cloud.remove_layers(arns, bucket)
+    return removal.remove(project, tools.connect(project), tools, delete_data)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import assert_never
 
 from slsdeploy import attaching
+from slsdeploy.artifacts import Template
 from slsdeploy.errors import DeployError
 from slsdeploy.steps import (
     CreateBucket,
@@ -20,7 +21,6 @@ from slsdeploy.steps import (
     Upload,
 )
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Template
 
 Publishing = CreateBucket | Upload | CreateRepository | PushImage
 Other = Publishing | RemoveStack

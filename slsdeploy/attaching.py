@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import oci
 from slsdeploy.errors import SlsdeployError
-from slsdeploy.oci import Image, Pushed, Reference
-from slsdeploy.tools import Tools
+
+if TYPE_CHECKING:
+    from slsdeploy.oci import Image, Pushed, Reference
+    from slsdeploy.tools import Tools
 
 MEDIA_TYPE = "application/vnd.cyclonedx+json"
 

@@ -14,7 +14,7 @@ from slsdeploy import rules
 from slsdeploy.config import FILE
 from slsdeploy.config.spelling import did_you_mean
 from slsdeploy.errors import ProjectError
-from slsdeploy.results import Explained
+from slsdeploy.results.check import Explained
 from slsdeploy.rules import Rule
 
 # Not a rule that could be ignored: what is found when a project cannot be read at all.

@@ -12,11 +12,12 @@ from typing import Any
 
 from slsdeploy import failure, plugins
 from slsdeploy.app import ALIAS, Where, deployed, open_project
+from slsdeploy.artifacts import StackState
 from slsdeploy.bundle import model, sample
 from slsdeploy.errors import ProjectError, ToolError
-from slsdeploy.results import Invoked
+from slsdeploy.results.use import Invoked
 from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Project, StackState
+from slsdeploy.types import Project
 from slsdeploy_runtime.events import Placed
 
 

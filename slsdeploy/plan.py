@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Set
 from hashlib import sha256
 from typing import Any, assert_never
 
+from slsdeploy.artifacts import Artifact, ImageObject, Object, Observed, StackState, Template
 from slsdeploy.errors import ProjectError
 from slsdeploy.layers import Published, SharedLayer
 from slsdeploy.steps import (
@@ -25,7 +26,6 @@ from slsdeploy.steps import (
     Step,
     Upload,
 )
-from slsdeploy.types import Artifact, ImageObject, Object, Observed, StackState, Template
 
 # A stack whose creation failed cannot be updated, only removed:
 # https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/view-stack-events.html

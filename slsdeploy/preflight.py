@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from slsdeploy import plugins, rules
-from slsdeploy.config import Config
 from slsdeploy.errors import GateError, ProjectError, SlsdeployError
-from slsdeploy.explaining import unknown
-from slsdeploy.rules import Finding, Phase, Severity, Subject
-from slsdeploy.tools import Reporter
+
+if TYPE_CHECKING:
+    from slsdeploy.config import Config
+    from slsdeploy.rules import Finding, Phase, Severity, Subject
+    from slsdeploy.tools import Reporter
 
 _EXPLAIN = "`slsdeploy check` shows all of them, `slsdeploy explain RULE` says more of one"
 
@@ -39,6 +41,8 @@ def gate(config: Config, fail_on: Severity | None = None, ignore: Iterable[str] 
     known = plugins.rules()
     for id in ignore:
         if id not in known:
+            from slsdeploy.explaining import unknown
+
             raise unknown(id, known, "--ignore")
     return Gate(fail_on or config.check.fail_on, frozenset({*config.check.ignore, *ignore}))
 

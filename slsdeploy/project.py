@@ -101,6 +101,11 @@ def host_platform() -> str:
     return f"{machine}-manylinux_{major}_{minor}"
 
 
+def can_run(project: Project) -> bool:
+    """Say whether this machine can run what was built for the target."""
+    return project.target.interpreter is not None and project.target.platform == host_platform()
+
+
 def host_architecture() -> str:
     """Return this machine's processor in Lambda's words, or its own when Lambda has none."""
     return _MACHINES.get(platform.machine().lower(), platform.machine())

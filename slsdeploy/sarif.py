@@ -23,7 +23,7 @@ from slsdeploy import __version__
 from slsdeploy.config import FILE
 from slsdeploy.errors import ConfigError, SlsdeployError
 from slsdeploy.explaining import CONFIGURATION
-from slsdeploy.results import Explained
+from slsdeploy.results.check import Explained
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _ROOT = "%SRCROOT%"

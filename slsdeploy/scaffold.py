@@ -15,7 +15,7 @@ from slsdeploy.bundle import model as models
 from slsdeploy.bundle import sample
 from slsdeploy.config import FILE, NAME, NAME_LENGTH
 from slsdeploy.errors import ConfigError, ProjectError
-from slsdeploy.results import Initialised
+from slsdeploy.results.prepare import Initialised
 
 EVENT = "event.json"
 MOST_OF_INPUT = 2000  # characters

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from slsdeploy import attaching, exports, oci, targets
 from slsdeploy import bundle as building
+from slsdeploy import targets
 from slsdeploy.bundle import disk
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
-from slsdeploy.exports import Export
-from slsdeploy.oci import Image, Pushed, Reference
-from slsdeploy.results import Built
-from slsdeploy.tools import Tools
-from slsdeploy.types import Bundle, Project
+
+if TYPE_CHECKING:
+    from slsdeploy.exports import Export
+    from slsdeploy.oci import Image, Pushed, Reference
+    from slsdeploy.results.prepare import Built
+    from slsdeploy.tools import Tools
+    from slsdeploy.types import Bundle, Project
 
 LATEST = "latest"  # as Docker has it, when no tag is given
 
@@ -40,6 +42,8 @@ def read(project: Project, push: str, outputs: Sequence[str], tools: Tools) -> t
     if project.config.package == "auto":
         tools.reporter.note('package = "auto": an image, as it is to be pushed or written as one')
         project = replace(project, config=project.config.model_copy(update={"package": targets.IMAGE}))
+    from slsdeploy import exports
+
     return project, Shipment(_to(push), tuple(exports.read(text, project) for text in outputs))
 
 
@@ -51,6 +55,8 @@ def ship(bundle: Bundle, shipment: Shipment, tools: Tools) -> Built:
     built = building.describe(bundle)
     if bundle.image is None:
         return built
+    from slsdeploy import attaching, exports
+
     image, pushed, attached = bundle.image.read(), None, None
     for export in shipment.exports:
         with disk.ours(f"--output: {export.path}"):
@@ -75,6 +81,8 @@ def _check(project: Project, option: str) -> None:
 def _to(push: str) -> Reference | None:
     if not push:
         return None
+    from slsdeploy import oci
+
     to = oci.reference(push)
     if to.digest:
         hint = "name a tag instead: the digest is what comes out"

@@ -9,14 +9,17 @@ import json
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy import assets, idempotency, large_answers, reach
 from slsdeploy.config import FILE, Policy, secret
 from slsdeploy.errors import ConfigError
 from slsdeploy.transform import transform
-from slsdeploy.types import Artifact, Model, ModelInfo, Project, Template, Trigger
+from slsdeploy.types import Model, ModelInfo, Project, Trigger
 from slsdeploy_runtime.events import Signature, Site, Wiring
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Template
 
 FUNCTION = "Function"
 # What a function is made of is the artifact's to say; the template has it only to be valid as it lies.
@@ -32,6 +35,8 @@ def make_template(project: Project, artifact: Artifact, region: str, models: Seq
 
     `models` are the project's, as the bundle has them.
     """
+    from slsdeploy.artifacts import Template  # the preflight needs what else is here, and no template
+
     sam = make_sam(project, artifact, models)
     return Template(
         stack=project.stack,

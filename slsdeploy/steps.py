@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from slsdeploy.layers import SharedLayer
-from slsdeploy.types import ImageObject, Object, Template
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import ImageObject, Object, Template
+    from slsdeploy.layers import SharedLayer
 
 Action = Literal["add", "modify", "remove"]
 

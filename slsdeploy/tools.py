@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from slsdeploy.layers import SharedLayer
-from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
-from slsdeploy.types import Object, Observed, Project, S3Object, StackState, Template
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Object, Observed, StackState, Template
+    from slsdeploy.layers import SharedLayer
+    from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
+    from slsdeploy.types import Project, S3Object
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,20 +9,24 @@ import dataclasses
 import json
 import os
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from slsdeploy.errors import ConfigError, SlsdeployError
 from slsdeploy.printable import size
-from slsdeploy.tools import StackEvent, Task
 from slsdeploy.views import view
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from slsdeploy.tools import StackEvent, Task
 
 MARKS = {"COMPLETE": "[green]✓[/]", "FAILED": "[red]✗[/]"}
 
@@ -33,8 +37,8 @@ class Ui:
     def __init__(self, *, as_json: bool = False, verbose: bool = False) -> None:
         self.as_json = as_json
         self.verbose = verbose
-        self.out = _Console(soft_wrap=True, highlight=False)
-        self.err = _Console(stderr=True, soft_wrap=True, highlight=False)
+        self.out = _Console(soft_wrap=True, highlight=False, emoji=False)
+        self.err = _Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 
     def show(self, result: Any) -> None:
         """Print what a command answers."""
@@ -60,17 +64,20 @@ class Ui:
     @contextmanager
     def step(self, title: str, total: int | None = None) -> Iterator[Task]:
         """Show progress while the block runs: a moving line in a terminal, one line at the end elsewhere."""
+        began = time.perf_counter()
+        with self._bar(title, total) if self.err.is_terminal else nullcontext(_Line(escape(title))) as task:
+            yield task
+        amount = f" [dim]{size(total)}[/]" if total else ""
+        self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{time.perf_counter() - began:.1f} s[/]")
+
+    @contextmanager
+    def _bar(self, title: str, total: int | None) -> Iterator[_Line]:
+        from rich.progress import BarColumn, DownloadColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
         columns = [SpinnerColumn(), TextColumn("{task.description}")]
         columns += [BarColumn(), DownloadColumn()] if total else []
-        progress = Progress(
-            *columns, TimeElapsedColumn(), console=self.err, transient=True, disable=not self.err.is_terminal
-        )
-        with progress:
-            task = _Bar(progress, escape(title), total)
-            yield task
-            elapsed = progress.tasks[0].elapsed or 0.0
-        amount = f" [dim]{size(total)}[/]" if total else ""
-        self.err.print(f"[green]✓[/] {task.title}{amount} [dim]{elapsed:.1f} s[/]")
+        with Progress(*columns, TimeElapsedColumn(), console=self.err, transient=True) as progress:
+            yield _Bar(progress, escape(title), total)
 
     @contextmanager
     def waiting(self, title: str) -> Iterator[None]:
@@ -164,11 +171,22 @@ def error_document(error: SlsdeployError) -> dict[str, Any]:
     return document
 
 
-class _Bar:
+class _Line:
+    """A line of progress that nobody sees move."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+
+    def advance(self, amount: int) -> None: ...
+
+    def describe(self, text: str) -> None: ...
+
+
+class _Bar(_Line):
     """A line of progress that is still moving."""
 
     def __init__(self, progress: Progress, title: str, total: int | None) -> None:
-        self.title = title
+        super().__init__(title)
         self._progress = progress
         self._id = progress.add_task(title, total=total)
 

@@ -11,12 +11,13 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy import oci
+from slsdeploy.artifacts import Object, Observed, StackState, Template
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import AwsError, DeployError, NoRepository, ToolError
 from slsdeploy.layers import Published, SharedLayer, key_of
 from slsdeploy.oci import Descriptor, Image, Manifest, Pushed, Reference
 from slsdeploy.tools import Completed, Invocation, LogLine, StackEvent, Task
-from slsdeploy.types import Object, Observed, S3Object, StackState, Template
+from slsdeploy.types import S3Object
 
 ACCOUNT = "123456789012"
 REGISTRY = f"{ACCOUNT}.dkr.ecr.us-east-1.amazonaws.com"

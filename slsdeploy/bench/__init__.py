@@ -23,7 +23,7 @@ from slsdeploy.bench.sizes import Size
 from slsdeploy.bench.spread import percentiles, spread
 from slsdeploy.bundle import place
 from slsdeploy.local.trial import Ask, Trial, run
-from slsdeploy.results import Benched
+from slsdeploy.results.use import Benched
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
 

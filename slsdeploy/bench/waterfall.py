@@ -13,7 +13,7 @@ from typing import Any
 from slsdeploy import page_frame
 from slsdeploy.bench.phases import LABELS, MEANINGS
 from slsdeploy.page_frame import Tile
-from slsdeploy.results import Benched
+from slsdeploy.results.use import Benched
 
 _PAGE = Path(__file__).with_name("waterfall.html")
 _COLOURS = 10

@@ -1,9 +1,10 @@
 """Project -> Bundle: which files, dependencies for the target, models, the layout on disk, archives.
 
-`pipeline` is the flow, top to bottom. The modules, by the question that they answer:
+`pipeline` is the flow, top to bottom: `inputs` says what a bundle is made from, `making` makes it when that changed, `limits` whether
+Lambda takes it. The modules, by the question that they answer:
 
     what is pinned, and where?                  lock (the file, by toml; `slsdeploy lock` is locking): origins, models in S3; base_image,
-                                                what an image is built upon (base_checks); attached, layers of others
+                                                what an image is built upon (base_pin, base_checks); attached, layers of others
     which files ship as code?                   select; what is in them: contents, credentials, own_modules, import_time
     what does a model say of itself?            model (external_data; foreign, when it is none), kept by inspection; acceptance, sample
     which packages, in which versions?          requirements -> resolution -> wheels (wheel_tags; refusal, when uv fails)

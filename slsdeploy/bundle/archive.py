@@ -81,6 +81,17 @@ def join(archives: Sequence[Path], path: Path) -> None:
             joined.start_dir = joined.fp.tell()
 
 
+def link_all(source: Path, files: Iterable[File], target: Path) -> None:
+    """Put files of a folder of the cache into another."""
+    there: set[str] = set()  # thousands of files are in hundreds of folders
+    for file in files:
+        folder = file.path.rpartition("/")[0]
+        if folder not in there:
+            (target / folder).mkdir(parents=True, exist_ok=True)
+            there.add(folder)
+        link(f"{source}/{file.path}", f"{target}/{file.path}")
+
+
 def link(source: Path | str, target: Path | str) -> None:
     """Put a file of the cache in place: hard-linked where that can be, copied where not."""
     try:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy.bundle import lock, origins
 from slsdeploy.errors import AwsError, ProjectError
 from slsdeploy.layers import AttachedLayer
-from slsdeploy.tools import Cloud, Tools
-from slsdeploy.types import Project
+
+if TYPE_CHECKING:
+    from slsdeploy.tools import Cloud, Tools
+    from slsdeploy.types import Project
 
 TABLE = "layer"
 _GONE = frozenset({"ResourceNotFoundException", "404"})

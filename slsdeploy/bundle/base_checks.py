@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy import oci
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError
-from slsdeploy.oci import Manifest, Reference
-from slsdeploy.types import Target
+
+if TYPE_CHECKING:
+    from slsdeploy.oci import Manifest, Reference
+    from slsdeploy.types import Target
 
 _ARCHITECTURES = {"arm64": "arm64", "x86_64": "amd64"}  # Go's words, which images use
 # what our layers are written beside; others (zstd, those of Windows) Lambda is not known to take

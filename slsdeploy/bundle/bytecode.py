@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from slsdeploy.bundle import compile_tree
@@ -28,6 +27,8 @@ def add(tree: Path, target: Target, tools: Tools) -> None:
 
     Raises ToolError when the interpreter fails.
     """
+    from slsdeploy.bundle.workers import workers  # not needed when nothing changed
+
     modules = compile_tree.modules(str(tree))
     if target.interpreter is None or not modules:
         return
@@ -37,8 +38,8 @@ def add(tree: Path, target: Target, tools: Tools) -> None:
     def run(share: int) -> Completed:
         return tools.shell.run([*argv, str(share), str(shares)], env=_ENVIRONMENT)
 
-    with ThreadPoolExecutor(shares) as pool:
-        for done in pool.map(run, range(shares)):
+    with workers(shares) as threads:
+        for done in threads.begin(run, range(shares)):
             if done.code != 0:
                 message = f"Python {target.python} cannot compile the bundle:\n{done.stderr[-2000:].strip()}"
                 raise ToolError(message, f"run this again when that is mended; the bundle is made in {tree}", argv[0])

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from slsdeploy import assets, oci
+from slsdeploy import assets
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, ToolError
 from slsdeploy.project import inside
@@ -84,6 +84,8 @@ def build(engine: Engine, project: Project, context: Path, archive: Path, tools:
 
     Raises BuildError when the Dockerfile fails, ToolError when the engine does.
     """
+    from slsdeploy import oci  # not needed to say whether an engine is wanted
+
     identity = context.with_name("image.id")
     words = ["buildx", "build", "--load", "--provenance=false"] if engine.has_buildx else ["build"]
     options = ["--platform", _PLATFORMS[project.target.architecture], "--iidfile", str(identity)]

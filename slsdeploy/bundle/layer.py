@@ -8,13 +8,13 @@ alone (see archive.py). An entry has no owner but 0:0, the time 0 and no hard li
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import os
 import struct
 import tarfile
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO
@@ -86,14 +86,20 @@ def compress(tar: Iterable[bytes], size: int, stream: IO[bytes], path: Path, *, 
     """Write a tar of about that size gzipped; return the layer that it is, once it is at `path`. `stored`: it hardly compresses."""
     blob, digest = _Hashed(stream), hashlib.sha256()
     pack = _stored if stored else _compressed
-    pack(_hashing(tar, digest), size, blob)
+    with closing(_hashing(tar, digest)) as pieces:
+        pack(pieces, size, blob)
     return Layer(path, f"sha256:{blob.hash.hexdigest()}", f"sha256:{digest.hexdigest()}", blob.size)
 
 
-def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Iterator[bytes]:
-    for piece in pieces:
-        digest.update(piece)
-        yield piece
+def _hashing(pieces: Iterable[bytes], digest: hashlib._Hash) -> Generator[bytes]:
+    """Yield the pieces; while each is worked on, a thread hashes it."""
+    from slsdeploy.bundle.workers import workers  # not needed when nothing changed
+
+    with workers(1) as threads:
+        for piece in pieces:
+            hashed = threads.begin_one(digest.update, piece)
+            yield piece
+            hashed.result()
 
 
 class _Hashed:
@@ -110,42 +116,50 @@ class _Hashed:
 
 
 def _tar(root: Path) -> Iterator[bytes]:
-    """Yield the tar of a tree, folders before what is in them."""
-    sink = _Sink()
-    with tarfile.open(fileobj=sink, mode="w|", format=tarfile.PAX_FORMAT, bufsize=_BLOCK) as archive:
-        known: set[PurePosixPath] = {PurePosixPath(ROOT), PurePosixPath(ROOT, "task")}  # the base has them
-        for file in tree.walk(root):
-            name = PurePosixPath(ROOT, file.path)
-            for parent in [each for each in reversed(name.parents) if each.name and each not in known]:
-                known.add(parent)
-                archive.addfile(_entry(parent, tarfile.DIRTYPE, 0o755))
-            entry = _entry(name, tarfile.REGTYPE, 0o755 if file.is_executable else 0o644)
-            entry.size = file.bytes
-            with (root / file.path).open("rb") as content:
-                archive.addfile(entry, content)
-            yield from sink.taken()
-    yield from sink.taken()
+    """Yield the tar of a tree in pieces of some `_BLOCK`, folders before what is in them."""
+    waiting, size = list[bytes](), 0
+    for piece in _pieces(root):
+        waiting.append(piece)
+        size += len(piece)
+        if size >= _BLOCK:
+            yield b"".join(waiting)
+            waiting, size = [], 0
+    yield b"".join(waiting)
 
 
-def _entry(name: PurePosixPath, kind: bytes, mode: int) -> tarfile.TarInfo:
+def _pieces(root: Path) -> Iterator[bytes]:
+    """Yield headers, contents and padding: what tarfile would write, which copies each byte some thirty times on its way."""
+    known: set[PurePosixPath] = {PurePosixPath(ROOT), PurePosixPath(ROOT, "task")}  # the base has them
+    written = 0
+    for file in tree.walk(root):
+        name = PurePosixPath(ROOT, file.path)
+        headers = []
+        for parent in [each for each in reversed(name.parents) if each.name and each not in known]:
+            known.add(parent)
+            headers.append(_header(parent, tarfile.DIRTYPE, 0o755))
+        headers.append(_header(name, tarfile.REGTYPE, 0o755 if file.is_executable else 0o644, file.bytes))
+        yield from headers
+        yield from _content(root / file.path, file.bytes)
+        padding = -file.bytes % tarfile.BLOCKSIZE
+        yield bytes(padding)
+        written += sum(map(len, headers)) + file.bytes + padding
+    end = 2 * tarfile.BLOCKSIZE
+    yield bytes(end + -(written + end) % tarfile.RECORDSIZE)
+
+
+def _content(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as stream:
+        while size and (piece := stream.read(min(size, _BLOCK))):
+            size -= len(piece)
+            yield piece
+    if size:
+        raise OSError(f"{path} has become shorter")
+
+
+def _header(name: PurePosixPath, kind: bytes, mode: int, size: int = 0) -> bytes:
     entry = tarfile.TarInfo(str(name))
-    entry.type, entry.mode, entry.mtime = kind, mode, 0
-    return entry
-
-
-class _Sink(io.RawIOBase):
-    """What a tarfile writes, until it is taken."""
-
-    def __init__(self) -> None:
-        self._pieces: list[bytes] = []
-
-    def write(self, content: bytes) -> int:  # type: ignore[override]
-        self._pieces.append(bytes(content))
-        return len(content)
-
-    def taken(self) -> Iterator[bytes]:
-        pieces, self._pieces = self._pieces, []
-        yield from pieces
+    entry.type, entry.mode, entry.mtime, entry.size = kind, mode, 0, size
+    return entry.tobuf(tarfile.PAX_FORMAT)
 
 
 def _compressed(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:
@@ -161,20 +175,27 @@ def _compressed(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:
 
 def _stored(pieces: Iterator[bytes], size: int, out: _Hashed) -> None:
     """Write deflate's stored blocks: as fast as the disk, and five bytes larger for each 64 kB."""
-    rest = bytearray()
+    rest = b""
 
     def pack(piece: bytes) -> bytes:
-        rest.extend(piece)
-        whole = len(rest) // _STORED * _STORED
-        blocks = b"".join(_block(rest[start : start + _STORED], last=False) for start in range(0, whole, _STORED))
-        del rest[:whole]
-        return blocks
+        nonlocal rest
+        waiting = memoryview(rest + piece)
+        whole = len(waiting) // _STORED * _STORED
+        rest = bytes(waiting[whole:])
+        return b"".join(_blocks(waiting[:whole]))
 
-    _gzip(pieces, out, pack, lambda: _block(rest, last=True))
+    _gzip(pieces, out, pack, lambda: _block_header(len(rest), last=True) + rest)
 
 
-def _block(content: bytes | bytearray, last: bool) -> bytes:
-    return struct.pack("<BHH", last, len(content), len(content) ^ 0xFFFF) + content
+def _blocks(content: memoryview) -> Iterator[bytes | memoryview]:
+    header = _block_header(_STORED, last=False)
+    for start in range(0, len(content), _STORED):
+        yield header
+        yield content[start : start + _STORED]
+
+
+def _block_header(size: int, last: bool) -> bytes:
+    return struct.pack("<BHH", last, size, size ^ 0xFFFF)
 
 
 def _gzip(pieces: Iterator[bytes], out: _Hashed, pack: Callable[[bytes], bytes], finish: Callable[[], bytes]) -> None:

@@ -6,8 +6,20 @@ from collections.abc import Set
 from typing import Any, Literal
 
 from slsdeploy import targets
-from slsdeploy.bundle import attached, base_image, choosing, lock, origins, pipeline, place, prepare, resolution
-from slsdeploy.results import Locked
+from slsdeploy.bundle import (
+    attached,
+    base_image,
+    base_pin,
+    choosing,
+    lock,
+    origins,
+    pipeline,
+    place,
+    prepare,
+    resolution,
+)
+from slsdeploy.bundle.inputs import gather
+from slsdeploy.results.prepare import Locked
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project, S3Origin
 
@@ -27,12 +39,12 @@ def complete(project: Project, tools: Tools, again: Set[Pinned]) -> Locked:
         lock.forgetting(folder, _models(project, again), "requirements" in again),
     ):
         if "base" in again:
-            base_image.forget(project)
+            base_pin.forget(project)
         settled = pipeline.settle(project, tools)
         if any(layer.bytes is None for layer in settled.layers):
             settled = attached.settle(settled, tools, tools.connect(project))
         section = resolution.settle(settled, tools)
-        inputs = pipeline.gather(settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools))
+        inputs = gather(settled, lambda: section, lambda asked: prepare.settle(settled, asked, tools))
         if pipeline.package_of(settled, inputs) == targets.IMAGE:  # what "auto" is
             settled = base_image.settle(choosing.chosen(settled, targets.IMAGE), tools)
     pins = {each.origin.uri: each.origin for each in settled.models if isinstance(each.origin, S3Origin)}
@@ -63,5 +75,5 @@ def _models(project: Project, again: Set[Pinned]) -> set[str]:
 
 
 def _image(project: Project) -> dict[str, Any] | None:
-    pin = base_image.pinned(project) if project.base else None
+    pin = base_pin.pinned(project) if project.base else None
     return {"base": pin.base, "architecture": pin.architecture, "digest": pin.digest} if pin else None

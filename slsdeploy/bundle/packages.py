@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import bytecode, distributions, layout, parts, wheels
+from slsdeploy.bundle import layout, parts
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
@@ -37,7 +37,8 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """Return the part, made now unless it is kept. Raises ToolError when uv or the index fails."""
 
     def make(tree: Path) -> Facts:
-        from slsdeploy.bundle.slim import slimming  # not needed when nothing changed
+        from slsdeploy.bundle import bytecode, distributions, wheels  # not needed when nothing changed
+        from slsdeploy.bundle.slim import slimming
 
         folder = tree / packages.place
         folder.mkdir(parents=True)

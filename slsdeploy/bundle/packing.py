@@ -7,17 +7,19 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 from slsdeploy import targets
 from slsdeploy.bundle import archive, engine, image, layer, parts, saved, tree
-from slsdeploy.bundle.ahead import Begun
-from slsdeploy.bundle.layer import Layer
-from slsdeploy.bundle.parts import Kept
-from slsdeploy.oci import Assembled
-from slsdeploy.targets import PackagingTarget
-from slsdeploy.tools import Tools
 from slsdeploy.types import Archive, Part, PartName, Project
+
+if TYPE_CHECKING:
+    from slsdeploy.bundle.ahead import Begun
+    from slsdeploy.bundle.layer import Layer
+    from slsdeploy.bundle.parts import Kept
+    from slsdeploy.oci import Assembled
+    from slsdeploy.targets import PackagingTarget
+    from slsdeploy.tools import Tools
 
 FOLDER = "archives"
 
@@ -122,10 +124,7 @@ def _parts(layer: str) -> tuple[PartName, ...]:
 def _lay_out(part: Kept, folder: Path) -> None:
     """Put a part's files into a folder whose modes Lambda's own user can read, whatever the umask."""
     (folder / "task").mkdir(parents=True)
-    for file in tree.walk(part.tree):
-        target = folder / file.path
-        target.parent.mkdir(parents=True, exist_ok=True)
-        archive.link(part.tree / file.path, target)
+    archive.link_all(part.tree, tree.walk(part.tree), folder)
     for each in (folder, *folder.rglob("*")):
         if each.is_dir():
             each.chmod(0o755)

@@ -6,12 +6,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from slsdeploy.oci import Assembled
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.space import CutMade, Slimmed, Space
 from slsdeploy.types import Archive, Bundle, Measured, ModelInfo, Part, Preparation, Tensor
+
+if TYPE_CHECKING:
+    from slsdeploy.oci import Assembled
 
 FILE = "bundle.json"
 
@@ -120,6 +122,8 @@ def _part(said: dict[str, Any]) -> Part:
 def _image(said: dict[str, Any] | None) -> Assembled | None:
     if said is None:
         return None
+    from slsdeploy.oci import Assembled
+
     layers = tuple((name, digest, Path(path)) for name, digest, path in said["layers"])
     return Assembled(said["digest"], Path(said["folder"]), said["base"], layers)
 

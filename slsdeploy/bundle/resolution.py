@@ -13,7 +13,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from slsdeploy.bundle import lock, wheels
+from slsdeploy.bundle import lock
 from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.requirements import Requirements
@@ -50,6 +50,8 @@ def _lacking(project: Project) -> str:
     remote = _on_lambda(project)
     section = lock.find(lock.read(project.root), remote.target.python, remote.target.platform)
     if section is None:
+        from slsdeploy.bundle import wheels
+
         return f"{lock.FILE} has no packages for {wheels.words(remote.target)}"
     origin = needs.read(remote).origin or "what the function needs"
     return f"{origin} changed since {lock.FILE} was written"
@@ -65,6 +67,8 @@ def _try(project: Project, tools: Tools) -> Section | None:
 
 
 def _resolve(project: Project, requirements: Requirements, model: Section | None, tools: Tools) -> Section:
+    from slsdeploy.bundle import wheels  # not needed while the lock holds
+
     target, folder = project.target, _folder(project)
     sections = lock.read(folder)
     before = model or lock.find(sections, target.python, target.platform) or next(iter(sections), None)

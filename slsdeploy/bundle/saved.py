@@ -12,15 +12,17 @@ import os
 import tarfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from slsdeploy import assets
 from slsdeploy.bundle import image, layer
-from slsdeploy.bundle.layer import Layer
 from slsdeploy.errors import BuildError, ToolError
-from slsdeploy.oci import Assembled, Base
 from slsdeploy.targets import ENTRY
-from slsdeploy.types import Project
+
+if TYPE_CHECKING:
+    from slsdeploy.bundle.layer import Layer
+    from slsdeploy.oci import Assembled, Base
+    from slsdeploy.types import Project
 
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"

@@ -15,6 +15,7 @@ import shutil
 import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 _OF_NOTHING = hashlib.sha256().hexdigest()
@@ -46,15 +47,20 @@ def _walk(folder: Path, prefix: str) -> Iterator[File]:
 
 def digest(tree: Path, files: Sequence[File]) -> str:
     """Return the sha256 (hex) of one line for each file: `<mode> <sha256> <path>`; bytecode's is that of nothing."""
+    from slsdeploy.bundle.workers import workers  # not needed when nothing changed
+
     whole = hashlib.sha256()
-    for file in files:
-        if file.path.endswith(".pyc"):
-            content = _OF_NOTHING
-        else:
-            with (tree / file.path).open("rb") as stream:
-                content = hashlib.file_digest(stream, "sha256").hexdigest()
-        whole.update(f"{'755' if file.is_executable else '644'} {content} {file.path}\n".encode())
+    with workers() as threads:
+        for file, content in zip(files, threads.begin(partial(_content, tree), files), strict=True):
+            whole.update(f"{'755' if file.is_executable else '644'} {content} {file.path}\n".encode())
     return whole.hexdigest()
+
+
+def _content(tree: Path, file: File) -> str:
+    if file.path.endswith(".pyc"):
+        return _OF_NOTHING
+    with (tree / file.path).open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def protect(tree: Path, files: Sequence[File]) -> None:

@@ -18,7 +18,7 @@ from typing import Any
 from slsdeploy import plugins, stack
 from slsdeploy.bundle import handler_source, import_handler, imports, package_names
 from slsdeploy.errors import BuildError
-from slsdeploy.project import host_platform
+from slsdeploy.project import can_run
 from slsdeploy.tools import Tools
 from slsdeploy.types import Handler, Project
 from slsdeploy_runtime.functions import ARGUMENTS
@@ -79,11 +79,6 @@ def load_models(project: Project, models: Iterable[Path], bundle: Path, tools: T
 
 def _folders(bundle: Path) -> list[Path]:
     return [folder for folder in (bundle / "task", bundle / "opt" / "python") if folder.is_dir()]
-
-
-def can_run(project: Project) -> bool:
-    """Say whether this machine can run what was built for the target."""
-    return project.target.interpreter is not None and project.target.platform == host_platform()
 
 
 def _imports_for_real(

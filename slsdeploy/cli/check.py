@@ -1,7 +1,5 @@
 """Commands of the preflight: look for what would go wrong, say what a rule means."""
 
-from __future__ import annotations
-
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -25,7 +23,7 @@ from slsdeploy.cli.options import (
 )
 
 if TYPE_CHECKING:
-    from slsdeploy.results import Checked
+    from slsdeploy.results.check import Checked
     from slsdeploy.ui import Ui
 
 
@@ -64,7 +62,7 @@ def check(
         raise typer.Exit(result.exit_code)
 
 
-def _show(result: Checked, folder: Folder, stage: str, ui: Ui) -> None:
+def _show(result: "Checked", folder: Folder, stage: str, ui: "Ui") -> None:
     from slsdeploy import explaining, sarif
 
     ui.document(sarif.document(result.problems, explaining.explain_all(), folder, stage))
@@ -83,7 +81,7 @@ def explain(
     And why, how to mend it, and what trips it.
     """
     from slsdeploy import explaining
-    from slsdeploy.results import Listed
+    from slsdeploy.results.check import Listed
 
     ui = make_ui(as_json)
     ui.show(explaining.explained(rule) if rule else Listed(explaining.explain_all()))

@@ -1,7 +1,5 @@
 """Commands that change what is deployed, or say what is."""
 
-from __future__ import annotations
-
 from typing import Annotated
 
 import typer

@@ -1,7 +1,5 @@
 """Commands of the embedded AWS."""
 
-from __future__ import annotations
-
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +53,7 @@ def local_status(as_json: Json = False) -> None:
 
 def _local_status() -> Any:
     from slsdeploy.local import daemon
-    from slsdeploy.results import LocalStatus
+    from slsdeploy.results.local import LocalStatus
 
     found = daemon.status()
     return LocalStatus(found.running, found.endpoint, found.pid, found.functions, found.regions, found.limits)

@@ -1,7 +1,5 @@
 """What every command has: the application, the options that are spelt once, and the seams made from them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -85,7 +83,7 @@ def where(
     settings: list[str] | None,
     engine: str | None = None,
     locked: bool = False,
-) -> Where:
+) -> "Where":
     """Return what a command is about."""
     from slsdeploy.app import Where
 
@@ -94,7 +92,7 @@ def where(
     return Where(root, stage, local=local, overrides=overrides, engine=engine or "", locked=locked)
 
 
-def gated(about: Where, fail_on: Literal["error", "warning", "note"] | None, ignore: list[str] | None) -> Where:
+def gated(about: "Where", fail_on: Literal["error", "warning", "note"] | None, ignore: list[str] | None) -> "Where":
     """Add what the preflight is to let pass."""
     from dataclasses import replace
 
@@ -108,14 +106,14 @@ def _setting(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def make_ui(as_json: bool, verbose: bool = False) -> Ui:
+def make_ui(as_json: bool, verbose: bool = False) -> "Ui":
     """Return what prints."""
     from slsdeploy.ui import Ui
 
     return Ui(as_json=as_json, verbose=verbose)
 
 
-def make_tools(ui: Ui, start_local: bool = True) -> Tools:
+def make_tools(ui: "Ui", start_local: bool = True) -> "Tools":
     """Put the real effects behind the seams; the local AWS is started only by commands that put something there."""
     from slsdeploy.effects.registry import OciRegistry
     from slsdeploy.effects.shell import SystemShell
@@ -123,7 +121,7 @@ def make_tools(ui: Ui, start_local: bool = True) -> Tools:
 
     shell = SystemShell()
 
-    def connect(project: Project) -> Any:
+    def connect(project: "Project") -> Any:
         from slsdeploy.effects.aws import Aws
         from slsdeploy.local import daemon
 

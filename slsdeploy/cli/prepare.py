@@ -1,7 +1,5 @@
 """Commands that look at a project or make something of it on this machine."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 

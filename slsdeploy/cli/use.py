@@ -1,7 +1,5 @@
 """Commands that use a function: send it an event, read its log, measure it."""
 
-from __future__ import annotations
-
 import contextlib
 from typing import Annotated
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-from slsdeploy import oci, plugins
+from slsdeploy import plugins
 from slsdeploy.config import origin, secret, spelling
 from slsdeploy.errors import ProjectError
 
@@ -97,6 +97,8 @@ def _is_secret(source: str) -> str:
 
 
 def _is_image(text: str) -> str:
+    from slsdeploy import oci  # most projects name no base
+
     try:
         oci.reference(text)
     except ProjectError as error:

@@ -19,6 +19,7 @@ from botocore.config import Config
 from botocore.exceptions import NoCredentialsError
 from botocore.session import Session
 
+from slsdeploy.artifacts import Object, Observed, StackState, Template
 from slsdeploy.effects import data, objects, remote_zip, repositories, shared_layers, stacks
 from slsdeploy.effects.client import Client, name_of, reader, translated
 from slsdeploy.errors import AwsError
@@ -27,7 +28,7 @@ from slsdeploy.layers import held as held_by
 from slsdeploy.layers import read as read_layer
 from slsdeploy.targets.image import NAMESPACE
 from slsdeploy.tools import Invocation, LogLine, StackEvent, Task
-from slsdeploy.types import Object, Observed, S3Object, StackState, Template
+from slsdeploy.types import S3Object
 from slsdeploy_runtime.resources import tls_only
 
 LOCAL_REGION = "us-east-1"  # of the local AWS, when nobody names one

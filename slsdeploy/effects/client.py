@@ -17,8 +17,8 @@ from botocore.exceptions import (
     SSOError,
 )
 
+from slsdeploy.artifacts import Object
 from slsdeploy.errors import AwsError, ToolError
-from slsdeploy.types import Object
 
 _TOO_LARGE = "Lambda takes events of 6 MB; put more into S3, and use a trigger of type s3"
 _SIGN_IN = "sign in again (`aws sso login`, or new keys): AWS does not take these credentials"

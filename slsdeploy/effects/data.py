@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from slsdeploy.artifacts import StackState
 from slsdeploy.errors import AwsError
-from slsdeploy.types import StackState
 
 COUNTS = ("ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed")
 GONE = frozenset(

@@ -9,9 +9,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slsdeploy.artifacts import StackState, Template
 from slsdeploy.errors import AwsError, DeployError
 from slsdeploy.tools import StackEvent
-from slsdeploy.types import StackState, Template
 
 # bytes; a larger template goes by way of S3: https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cloudformation-limits.html
 INLINE_LIMIT = 51_200

@@ -12,12 +12,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import oci
 from slsdeploy.errors import ProjectError
 from slsdeploy.exports import docker_archive, oci_layout
-from slsdeploy.tools import Tools
-from slsdeploy.types import Project
+
+if TYPE_CHECKING:
+    from slsdeploy.tools import Tools
+    from slsdeploy.types import Project
 
 WRITERS: Mapping[str, Callable[[oci.Image, Path, str, Tools], None]] = {
     "oci": oci_layout.write,

@@ -7,11 +7,14 @@ import os
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from slsdeploy import assets
 from slsdeploy.errors import ToolError
 from slsdeploy.oci import Blob, Image, Reference
-from slsdeploy.tools import Tools
+
+if TYPE_CHECKING:
+    from slsdeploy.tools import Tools
 
 _UNUSED_DAYS = 30
 _DAY = 24 * 60 * 60

@@ -15,12 +15,14 @@ import tarfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 from slsdeploy import assets, oci
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.exports import blobs
-from slsdeploy.tools import Task, Tools
+
+if TYPE_CHECKING:
+    from slsdeploy.tools import Task, Tools
 
 _BLOCK = 1 << 20
 _RECORD = 20 * 512  # a tar is padded to whole ones

@@ -11,13 +11,15 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy import assets, oci
 from slsdeploy.bundle import archive
 from slsdeploy.errors import ProjectError
 from slsdeploy.exports import blobs
-from slsdeploy.tools import Tools
+
+if TYPE_CHECKING:
+    from slsdeploy.tools import Tools
 
 _VERSION = b'{"imageLayoutVersion":"1.0.0"}'
 _NAME = "org.opencontainers.image.ref.name"

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slsdeploy.bundle import base_checks, base_image
+from slsdeploy.bundle import base_image
 from slsdeploy.errors import ProjectError
-from slsdeploy.oci import INDEXES
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -29,8 +28,13 @@ class BaseManifest(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
+        if not base_image.is_wanted(subject.project):
+            return
+        from slsdeploy.bundle import base_checks, base_pin
+        from slsdeploy.oci import INDEXES
+
         try:
-            seen = base_image.seen(subject.project)
+            seen = base_pin.seen(subject.project)
             if seen and seen[1].media_type not in INDEXES:
                 base_checks.check_manifest(seen[1], seen[0])
         except ProjectError as error:

@@ -99,13 +99,18 @@ def _file(root: Path) -> File | None:
     return read(root / FILE) if (root / FILE).is_file() else None
 
 
-def subject(project: Project, bundle: Bundle | None = None) -> Subject:
-    """Look at a project's models, once for all rules; those of a bundle have been looked at."""
+def subject(project: Project, bundle: Bundle | None = None, before: Subject | None = None) -> Subject:
+    """Look at a project's models, once for all rules; those of a bundle have been looked at.
+
+    `before` is the same project before it was built: what is in its files is known then.
+    """
     if bundle:
         named = zip(project.models, bundle.models, strict=True)
         models: dict[str, ModelInfo | ProjectError] = {model.name: info for model, info in named}
     else:
         models = {model.name: _look(model.path) for model in project.models if model.path.exists()}
+    if before:
+        return Subject(project, models, bundle, before.look)
     infos = [info for info in models.values() if isinstance(info, ModelInfo)]
     model_files = frozenset(file.resolve() for info in infos for file in info.files)
     return Subject(project, models, bundle, cache(lambda: contents.look(project, model_files)))

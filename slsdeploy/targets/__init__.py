@@ -22,11 +22,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import PurePosixPath
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from slsdeploy.errors import ProjectError
-from slsdeploy.layers import SharedLayer
-from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Object, Store
+    from slsdeploy.layers import SharedLayer
+    from slsdeploy.types import Bundle, PartName
 
 # What Lambda calls.
 ENTRY = "slsdeploy_runtime.app.handler"

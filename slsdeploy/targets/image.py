@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from slsdeploy.layers import SharedLayer
-from slsdeploy.oci import Reference
-from slsdeploy.types import Artifact, Bundle, ImageObject, PartName, Store
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Store
+    from slsdeploy.layers import SharedLayer
+    from slsdeploy.types import Bundle, PartName
 
 NAME = "image"
 # uncompressed: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -34,6 +36,9 @@ NAMESPACE = "slsdeploy"
 
 def artifact(bundle: Bundle, store: Store) -> Artifact:
     """Say where the image will live."""
+    from slsdeploy.artifacts import Artifact, ImageObject
+    from slsdeploy.oci import Reference
+
     assert bundle.image is not None, "an image was assembled"
     reference = Reference(store.registry, f"{NAMESPACE}/{store.prefix}", digest=bundle.image.digest)
     size = sum(archive.bytes for archive in bundle.archives)

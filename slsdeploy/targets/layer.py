@@ -12,11 +12,14 @@ import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from slsdeploy.layers import PREFIX, SharedLayer
 from slsdeploy.targets import ZIP_LIMIT, zipped
-from slsdeploy.types import Archive, Artifact, Bundle, Object, PartName, Store
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Store
+    from slsdeploy.types import Archive, Bundle, PartName
 
 NAME = "layer"
 LIMIT = ZIP_LIMIT
@@ -41,6 +44,8 @@ _BOTH = ("arm64", "x86_64")
 
 def artifact(bundle: Bundle, store: Store) -> Artifact:
     """Say where the function's zip will live, and which layers it needs."""
+    from slsdeploy.artifacts import Artifact, Object
+
     (code,) = (archive for archive in bundle.archives if archive.name == _FUNCTION_ZIP)
     item = Object(store.bucket, f"{store.prefix}/{code.name}-{code.digest}.zip", code.path, code.bytes)
     shared = layers(bundle)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
-from slsdeploy.layers import SharedLayer
 from slsdeploy.targets import ZIP_LIMIT, zipped
-from slsdeploy.types import Artifact, Bundle, Object, PartName, Store
+
+if TYPE_CHECKING:
+    from slsdeploy.artifacts import Artifact, Store
+    from slsdeploy.layers import SharedLayer
+    from slsdeploy.types import Bundle, PartName
 
 NAME = "zip"
 LIMIT = ZIP_LIMIT
@@ -23,6 +27,8 @@ ARCHIVES: Mapping[str, tuple[PartName, ...]] = {"function": ("dependencies", "ru
 
 def artifact(bundle: Bundle, store: Store) -> Artifact:
     """Say where the archive will live."""
+    from slsdeploy.artifacts import Artifact, Object
+
     (archive,) = bundle.archives
     item = Object(store.bucket, f"{store.prefix}/{archive.name}-{archive.digest}.zip", archive.path, archive.bytes)
     return Artifact(

@@ -15,7 +15,7 @@ from typing import Any
 from slsdeploy import page_frame
 from slsdeploy.page_frame import Tile
 from slsdeploy.printable import size
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.treemap import squares
 from slsdeploy.treemap.nodes import Node, Sized, parts
 from slsdeploy.treemap.squares import Box

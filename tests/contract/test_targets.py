@@ -10,10 +10,11 @@ from typing import Any, get_args
 import pytest
 
 from slsdeploy import layers, targets
+from slsdeploy.artifacts import Store
 from slsdeploy.errors import ProjectError
 from slsdeploy.oci import Assembled
 from slsdeploy.targets import PackagingTarget
-from slsdeploy.types import Archive, Bundle, Part, PartName, Store
+from slsdeploy.types import Archive, Bundle, Part, PartName
 
 STORE = Store("bucket", "registry.example.com", "iris-dev")
 PARTS: tuple[PartName, ...] = get_args(PartName)

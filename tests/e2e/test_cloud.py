@@ -11,12 +11,13 @@ from typing import Any
 import pytest
 
 from slsdeploy import layers
+from slsdeploy.artifacts import Artifact, Object, Template
 from slsdeploy.effects.aws import Aws
 from slsdeploy.errors import AwsError, DeployError, ToolError
 from slsdeploy.layers import DIRECT_LIMIT, Published, SharedLayer
 from slsdeploy.plan import make_plan
 from slsdeploy.tools import Cloud
-from slsdeploy.types import Artifact, Object, S3Object, Template
+from slsdeploy.types import S3Object
 from tests.fakes import FakeCloud, FakeTask
 from tests.runtime import s3_server
 

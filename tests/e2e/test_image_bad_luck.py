@@ -25,7 +25,7 @@ from slsdeploy.bundle import lock
 from slsdeploy.config import FILE
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import BuildError, ConfigError, ProjectError, ToolError
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.tools import Tools
 from tests import bases, models, wheelhouse
 from tests.building import HANDLER, House, save_model

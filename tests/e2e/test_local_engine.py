@@ -20,7 +20,7 @@ from slsdeploy.effects.registry import OciRegistry
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
 from slsdeploy.interpreters import find_interpreter
-from slsdeploy.results import Upped
+from slsdeploy.results.deploy import Upped
 from slsdeploy.tools import Tools
 from tests.e2e import container_engines, engine_base
 from tests.fakes import FakeReporter

@@ -22,7 +22,7 @@ from slsdeploy.app import Where
 from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.registry import OciRegistry
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.results import Upped
+from slsdeploy.results.deploy import Upped
 from slsdeploy.tools import Tools
 from tests.fakes import FakeReporter
 

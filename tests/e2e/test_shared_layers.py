@@ -19,7 +19,7 @@ from slsdeploy.app import Where
 from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
-from slsdeploy.results import Downed, Upped
+from slsdeploy.results.deploy import Downed, Upped
 from slsdeploy.tools import Tools
 from tests.fakes import FakeRegistry, FakeReporter
 

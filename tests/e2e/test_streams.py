@@ -15,7 +15,7 @@ from slsdeploy import app
 from slsdeploy.app import Where
 from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.shell import SystemShell
-from slsdeploy.results import Upped
+from slsdeploy.results.deploy import Upped
 from slsdeploy.tools import Tools
 from tests.fakes import FakeRegistry, FakeReporter
 

@@ -18,7 +18,7 @@ from slsdeploy.effects.aws import Aws
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import DeployError
 from slsdeploy.interpreters import find_interpreter
-from slsdeploy.results import Downed, Upped
+from slsdeploy.results.deploy import Downed, Upped
 from slsdeploy.tools import Tools
 from tests.fakes import FakeRegistry, FakeReporter
 

@@ -14,10 +14,10 @@ from typing import Any
 import pytest
 
 from slsdeploy import app, assets, oci
-from slsdeploy.bundle import image, pipeline
+from slsdeploy.bundle import image, making
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ConfigError, ProjectError, SlsdeployError, ToolError
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from tests import bases
 from tests.building import HANDLER, House
 from tests.engines import Engine, EngineShell
@@ -105,7 +105,7 @@ def test_our_dockerfile_has_the_layers_of_our_images(project: House) -> None:
     assert files(project.root / "engine.tar") == files(project.root / "ours.tar")
     text = (assets.templates() / "image.Dockerfile").read_text()
     copied = [line.split()[1].strip("/") for line in text.splitlines() if line.startswith("COPY")]
-    assert copied == [*pipeline.ORDER]
+    assert copied == [*making.ORDER]
 
 
 def files(archive: Path) -> list[dict[str, str]]:

@@ -17,7 +17,7 @@ import pytest
 from slsdeploy import app, oci
 from slsdeploy.config import FILE
 from slsdeploy.errors import ProjectError, ToolError
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.tools import Task
 from tests import bases
 from tests.building import HANDLER, House

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from slsdeploy.bundle import base_image, lock
+from slsdeploy.bundle import base_image, base_pin, lock
 from slsdeploy.config import FILE, load
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ProjectError
@@ -38,7 +38,7 @@ def test_it_is_built_upon_the_base_for_this_machine_and_pinned_beside_the_one_fo
     assert settled.base.manifest.digest == base.digest
     assert (settled.target.architecture, settled.target.python) == (host_architecture(), "3.13")
     assert settled.target.platform.endswith("-manylinux_2_34")
-    (pin,) = lock.read_tables(house.root, base_image.TABLE, base_image._pin)
+    (pin,) = lock.read_tables(house.root, base_pin.TABLE, base_pin._pin)
     assert (pin.architecture, pin.digest) == (host_architecture(), base.digest)
     house.registry.asked.clear()
     assert base_image.settle(project(house), house.tools()).base == settled.base

@@ -12,7 +12,7 @@ from slsdeploy import app, oci
 from slsdeploy.bundle import lock
 from slsdeploy.config import FILE
 from slsdeploy.errors import SlsdeployError, ToolError
-from slsdeploy.results import Locked
+from slsdeploy.results.prepare import Locked
 from tests import bases
 from tests.building import House
 

@@ -15,7 +15,7 @@ from slsdeploy.bundle import lock
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, SlsdeployError
 from slsdeploy.project import host_architecture
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from tests import bases, models, wheelhouse
 from tests.building import House, save_model
 

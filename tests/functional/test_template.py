@@ -12,22 +12,12 @@ from typing import Any
 import pytest
 
 from slsdeploy import config, plugins, reach, stack
+from slsdeploy.artifacts import Artifact
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ConfigError
 from slsdeploy.layers import SharedLayer
 from slsdeploy.stack import make_sam, make_template, to_yaml
-from slsdeploy.types import (
-    Artifact,
-    Model,
-    ModelInfo,
-    PinnedFile,
-    Project,
-    S3Object,
-    S3Origin,
-    Target,
-    Tensor,
-    Trigger,
-)
+from slsdeploy.types import Model, ModelInfo, PinnedFile, Project, S3Object, S3Origin, Target, Tensor, Trigger
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BUCKET = "slsdeploy-123456789012-us-east-1"

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from slsdeploy.bench import waterfall
-from slsdeploy.results import Benched
+from slsdeploy.results.use import Benched
 from slsdeploy.views import view
 
 VOID = {"meta", "link", "img", "br", "hr", "input", "wbr"}

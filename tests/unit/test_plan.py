@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from slsdeploy.artifacts import Artifact, Object, Observed, StackState, Template
 from slsdeploy.errors import ProjectError
 from slsdeploy.layers import DIRECT_LIMIT, Published, SharedLayer
 from slsdeploy.plan import compare, describe, make_plan
 from slsdeploy.steps import CreateBucket, DeployStack, PublishLayer, RemoveStack, ResourceChange, Upload
-from slsdeploy.types import Artifact, Object, Observed, StackState, Template
 
 BUCKET = "slsdeploy-123456789012-us-east-1"
 CODE = Object(BUCKET, "iris-dev/code-abc.zip", Path("code.zip"), 10)

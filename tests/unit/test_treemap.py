@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from slsdeploy.results import Built
+from slsdeploy.results.prepare import Built
 from slsdeploy.treemap import Sized, nodes, page, squares
 from slsdeploy.treemap.squares import Box
 from slsdeploy.views import view

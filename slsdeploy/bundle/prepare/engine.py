@@ -20,11 +20,10 @@ from typing import Any
 
 from slsdeploy import assets
 from slsdeploy.bundle import packages as installed
-from slsdeploy.bundle import verify
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.errors import ToolError
-from slsdeploy.project import host_architecture
+from slsdeploy.project import can_run, host_architecture
 from slsdeploy.tools import TIMED_OUT, Tools
 from slsdeploy.types import Project
 
@@ -105,7 +104,7 @@ def find(project: Project, packages: Packages) -> Engine | None:
     def folders(tools: Tools) -> tuple[Path, ...]:
         return (installed.keep(packages, project, tools).tree / packages.place,)
 
-    if verify.can_run(project):
+    if can_run(project):
         argv = (str(project.target.interpreter), "-P", "-s", "-S")
         return Engine(wanted, argv, folders, memory, is_targets=True)
     if version("onnxruntime") != wanted:

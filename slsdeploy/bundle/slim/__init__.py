@@ -11,6 +11,7 @@ Which module answers which question, in the order of the flow:
     does what is left import?                        imports_left reads it; importing runs it, by import_packages in the target's Python
     do the models answer the same bits?              models: once for each project and its models
     what breaks something, and is put back?          removal
+    how do packages find their own files?            listing
     whose is a file, once the packages are gone?     owners
     what takes the room, and what was left out?      spaces
 

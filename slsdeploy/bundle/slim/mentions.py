@@ -31,7 +31,7 @@ _ALL_NAMES = (
 
 def of(content: bytes, path: Path | PurePosixPath) -> frozenset[str]:
     """Return the names in a module at that path, relative to where its own package begins."""
-    if b"numpy" not in content and not any(word in content and wanted.search(content) for word, wanted in _words()):
+    if b"numpy" not in content and not any(word in content and _standing(word).search(content) for word in _words()):
         return frozenset()
     text = _text(content)
     imported = list(_imports(text, path.parent.parts))
@@ -115,10 +115,14 @@ def _cut_short(name: str) -> str:
 
 
 @cache
-def _words() -> tuple[tuple[bytes, re.Pattern[bytes]], ...]:
-    """Return all words, each with how it stands in a text that matters."""
-    words = sorted(word.encode() for word in cut.all_words())
-    return tuple((word, re.compile(rb"%b(?<=[\s.,(\"']%b)(?![A-Za-z0-9_])" % (word, word))) for word in words)
+def _words() -> tuple[bytes, ...]:
+    return tuple(sorted(word.encode() for word in cut.all_words()))
+
+
+@cache
+def _standing(word: bytes) -> re.Pattern[bytes]:
+    """Return how a word stands in a text where it matters."""
+    return re.compile(rb"%b(?<=[\s.,(\"']%b)(?![A-Za-z0-9_])" % (word, word))
 
 
 @cache

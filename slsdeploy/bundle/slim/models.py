@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from slsdeploy.bundle import archive, tree, verify
+from slsdeploy.bundle import archive, tree
 from slsdeploy.bundle import packages as installed
 from slsdeploy.bundle.packages import Packages
 from slsdeploy.bundle.parts import Kept
@@ -27,6 +27,7 @@ from slsdeploy.bundle.slim.installed import dotted
 from slsdeploy.bundle.slim.memory import Tried
 from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.errors import BuildError
+from slsdeploy.project import can_run
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
 from slsdeploy.types import Model, ModelInfo, Preparation, Project
@@ -101,7 +102,7 @@ def _compare(subject: Subject, part: Kept, tools: Tools) -> tuple[tuple[CutMade,
     groups = slimming.read(part.folder).taken
     if not groups:
         return (), ""
-    if not verify.can_run(subject.project):
+    if not can_run(subject.project):
         return (), f"not compared: {slimming.cannot_run(subject.project)}"
     engine = engines.find(subject.project, subject.packages)
     assert engine is not None, "there is one where the target can be run"
@@ -132,10 +133,7 @@ def _copy(part: Kept, packages: Packages, scratch: Path, groups: Sequence[Group]
     """Lay out all that was installed, by links."""
     shelf = Shelf(scratch / "packages", scratch / "aside")
     for source, target in ((part.tree / packages.place, shelf.packages), (part.folder / slimming.ASIDE, shelf.aside)):
-        for file in tree.walk(source):
-            path = target / file.path
-            path.parent.mkdir(parents=True, exist_ok=True)
-            archive.link(source / file.path, path)
+        archive.link_all(source, tree.walk(source), target)
     shelf.put_back(piece for _, pieces in groups for piece in pieces)
     return shelf
 

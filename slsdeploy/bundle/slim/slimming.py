@@ -14,13 +14,14 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from slsdeploy.bundle import record, tree, verify
+from slsdeploy.bundle import record, tree
 from slsdeploy.bundle.slim import importing, imports_left, installed, listing, owners, removal, selecting
 from slsdeploy.bundle.slim.cut import Piece, find_cuts
 from slsdeploy.bundle.slim.importing import Importer
 from slsdeploy.bundle.slim.installed import Installed
 from slsdeploy.bundle.slim.removal import Group, Shelf
 from slsdeploy.bundle.slim.wish import Wish
+from slsdeploy.project import can_run
 from slsdeploy.space import CutMade, Slimmed
 from slsdeploy.tools import Tools
 from slsdeploy.types import Project
@@ -94,7 +95,7 @@ def try_out(found: Installed, pieces: Sequence[Piece], shop: Workshop) -> tuple[
     shop.compile()
     if not groups:
         return undone, ""
-    if not verify.can_run(shop.project):
+    if not can_run(shop.project):
         return undone, f"imports were read, not run: {cannot_run(shop.project)}"
     assert shop.project.target.interpreter is not None
     with tempfile.TemporaryDirectory(prefix="slsdeploy-") as scratch:

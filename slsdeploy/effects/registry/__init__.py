@@ -25,12 +25,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slsdeploy import oci
 from slsdeploy.effects.registry.settings import Settings
-from slsdeploy.tools import Shell, Task
 
 if TYPE_CHECKING:
+    from slsdeploy import oci
     from slsdeploy.effects.registry.calls import Calls
+    from slsdeploy.tools import Shell, Task
 
 
 class OciRegistry:
@@ -74,6 +74,7 @@ class OciRegistry:
 
     def blob_to(self, reference: oci.Reference, descriptor: oci.Descriptor, path: Path, task: Task) -> None:
         """Write a blob of any size to a path, as it comes; its digest is checked."""
+        from slsdeploy import oci
         from slsdeploy.effects.registry import pull
 
         pull.blob_to(self._calls, oci.Blob(descriptor, "base", reference), path, task)

@@ -1,7 +1,4 @@
-"""What the preflight answers -> what a person reads: findings in columns, rules in a table, one rule explained.
-
-Pure; a part of `views.py`.
-"""
+"""What the preflight answers -> what a person reads: findings in columns, rules in a table, one rule explained."""
 
 from __future__ import annotations
 
@@ -12,14 +9,14 @@ from typing import Any
 from rich.console import RenderableType
 from rich.markup import escape
 
-from slsdeploy import results
 from slsdeploy.errors import GateError
 from slsdeploy.printable import printable
+from slsdeploy.results.check import Checked, Explained, Listed
 
 COLOURS = {"error": "red", "warning": "yellow", "note": "dim"}
 
 
-def checked(result: results.Checked) -> Iterator[RenderableType]:
+def checked(result: Checked) -> Iterator[RenderableType]:
     """Show what was found, the worst first: how bad, which rule, where, what; what to do below it."""
     if not result.problems:
         yield "[green]✓[/] nothing to complain about"
@@ -42,7 +39,7 @@ def indented(text: str, indent: str) -> str:
     return text.replace("\n", f"\n{indent}")
 
 
-def explained(result: results.Explained) -> Iterator[RenderableType]:
+def explained(result: Explained) -> Iterator[RenderableType]:
     """Show one rule: what it means, why, how to mend it, what trips it, where it is written."""
     when = "looks at the bundle" if result.phase == "bundle" else "looks at the project"
     yield f"[bold]{result.rule}[/] [{COLOURS[result.severity]}]{result.severity}[/], {when}"
@@ -54,7 +51,7 @@ def explained(result: results.Explained) -> Iterator[RenderableType]:
     yield f"\n[dim]{result.link}[/]"
 
 
-def listed(result: results.Listed) -> Iterator[RenderableType]:
+def listed(result: Listed) -> Iterator[RenderableType]:
     """Show all rules: a line each."""
     width = max(len(rule.rule) for rule in result.rules)
     for rule in result.rules:
@@ -70,3 +67,6 @@ def _place(problem: Mapping[str, Any]) -> str:
 def _counted(problems: Sequence[Mapping[str, Any]]) -> str:
     counts = Counter(problem["severity"] for problem in problems)
     return ", ".join(f"{count} {severity}{'s' if count > 1 else ''}" for severity, count in counts.items())
+
+
+VIEWS = {Checked: checked, Explained: explained, Listed: listed}
