@@ -43,6 +43,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = end(error, words)
     for number, handler in before.items():
         signal.signal(number, handler)
+    gc.freeze()  # nor at the end: it all goes with the process
     sys.exit(code)
 
 
