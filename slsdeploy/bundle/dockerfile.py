@@ -7,10 +7,13 @@ Lambda: then the client ships with the dependencies, where it does no harm, and 
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from slsdeploy.bundle import engine
-from slsdeploy.oci import Base
 from slsdeploy.types import Project
+
+if TYPE_CHECKING:
+    from slsdeploy.oci import Base
 
 # https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 _LAMBDAS = ("public.ecr.aws/lambda/python", "amazon/aws-lambda-python", "docker.io/amazon/aws-lambda-python")
