@@ -10,10 +10,10 @@ import re
 from typing import TYPE_CHECKING
 
 from slsdeploy.bundle import engine
+from slsdeploy.types import Project
 
 if TYPE_CHECKING:
     from slsdeploy.oci import Base
-    from slsdeploy.types import Project
 
 # https://docs.aws.amazon.com/lambda/latest/dg/python-image.html
 _LAMBDAS = ("public.ecr.aws/lambda/python", "amazon/aws-lambda-python", "docker.io/amazon/aws-lambda-python")
