@@ -8,8 +8,8 @@ from typing import Any
 
 from rich.console import RenderableType
 from rich.markup import escape
-from rich.text import Text
 from rich.table import Table
+from rich.text import Text
 
 from slsdeploy import failure
 from slsdeploy.printable import size
