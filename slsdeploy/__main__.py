@@ -23,8 +23,10 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 def main(argv: list[str] | None = None) -> NoReturn:
     """Run the command line to its end."""
-    gc.set_threshold(_ALLOCATIONS)
+    is_alone = argv is None  # else the process is somebody else's
     words = sys.argv[1:] if argv is None else argv
+    if is_alone:
+        gc.set_threshold(_ALLOCATIONS)
     received: list[int] = []
 
     def interrupt(signum: int, frame: FrameType | None) -> None:
@@ -43,6 +45,8 @@ def main(argv: list[str] | None = None) -> NoReturn:
         code = end(error, words)
     for number, handler in before.items():
         signal.signal(number, handler)
+    if is_alone:
+        gc.freeze()  # nor at the end: it all goes with the process
     sys.exit(code)
 
 

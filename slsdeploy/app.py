@@ -3,7 +3,8 @@
     slsdeploy.toml -> Config -> Project -> Bundle -> Artifact -> Template --.
                                                                  Observed --+-> Plan -> Deployment
 
-Each noun is a frozen value (types.py); each verb lives in the module of its name; what touches the world comes in through `Tools`.
+Each noun is a frozen value (types.py, artifacts.py, steps.py); each verb lives in the module of its name, and is imported by the function
+that needs it; what touches the world comes in through `Tools`.
 
 Decision (2026-11): the smoke test asks for no answer. While it starts, a function has run its models on zeros; what else an answer runs
 is the project's code, which may refuse any input that we make up, and whose answers may go to queues, tables and other people.

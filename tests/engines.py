@@ -34,6 +34,7 @@ class Engine:
         self.gone = gone
         self.calls: list[Sequence[str]] = []
         self.arguments: dict[str, str] = {}
+        self.flags: list[str] = []
         self.built: tuple[dict[str, Any], list[bytes]] | None = None
 
     def __call__(self, argv: Sequence[str]) -> Completed:
@@ -48,6 +49,8 @@ class Engine:
         return OK if command in ("version", "save") else Completed(1, "", f"unknown command: {command}")
 
     def _build(self, argv: Sequence[str]) -> Completed:
+        self.flags = [word for word in argv if word.startswith("--") and "=" in word]
+        argv = [word for word in argv if word not in self.flags]
         options = dict(zip(argv[:-1:2], argv[1:-1:2], strict=True))
         assert options["--platform"] == f"linux/{self.base['architecture']}"
         self.arguments = dict([options["--build-arg"].split("=", 1)]) if "--build-arg" in options else {}

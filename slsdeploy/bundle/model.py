@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy.bundle import acceptance, external_data, foreign
+from slsdeploy.bundle.workers import workers
 from slsdeploy.errors import ExternalDataError, ProjectError
 from slsdeploy.types import ModelInfo, Tensor
 from slsdeploy_runtime import digests, records
@@ -51,7 +52,9 @@ def inspect(path: Path) -> ModelInfo:
     files = (path, *_external(model, path))
     opsets = {stamp.domain: stamp.version for stamp in model.opset_import}
     acceptance.check_stamps(opsets, model.ir_version, path)
-    outputs = acceptance.load(path, outputs)
+    with workers(1) as threads:  # both take long for a large model, on another core each
+        digest = threads.begin_one(_digest, files)
+        outputs = acceptance.load(path, outputs)
     return ModelInfo(
         format="onnx",
         inputs=inputs,
@@ -61,7 +64,7 @@ def inspect(path: Path) -> ModelInfo:
         opset=next((opsets[domain] for domain in _DEFAULT_DOMAINS if domain in opsets), 0),
         ml_opset=opsets.get("ai.onnx.ml", 0),
         ir_version=model.ir_version,
-        digest=_digest(files, path.parent),
+        digest=digest.result(),
         files=files,
         batch=records.batch(inputs, outputs, _leading_names(model.graph)),
     )
@@ -240,5 +243,6 @@ def _operators(model: Any) -> tuple[str, ...]:
     return tuple(sorted(names))
 
 
-def _digest(files: tuple[Path, ...], folder: Path) -> str:
+def _digest(files: tuple[Path, ...]) -> str:
+    folder = files[0].parent
     return digests.of_files([(file.relative_to(folder).as_posix(), digests.of_file(file)) for file in files])

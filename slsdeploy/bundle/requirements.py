@@ -9,9 +9,10 @@ import hashlib
 import re
 import shlex
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from slsdeploy.bundle import dockerfile
 from slsdeploy.config import FILE
@@ -150,6 +151,9 @@ def _declared(root: Path) -> tuple[str, ...]:
         document = tomllib.loads(_text(root, "pyproject.toml"))
     except tomllib.TOMLDecodeError as error:
         raise ProjectError(f"pyproject.toml is not valid TOML: {error}", where="pyproject.toml") from error
+    if "project" not in document and _is_poetrys(document):
+        hint = "`poetry export -o requirements.txt` writes them for all; or list them under [project], or say `requirements = []`"
+        raise ProjectError("pyproject.toml lists its dependencies for Poetry alone", hint, "pyproject.toml")
     project = document.get("project", {})
     if not isinstance(project, dict):
         raise ProjectError("pyproject.toml: `project` is no table", "write [project]", "pyproject.toml")
@@ -157,3 +161,11 @@ def _declared(root: Path) -> tuple[str, ...]:
         hint = "list them under [project], or write a requirements.txt"
         raise ProjectError("pyproject.toml computes its dependencies (dynamic)", hint, "pyproject.toml")
     return tuple(project.get("dependencies", ()))
+
+
+def _is_poetrys(document: Mapping[str, Any]) -> bool:
+    """Say whether dependencies are listed as Poetry did before it knew [project]: https://python-poetry.org/docs/pyproject/."""
+    match document:
+        case {"tool": {"poetry": {"dependencies": dict(listed)}}}:
+            return bool(listed.keys() - {"python"})
+    return False

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from slsdeploy import plugins, stack
-from slsdeploy.bundle import handler_source, import_handler, imports
+from slsdeploy.bundle import handler_source, import_handler, imports, package_names
 from slsdeploy.errors import BuildError
 from slsdeploy.project import can_run
 from slsdeploy.tools import Tools
@@ -147,7 +147,7 @@ def _failure(name: str, error: dict[str, Any], own: Set[Path], code: Path) -> Bu
     message = "\n".join([f"{name} does not import: {reason}", *lines])
     hint = "it is imported once at start, before the first request; mend that line"
     if error["module"]:
-        hint = f"add {error['module']} to the requirements, or the module to the project folder"
+        hint = package_names.hint([error["module"]])
     return BuildError(message, hint, where)
 
 
@@ -162,7 +162,5 @@ def _check_imports(
     if missing:
         first = missing[0]
         names = ", ".join(dict.fromkeys(item.module for item in missing))
-        hint = f"add {names} to the requirements, or the module to the project folder"
-        raise BuildError(
-            f"{first.path} imports {names}, which the bundle does not have", hint, f"{first.path}:{first.line}"
-        )
+        message = f"{first.path} imports {names}, which the bundle does not have"
+        raise BuildError(message, package_names.hint(item.module for item in missing), f"{first.path}:{first.line}")

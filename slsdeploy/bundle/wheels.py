@@ -15,7 +15,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
-from slsdeploy.bundle import lock, refusal
+from slsdeploy.bundle import lock, refusal, stated_hashes
 from slsdeploy.bundle.lock import Package, Section
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.errors import BuildError, ToolError
@@ -70,7 +70,7 @@ def resolve(project: Project, requirements: Requirements, keep: Iterable[Package
     editable = (line for line in found.splitlines() if line.startswith("-e "))
     for requirement in (*editable, *(package.requirement for package in packages)):
         check_origin(requirement, requirements.origin)
-    return packages
+    return stated_hashes.keep(packages, requirements.wanted, requirements.origin)
 
 
 def install(section: Section, requirements: Requirements, folder: Path, project: Project, tools: Tools) -> None:

@@ -96,6 +96,18 @@ def test_the_base_is_told_by_its_digest_alone(project: House) -> None:
     assert made.arguments == {"BASE": f"public.ecr.aws/lambda/python@{digest}"}
 
 
+@pytest.mark.parametrize("program", ["docker", "podman"])
+@pytest.mark.parametrize("host", ["localhost:5000", "registry.test"])
+def test_plain_http_is_for_a_base_on_this_machine(project: House, program: str, host: str) -> None:
+    bases.add(project.registry, f"{host}/base:1")
+    project.write(FILE, f'{TOML}base = "{host}/base:1"\n')
+    made = engine(project)
+    project.shell = EngineShell(**{program: made})
+    build(project)
+    wanted = program == "podman" and host.startswith("localhost")  # Docker does it by itself
+    assert made.flags == ["--tls-verify=false"] * wanted
+
+
 def test_our_dockerfile_has_the_layers_of_our_images(project: House) -> None:
     """The same files, by the same names, in the same order."""
     engine(project)

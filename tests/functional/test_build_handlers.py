@@ -39,6 +39,12 @@ def refused(house: House, local: bool) -> BuildError:
 
 
 @pytest.mark.parametrize("local", [HERE, THERE])
+def test_a_forgotten_requirement_is_called_as_the_index_does(house: House, local: bool) -> None:
+    house.write("handler.py", "import sklearn\n" + HANDLER)
+    assert refused(house, local).hint == "add scikit-learn to the requirements, or the module to the project folder"
+
+
+@pytest.mark.parametrize("local", [HERE, THERE])
 def test_a_forgotten_requirement(house: House, local: bool) -> None:
     house.write("handler.py", "import json\nimport sprocket\n" + HANDLER)
     error = refused(house, local)

@@ -127,6 +127,7 @@ def test_a_cut_that_breaks_a_package_is_undone_and_reported(
     assert [(cut.name, cut.package, cut.undone) for cut in undone(bundle)] == [("tests", "gear", reason)]
     found = contents(bundle)
     assert f"{PLACE}/gear/tests/a.py" in found
+    assert [*(bundle.path / PLACE / "gear/tests/__pycache__").glob("a.*.pyc")]  # what is put back is compiled, too
     assert not {f"{PLACE}/gear/x.pyi", f"{PLACE}/axle/tests/a.py"} & set(found)
     (note,) = [note for note in house.reporter.notes if note.startswith("slim:")]
     assert note == f"slim: kept tests of gear (0 bytes): {reason}"

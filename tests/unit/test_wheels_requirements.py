@@ -89,6 +89,7 @@ def test_index_options_are_kept_for_the_installation(tmp_path: Path) -> None:
         ({"requirements.txt": "-r ../outside.txt\n"}, "outside of the project folder"),
         ({"pyproject.toml": "[project\n"}, r"pyproject.toml is not valid TOML"),
         ({"pyproject.toml": '[project]\nname = "x"\ndynamic = ["dependencies"]\n'}, "dynamic"),
+        ({"pyproject.toml": '[tool.poetry.dependencies]\npython = "^3.12"\nrequests = "^2"\n'}, "for Poetry alone"),
         ({"uv.lock": ""}, r"there is no pyproject.toml"),
     ],
 )
@@ -106,5 +107,7 @@ def test_a_file_that_is_not_text(tmp_path: Path) -> None:
 
 
 def test_a_pyproject_of_tools_only_needs_nothing(tmp_path: Path) -> None:
-    (tmp_path / "pyproject.toml").write_text("[tool.ruff]\nline-length = 100\n")
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.ruff]\nline-length = 100\n[tool.poetry.dependencies]\npython = "^3.12"\n'
+    )
     assert read(tmp_path).lines == RUNTIME

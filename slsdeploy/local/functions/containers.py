@@ -7,7 +7,6 @@ unprivileged user. It shares the host's network, so that the Runtime API and the
 from __future__ import annotations
 
 import contextlib
-import resource
 import subprocess
 import threading
 import uuid
@@ -26,13 +25,7 @@ _USER = "993:990"  # as on Lambda: neither root nor anybody else's
 _PROCESSES = 1024
 _FILES = 1024
 _SECONDS = 20
-_MOST = resource.getrlimit(resource.RLIMIT_NPROC)[1]
-_PODMAN = (
-    # Its own default of a million is more than it may have where root is not quite root: of one user in all containers.
-    *("--ulimit", f"nproc={32768 if _MOST == resource.RLIM_INFINITY else min(_MOST, 32768)}"),
-    # Otherwise what a function prints goes through two more processes, and arrives later than its answer.
-    *("--log-driver", "passthrough"),
-)
+_USER_PROCESSES = 32768  # of that user in all containers: as many as Linux counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +97,7 @@ class Engines:
             *(engine, "run", "--rm", "--name", container.name, "--label", self._label, "--pull", "never"),
             *("--network", "host", "--read-only", "--user", _USER, "--cap-drop", "ALL"),
             *("--security-opt", "no-new-privileges", "--pids-limit", str(_PROCESSES)),
-            *(_PODMAN if engine == "podman" else ()),
+            *(_for_podman() if engine == "podman" else ()),
             *("--ulimit", f"nofile={_FILES}:{_FILES}"),
             *("--memory", f"{spec.memory}m", "--memory-swap", f"{spec.memory}m"),
             *("--tmpfs", f"/tmp:rw,nosuid,nodev,exec,mode=1777,size={spec.storage}m"),
@@ -132,3 +125,16 @@ class Engines:
             said = done.stderr.strip().splitlines() or ["it does not say why"]
             raise ValueError(f"{' '.join(argv[:2])} failed: {said[-1]}")
         return done.stdout
+
+
+def _for_podman() -> Sequence[str]:
+    """Return what Podman has to be told besides; Docker does it so by itself.
+
+    It asks for a million processes, which is refused where root is not quite root. And what a function prints would go through two more
+    processes, and arrive later than its answer.
+    """
+    import resource  # not on Windows
+
+    most = resource.getrlimit(resource.RLIMIT_NPROC)[1]
+    most = _USER_PROCESSES if most == resource.RLIM_INFINITY else min(most, _USER_PROCESSES)
+    return ("--ulimit", f"nproc={most}:{most}", "--log-driver", "passthrough")

@@ -1,0 +1,27 @@
+"""Hashes in the project's requirements decide over what is locked."""
+
+from __future__ import annotations
+
+import pytest
+
+from slsdeploy.bundle.lock import Package
+from slsdeploy.bundle.stated_hashes import keep
+from slsdeploy.errors import BuildError
+
+LOCKED = (Package("big-gear==1", ("sha256:a", "sha256:b", "sha256:c")), Package("axle==2", ("sha256:d",)))
+
+
+def test_only_what_is_stated_is_kept() -> None:
+    text = "Big_Gear==1 ; python_version >= '3.12' \\\n    --hash=sha256:c \\\n    --hash=sha256:a  # via axle\n-r more.txt\n"
+    kept = keep(LOCKED, text.splitlines(), "requirements.txt")
+    assert kept == (Package("big-gear==1", ("sha256:a", "sha256:c")), LOCKED[1])
+
+
+@pytest.mark.parametrize("lines", [[], ["big-gear", "axle==2"], ["axle==2 --hash=sha512:e"]])
+def test_where_nothing_is_stated_everything_is_kept(lines: list[str]) -> None:
+    assert keep(LOCKED, lines, "requirements.txt") == LOCKED
+
+
+def test_what_has_none_of_them_is_refused() -> None:
+    with pytest.raises(BuildError, match="axle==2 is not what"):
+        keep(LOCKED, ["axle==2 --hash=sha256:e"], "requirements.txt")
