@@ -8,7 +8,8 @@ Lambda takes it. The modules, by the question that they answer:
     which files ship as code?                   select (patterns: which match nothing); what is in them: contents, credentials,
                                                 own_modules, import_time
     what does a model say of itself?            model (external_data; foreign, when it is none), kept by inspection; acceptance, sample
-    which packages, in which versions?          requirements -> resolution -> wheels (wheel_tags; refusal, when uv fails)
+    which packages, in which versions?          requirements (package_names) -> resolution -> wheels (wheel_tags, stated_hashes; refusal,
+                                                when uv fails)
     what is in the dependencies?                packages (relocating): distributions, needs_graph; what is left out: slim/
     how does a model ship?                      prepare/
     what is the runtime told?                   manifest
