@@ -38,18 +38,14 @@ def add(
     version: str = "1",
     settings: Any = LAMBDAS,
     architecture: str = "arm64",
+    has_history: bool = True,
 ) -> oci.Manifest:
     """Put an image there, of two layers that are all there; its `version` is in it."""
     layers = [layer({"etc/os-release": b"ID=test"}), layer({"etc/version": version.encode()})]
-    config = _json(
-        {
-            "architecture": architecture,
-            "os": "linux",
-            "config": settings,
-            "rootfs": {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]},
-            "history": [{"created_by": "by hand"}] * len(layers),  # which Podman counts
-        }
-    )
+    diff_ids = {"type": "layers", "diff_ids": [diff_id for _, diff_id in layers]}
+    # Podman builds upon no base whose history has fewer layers
+    history = {"history": [{"created_by": "by hand"}] * len(layers)} if has_history else {}
+    config = _json({"architecture": architecture, "os": "linux", "config": settings, "rootfs": diff_ids} | history)
     said = [oci.Descriptor(oci.OCI_LAYER, oci.digest_of(blob), len(blob)).document() for blob, _ in layers]
     configured = oci.Descriptor(oci.OCI_CONFIG, oci.digest_of(config), len(config)).document()
     manifest = {"schemaVersion": 2, "mediaType": oci.OCI_MANIFEST, "config": configured, "layers": said}

@@ -292,14 +292,10 @@ def test_what_a_killed_run_left_of_a_layout_is_taken_up(project: House, tmp_path
 
 def test_every_layer_is_in_the_history_though_the_base_has_none(project: House) -> None:
     """Engines refuse an image whose history has fewer layers than there are."""
+    bases.add(project.registry, has_history=False)
     build(project, push=TO)
     manifest = project.registry.manifest(oci.reference(TO))
     config = json.loads(project.registry.blob(oci.reference(TO), manifest.document["config"]["digest"]))
-    assert "history" not in json.loads(
-        project.registry.blob(
-            oci.reference(bases.NAME), project.registry.manifest(oci.reference(bases.NAME)).document["config"]["digest"]
-        )
-    )
     assert [each["created_by"] for each in config["history"]] == [
         "base",
         "base",
