@@ -211,3 +211,15 @@ def test_patterns_that_match_nothing(root: Path, toml: str, expected: list[tuple
     for each, (key, severity, hint) in zip(found, expected, strict=True):
         assert (each.rule, each.severity) == ("pattern-unmatched", severity)
         assert each.message.startswith(f"{key} = ") and hint in each.hint
+
+
+def test_patterns_are_not_looked_for_outside_of_the_project(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "labels.csv").write_text("a")
+    (root / "tests").symlink_to(elsewhere)
+    found = findings(root, 'include = ["tests/*.csv"]\n', {})
+    assert [(each.rule, each.severity) for each in found if each.rule == "pattern-unmatched"] == [
+        ("pattern-unmatched", "warning")
+    ]
