@@ -33,7 +33,10 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
             raise ProjectError("this project has no URL", hint=hint)
         sent = sample_event(project, "direct", state, cloud) if event is None else event
         return _post(f"{url.rstrip('/')}/predict", sent, cloud, _signed_for(project))
-    return _call(project.stack, sample_event(project, source, state, cloud) if event is None else _json(event), cloud)
+    answer = _call(project.stack, sample_event(project, source, state, cloud) if event is None else _json(event), cloud)
+    if answer.error and project.handler and project.handler.app:
+        tools.reporter.note("an event that is not HTTP goes to the models, past your application: --url asks that")
+    return answer
 
 
 def read_event(source: str | None) -> bytes | None:

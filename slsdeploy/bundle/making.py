@@ -26,7 +26,9 @@ from slsdeploy.bundle.inputs import Inputs, digest
 from slsdeploy.bundle.slim import models as slim_models
 from slsdeploy.bundle.slim import spaces
 from slsdeploy.errors import BuildError
+from slsdeploy.printable import size
 from slsdeploy.project import can_run
+from slsdeploy.space import Slimmed
 from slsdeploy.types import Bundle
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from slsdeploy.tools import Tools
     from slsdeploy.types import PartName, Project
 
+_LISTED = 4
 ORDER: tuple[PartName, ...] = ("dependencies", "runtime", "model", "code")
 
 
@@ -120,6 +123,13 @@ def keep(project: Project, inputs: Inputs, tools: Tools) -> tuple[list[Kept], Pr
     dependencies = installed.keep(inputs.packages, project, tools)
     prepared = prepare.make(project, inputs.ingredients, inputs.preparations, tools)
     return [dependencies, *(_part(name, project, inputs, prepared, tools) for name in ORDER[1:])], prepared
+
+
+def largest(kept: list[Kept], inputs: Inputs) -> str:
+    """Say in one line what takes most of the parts' room."""
+    rows = spaces.rows(kept, inputs.packaging.PLACES, Slimmed())
+    most = ", ".join(f"{row.name} {size(row.bytes)}" for row in rows[:_LISTED])
+    return f"the largest of what ships, {size(sum(row.bytes for row in rows))} unzipped: {most}"
 
 
 def _part(name: PartName, project: Project, inputs: Inputs, prepared: Prepared, tools: Tools) -> Kept:

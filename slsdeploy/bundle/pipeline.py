@@ -67,8 +67,11 @@ def _choose(project: Project, inputs: Inputs, tools: Tools) -> tuple[Project, In
     if size is None:
         from slsdeploy.bundle import making
 
-        size = sum(part.bytes for part in making.keep(project, inputs, tools)[0])
+        kept = making.keep(project, inputs, tools)[0]
+        size = sum(part.bytes for part in kept)
         choosing.remember(project.work, inputs.key, size)
+        if not targets.fits(inputs.packaging, size):
+            tools.reporter.note(making.largest(kept, inputs))
     name, why = targets.choose(choosing.facts(project, size))
     tools.reporter.note(why)
     if name == inputs.packaging.NAME:

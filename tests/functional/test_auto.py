@@ -35,6 +35,8 @@ def test_what_is_too_large_for_a_zip_is_an_image_and_goes_back_when_it_is_smalle
     (note,) = [note for note in desk.reporter.notes if note.startswith('package = "auto"')]
     assert note.startswith('package = "auto": an image: 263.')
     assert "MB unzipped are more than a zip and its layers may be (262.1 MB)" in note
+    (largest,) = [note for note in desk.reporter.notes if note.startswith("the largest of what ships")]
+    assert ": your code 262.1 MB, slsdeploy runtime " in largest
     desk.reporter.steps.clear()
     again = app.up(desk.where, desk.tools)
     assert (again.changed, again.package) == (False, "image")

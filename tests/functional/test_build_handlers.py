@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -238,3 +239,23 @@ def test_an_import_that_takes_longer_is_ended(tmp_path: Path) -> None:
         "TimeoutError",
         "importing takes longer than the 1 s that Lambda gives it",
     )
+
+
+@pytest.mark.skipif(not Path("/proc/self/schedstat").exists(), reason="the system does not say who waited")
+def test_waiting_for_a_busy_machines_processor_is_not_importing(tmp_path: Path) -> None:
+    """It works for 0.6 s of its 1 s, on a processor that it shares with two others."""
+    (tmp_path / "busy.py").write_text("import time\nwhile time.process_time() < 0.6:\n    pass\n")
+    processor = min(os.sched_getaffinity(0))
+    alone = f"import os; os.sched_setaffinity(0, {{{processor}}}); "
+    others = [subprocess.Popen([sys.executable, "-c", f"{alone}\nwhile True: pass"]) for _ in range(2)]
+    try:
+        code = f"{alone}import sys; from slsdeploy.bundle import import_handler; import_handler.main('busy', sys.argv[1], 1)"
+        argv = [sys.executable, "-c", code, str(tmp_path / "answer.json")]
+        began = time.monotonic()
+        subprocess.run(argv, env={**os.environ, "PYTHONPATH": str(tmp_path)}, timeout=60, check=True)
+        assert time.monotonic() - began > 1
+    finally:
+        for each in others:
+            each.kill()
+            each.wait()
+    assert json.loads((tmp_path / "answer.json").read_text()) == {"names": []}

@@ -237,6 +237,16 @@ def test_invoke_tells_an_event_that_was_refused(desk: Desk, payload: object, err
     assert (result.payload, result.error) == (payload, error)
 
 
+def test_an_event_that_passes_an_application_by_is_told(desk: Desk) -> None:
+    app.up(desk.where, desk.tools)
+    (desk.root / "slsdeploy.toml").write_text('handler = "web:app"\n' + TOML)
+    (desk.root / "web.py").write_text("async def app(scope, receive, send): ...\n")
+    answer = Invocation(200, json.dumps(REFUSED).encode(), "", 1.0, None, "1")
+    desk.cloud.invoke = lambda *_: answer  # type: ignore[method-assign]
+    invoking.invoke(desk.where, desk.tools, b"{}")
+    assert "--url asks that" in desk.reporter.notes[-1]
+
+
 def test_a_sample_is_of_a_source_that_the_project_has(desk: Desk) -> None:
     app.up(desk.where, desk.tools)
     project, state = app.open_project(desk.where, desk.tools), desk.cloud.stacks["iris-dev"]
