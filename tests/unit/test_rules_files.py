@@ -76,7 +76,7 @@ def test_files_of_variables(root: Path, name: str, is_one: bool) -> None:
 
 
 def test_a_pattern_for_what_never_ships(root: Path) -> None:
-    found = findings(root, 'include = ["data/*", ".env"]\n', {".env": "A=1\n"})
+    found = findings(root, 'include = ["data/*", ".env"]\n', {".env": "A=1\n", "data/a.txt": "a"})
     assert told(found) == [("env-file", "warning", "slsdeploy.toml:4")]
     assert "never ship" in found[0].message
 
