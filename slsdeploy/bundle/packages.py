@@ -72,7 +72,7 @@ def _elsewhere(wanted: Packages, project: Project) -> tuple[Kept, Packages] | No
     for place in sorted(places - {wanted.place}):
         there = replace(wanted, place=place)
         found = parts.find(NAME, key(there, project))
-        if found is not None and facts.read(found.facts):
+        if found is not None and facts.read(found.facts) and parts.is_unchanged(found):
             return found, there
     return None
 
