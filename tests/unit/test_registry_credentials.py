@@ -200,10 +200,20 @@ def test_podman_s_files_come_before_docker_s(home: Path, monkeypatch: pytest.Mon
     assert user("a.io") == then[1].name
 
 
+def test_another_user_s_session_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    keep(home / "run/containers/auth.json", **{"a.io": "theirs"})
+    keep(home / ".docker/config.json", **{"a.io": "mine"})
+    assert user() == "theirs"
+    monkeypatch.setattr("os.access", lambda path, mode: path != home / "run/containers")
+    assert user() == "mine"
+
+
 def test_without_a_session_podman_s_file_is_in_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr("os.getuid", lambda: 4242)
+    monkeypatch.setattr("os.access", lambda path, mode: path == Path("/run/containers/4242"))
     assert login_files._paths()[0] == Path("/run/containers/4242/auth.json")
 
 
