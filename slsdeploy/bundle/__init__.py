@@ -4,7 +4,7 @@
 Lambda takes it. The modules, by the question that they answer:
 
     what is pinned, and where?                  lock (the file, by toml; `slsdeploy lock` is locking): origins, models in S3; base_image,
-                                                what an image is built upon (base_pin, base_checks); attached, layers of others
+                                                what an image is built upon (base_choice, base_pin, base_checks); attached, layers of others
     which files ship as code?                   select (patterns: which match nothing); what is in them: contents, credentials,
                                                 own_modules, import_time
     what does a model say of itself?            model (external_data; foreign, when it is none), kept by inspection; acceptance, sample

@@ -46,7 +46,8 @@ def begin(project: Project, kept: Sequence[Kept], packaging: PackagingTarget) ->
 
     with workers() as threads:
         if is_image:
-            yield Begun(layers={part.name: threads.begin_one(layer.layer_of, part) for part in waiting})
+            make = partial(layer.layer_of, during=threads.during)
+            yield Begun(layers={part.name: threads.begin_one(make, part) for part in waiting})
         else:
             pack = {part.name: partial(archive.entry, part.tree, True) for part in waiting}
             yield Begun({part.name: threads.begin(pack[part.name], tree.walk(part.tree)) for part in waiting})

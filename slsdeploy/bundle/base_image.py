@@ -1,41 +1,14 @@
-"""The image that a function's image is built upon -> which it is, and whether one is needed; `base_pin.py` pins and copies it.
-
-Functions of the local AWS are processes of this machine: nothing of a base is used there, so none is asked for, unless an engine
-runs them in containers.
-"""
+"""The image that a function's image is built upon, where one is needed (`base_choice`) -> pinned and copied, by `base_pin.py`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from slsdeploy import targets
+from slsdeploy.bundle import base_choice
 
 if TYPE_CHECKING:
     from slsdeploy.tools import Tools
     from slsdeploy.types import Project
-
-# The tags are Python's minor versions: https://gallery.ecr.aws/lambda/python
-DEFAULT = "public.ecr.aws/lambda/python"
-
-
-def named(project: Project) -> str:
-    """Return the reference of the base, as the project says it."""
-    return project.config.image.base or f"{DEFAULT}:{project.config.python}"
-
-
-def is_lambdas(project: Project, package: str) -> bool:
-    """Say whether a function so packaged runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base.
-
-    What a Dockerfile of the project's builds upon is not looked at: it is taken for another.
-    """
-    said = project.config.image
-    is_own = said.dockerfile or (said.base is not None and not said.base.startswith(f"{DEFAULT}:"))
-    return package != targets.IMAGE or not is_own
-
-
-def is_wanted(project: Project) -> bool:
-    """Say whether the project's package is built upon one."""
-    return project.config.package == targets.IMAGE and (not project.local or bool(project.engine))
 
 
 def find(project: Project) -> Project:
@@ -43,9 +16,9 @@ def find(project: Project) -> Project:
 
     Raises ProjectError when the lock file is damaged.
     """
-    if not is_wanted(project):
+    if not base_choice.is_wanted(project):
         return project
-    from slsdeploy.bundle import base_pin
+    from slsdeploy.bundle import base_pin  # most projects need no base
 
     return base_pin.find(project)
 
@@ -55,7 +28,7 @@ def settle(project: Project, tools: Tools) -> Project:
 
     Raises ProjectError for a base that is none for Lambda, ToolError when the registry fails.
     """
-    if not is_wanted(project):
+    if not base_choice.is_wanted(project):
         return project
     from slsdeploy.bundle import base_pin
 

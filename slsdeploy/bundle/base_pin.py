@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from slsdeploy import assets, oci
-from slsdeploy.bundle import base_checks, base_image, lock
+from slsdeploy.bundle import base_checks, base_choice, lock
 from slsdeploy.oci import Base, Manifest, Reference
 from slsdeploy.targets import image
 from slsdeploy.tools import Tools
@@ -49,17 +49,17 @@ def settle(project: Project, tools: Tools) -> Project:
         return found
     pin = pinned(project)
     if pin is None:
-        lock.insist(project, f"the base {base_image.named(project)} is not pinned for {project.target.architecture}")
-    with tools.reporter.step(f"look at {pin.base if pin else base_image.named(project)}"):
+        lock.insist(project, f"the base {base_choice.named(project)} is not pinned for {project.target.architecture}")
+    with tools.reporter.step(f"look at {pin.base if pin else base_choice.named(project)}"):
         base = _fetch(project, pin, tools)
     if pin is None:
         digest = oci.reference(base.reference).digest
-        _write(project, Pin(base_image.named(project), project.target.architecture, digest))
+        _write(project, Pin(base_choice.named(project), project.target.architecture, digest))
     return replace(project, base=base)
 
 
 def _fetch(project: Project, pin: Pin | None, tools: Tools) -> Base:
-    reference = oci.reference(base_image.named(project))
+    reference = oci.reference(base_choice.named(project))
     if pin is not None:
         reference = replace(reference, digest=pin.digest)
     manifest = _one(tools.images.manifest(reference), reference, project, tools)
@@ -96,7 +96,7 @@ def pinned(project: Project) -> Pin | None:
 
     Raises ProjectError when it is damaged.
     """
-    wanted = (base_image.named(project), project.target.architecture)
+    wanted = (base_choice.named(project), project.target.architecture)
     pins = lock.read_tables(project.root, TABLE, _pin)
     return next((pin for pin in pins if (pin.base, pin.architecture) == wanted), None)
 
@@ -106,9 +106,9 @@ def seen(project: Project) -> tuple[Reference, Manifest] | None:
 
     Raises ProjectError when the lock file is damaged, or the base is no reference.
     """
-    if not base_image.is_wanted(project):
+    if not base_choice.is_wanted(project):
         return None
-    pin, reference = pinned(project), oci.reference(base_image.named(project))
+    pin, reference = pinned(project), oci.reference(base_choice.named(project))
     reference = replace(reference, digest=pin.digest if pin else reference.digest)
     try:
         content = _path(reference.digest).read_bytes()

@@ -49,8 +49,8 @@ def is_made(part: Kept) -> bool:
     return read(part.folder / _LAYER, part.folder / _DESCRIPTION) is not None
 
 
-def layer_of(part: Kept) -> Layer:
-    """Return the part's layer; packed once, then not even read."""
+def layer_of(part: Kept, during: Callable[[Iterable[bytes]], Iterable[bytes]] = iter) -> Layer:
+    """Return the part's layer; packed once, then not even read. `during` may end the packing, which takes minutes for gigabytes."""
     path, description = part.folder / _LAYER, part.folder / _DESCRIPTION
     found = read(path, description)
     if found is not None:
@@ -58,7 +58,7 @@ def layer_of(part: Kept) -> Layer:
     draft = part.folder / f".layer-{os.getpid()}"
     try:
         with draft.open("wb") as stream:
-            made = compress(_tar(part.tree), part.bytes, stream, path, stored=part.name == "model")
+            made = compress(during(_tar(part.tree)), part.bytes, stream, path, stored=part.name == "model")
         return keep(made, draft, description)
     finally:
         draft.unlink(missing_ok=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from slsdeploy.bundle import layout, parts
+from slsdeploy import targets
+from slsdeploy.bundle import facts, layout, parts
 from slsdeploy.bundle.facts import Facts
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.parts import Kept
@@ -40,11 +41,11 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
     """
 
     def make(draft: Path) -> Facts:
-        from slsdeploy.bundle import relocating  # not needed when nothing changed
-
-        former = relocating.elsewhere(packages, project)
+        former = _elsewhere(packages, project)
         if former is None:
             return install(draft)
+        from slsdeploy.bundle import relocating  # not needed when nothing changed
+
         with tools.reporter.step(f"move {NAME} to {packages.place}"):
             return relocating.move(former, packages, draft, project, tools)
 
@@ -63,6 +64,17 @@ def keep(packages: Packages, project: Project, tools: Tools) -> Kept:
         return distributions.facts(each for each in found if each.key not in gone)
 
     return parts.keep(NAME, key(packages, project), make)
+
+
+def _elsewhere(wanted: Packages, project: Project) -> tuple[Kept, Packages] | None:
+    """Return the same part, made for another packaging target."""
+    places = {targets.find(name).PLACES[NAME] for name in targets.names()}
+    for place in sorted(places - {wanted.place}):
+        there = replace(wanted, place=place)
+        found = parts.find(NAME, key(there, project))
+        if found is not None and facts.read(found.facts) and parts.is_unchanged(found):
+            return found, there
+    return None
 
 
 def are_same(one: Packages, other: Packages) -> bool:

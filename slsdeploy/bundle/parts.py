@@ -81,6 +81,11 @@ def find(name: PartName, key: str) -> Kept | None:
     return _read(name, _folder(name, key))
 
 
+def is_unchanged(part: Kept) -> bool:
+    """Say whether every byte is what it was; `find` looks at sizes alone."""
+    return tree.digest(part.tree, tree.walk(part.tree)) == part.digest
+
+
 def _folder(name: PartName, key: str) -> Path:
     return assets.cache_dir() / "parts" / f"{name}-{key[:40]}"
 

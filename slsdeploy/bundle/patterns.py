@@ -67,9 +67,10 @@ def _paths(root: Path, out: GitIgnoreSpec) -> Iterator[tuple[str, bool]]:
 
 
 def _walk(root: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Walk like `os.walk`, into links to folders too, but not into those within them."""
+    """Walk like `os.walk`, into links to folders of the project too, but not into those within them: what is outside cannot ship."""
     for folder, names, files in os.walk(root):
         yield folder, names, files
         for name in names:
-            if (Path(folder) / name).is_symlink():
-                yield from os.walk(Path(folder) / name)
+            linked = Path(folder) / name
+            if linked.is_symlink() and linked.resolve().is_relative_to(root):
+                yield from os.walk(linked)

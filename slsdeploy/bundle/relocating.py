@@ -5,12 +5,10 @@ What was installed, slimmed and tried is linked; only bytecode, which names its 
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from slsdeploy import targets
-from slsdeploy.bundle import archive, bytecode, distributions, facts, packages, parts, tree
+from slsdeploy.bundle import archive, bytecode, distributions, facts, tree
 from slsdeploy.bundle.slim import slimming
 
 if TYPE_CHECKING:
@@ -19,17 +17,6 @@ if TYPE_CHECKING:
     from slsdeploy.bundle.parts import Kept
     from slsdeploy.tools import Tools
     from slsdeploy.types import Project
-
-
-def elsewhere(wanted: Packages, project: Project) -> tuple[Kept, Packages] | None:
-    """Return the same, made for another packaging target."""
-    places = {targets.find(name).PLACES[packages.NAME] for name in targets.names()}
-    for place in sorted(places - {wanted.place}):
-        there = replace(wanted, place=place)
-        found = parts.find(packages.NAME, packages.key(there, project))
-        if found is not None:
-            return found, there
-    return None
 
 
 def move(found: tuple[Kept, Packages], wanted: Packages, draft: Path, project: Project, tools: Tools) -> Facts:

@@ -70,7 +70,7 @@ def resolve(project: Project, requirements: Requirements, keep: Iterable[Package
     editable = (line for line in found.splitlines() if line.startswith("-e "))
     for requirement in (*editable, *(package.requirement for package in packages)):
         check_origin(requirement, requirements.origin)
-    return stated_hashes.keep(packages, requirements.wanted, requirements.origin)
+    return stated_hashes.keep(packages, exported.splitlines() or requirements.wanted, requirements.origin)
 
 
 def install(section: Section, requirements: Requirements, folder: Path, project: Project, tools: Tools) -> None:
@@ -134,8 +134,8 @@ def _for(target: Target) -> list[str]:
 
 
 def _export(project: Project, tools: Tools) -> str:
-    """Return the pins of the project's uv.lock as requirements, without development's."""
-    arguments = ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-hashes", "--no-header", "--no-annotate"]
+    """Return the pins of the project's uv.lock as requirements with hashes, without development's."""
+    arguments = ["export", "--frozen", "--no-dev", "--no-emit-project", "--no-header", "--no-annotate"]
     done = _uv([*arguments, "--python", sys.executable, "--quiet"], project.root, tools)
     if done.code != 0:
         raise refusal.translate(done.stderr, "uv.lock", words(project.target), lambda _: [])

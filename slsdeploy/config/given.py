@@ -31,11 +31,13 @@ class Given:
 
     def origin(self, path: Path) -> str:
         """Return where the value at a path came from, "" when it is the file's, as part of a table may be."""
-        if not path:
-            return ""
-        value = self.values.get(str(path[0]))
-        is_of_file = isinstance(value, Mapping) and len(path) > 1 and path[1] not in value
-        return "" if is_of_file else self.origins.get(str(path[0]), "")
+        value: Any = self.values
+        for key in path:
+            if isinstance(value, Mapping):
+                if key not in value:
+                    return ""
+                value = value[key]
+        return self.origins.get(str(path[0]), "") if path else ""
 
 
 def given(overrides: Mapping[str, object], environ: Mapping[str, str]) -> Given:

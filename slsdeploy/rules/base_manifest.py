@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from slsdeploy.bundle import base_image
+from slsdeploy.bundle import base_choice
 from slsdeploy.errors import ProjectError
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
@@ -28,7 +28,7 @@ class BaseManifest(Rule):
     link = "https://docs.aws.amazon.com/lambda/latest/dg/images-create.html"
 
     def check(self, subject: Subject) -> Iterator[Finding]:
-        if not base_image.is_wanted(subject.project):
+        if not base_choice.is_wanted(subject.project):
             return
         from slsdeploy.bundle import base_checks, base_pin
         from slsdeploy.oci import INDEXES

@@ -42,7 +42,12 @@ class EnvFile(Rule):
                     path,
                 )
         for index, pattern in enumerate(subject.project.config.include):
-            name = PurePosixPath(pattern).name
-            if name == ".env" or name.startswith(".env."):
+            if never_ships(pattern):
                 message = f'include = ["{pattern}"] takes nothing: .env and .env.* never ship'
                 yield self.setting(subject, ("include", index), message, hint)
+
+
+def never_ships(pattern: str) -> bool:
+    """Say whether a pattern names such files alone as never ship."""
+    name = PurePosixPath(pattern).name
+    return name == ".env" or name.startswith(".env.")

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from slsdeploy.bundle import patterns
 from slsdeploy.bundle.patterns import Idle
 from slsdeploy.config.spelling import did_you_mean
+from slsdeploy.rules.env_file import never_ships
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -35,6 +36,8 @@ class PatternUnmatched(Rule):
         except ValueError:  # no pattern at all: the build says so
             return
         for each in found:
+            if each.key == "include" and never_ships(each.pattern):  # env-file says why
+                continue
             what = "nothing that may ship" if each.key == "include" else "nothing"
             message = f'{each.key} = "{each.pattern}" matches {what}'
             severity = self.severity if each.key == "include" else "note"

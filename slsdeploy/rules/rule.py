@@ -13,7 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from slsdeploy.bundle import base_image, contents
+from slsdeploy.bundle import base_choice, contents
 from slsdeploy.bundle.contents import Contents
 from slsdeploy.bundle.inspection import inspect
 from slsdeploy.config import FILE
@@ -81,7 +81,7 @@ class Subject:
     @property
     def has_lambdas_base(self) -> bool:
         """Say whether the function runs upon Amazon Linux 2023 as Lambda has it, and not in an image of another base."""
-        return base_image.is_lambdas(self.project, self.package)
+        return base_choice.is_lambdas(self.project, self.package)
 
     def relative(self, path: Path) -> str:
         """Write a path as the user knows it."""

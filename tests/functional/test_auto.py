@@ -80,6 +80,16 @@ def test_dependencies_are_installed_once_and_are_what_an_image_has(
     assert {path for path in wheelhouse.files_below(Path(fresh.path)) if path.startswith("task/")} == files
 
 
+def test_what_somebody_changed_is_not_taken_over(desk: Desk) -> None:
+    bundle = Path(app.build(desk.stage("dev", package="layer"), desk.tools).path)
+    module = next(path for path in sorted((bundle / "opt/python").rglob("*.py")) if path.stat().st_size)
+    module.chmod(0o644)
+    module.write_bytes(b"#" * module.stat().st_size)
+    app.build(desk.stage("dev", package="zip"), desk.tools)
+    assert desk.reporter.steps.count("make dependencies") == 2
+    assert not [step for step in desk.reporter.steps if step.startswith("move ")]
+
+
 def test_it_says_why_dependencies_are_made_twice(desk: Desk, tmp_path: Path) -> None:
     bases.add(desk.cloud.registry, "localhost:5000/own:1", settings={})
     for name, version in (("awslambdaric", "4.2.2"), ("boto3", "1.40.1")):

@@ -372,6 +372,18 @@ def test_pins_come_from_uv_lock(house: House) -> None:
     assert "pedal" not in locked
 
 
+def test_another_file_than_uv_lock_has_is_not_locked(house: House) -> None:
+    wheelhouse.add_wheel(house.index, "sprocket")
+    house.write("pyproject.toml", '[project]\nname = "iris"\nversion = "1"\ndependencies = ["sprocket"]\n')
+    done = house.tools().shell.run([sys.executable, "-m", "uv", "lock", "--quiet"], cwd=house.root)
+    assert done.code == 0, done.stderr
+    told = (house.root / "uv.lock").read_text()
+    assert '.whl" }' in told  # of a folder uv writes no hashes, of an index it does
+    house.write("uv.lock", told.replace('.whl" }', f'.whl", hash = "sha256:{"1" * 64}" }}'))
+    with pytest.raises(BuildError, match=r"sprocket==1.0 is not what uv.lock says"):
+        house.build()
+
+
 def test_dependencies_of_pyproject(house: House) -> None:
     wheelhouse.add_wheel(house.index, "sprocket")
     house.write("pyproject.toml", '[project]\nname = "iris"\nversion = "1"\ndependencies = ["sprocket"]\n')

@@ -549,3 +549,10 @@ def test_a_table_of_an_option_is_not_blamed_for_what_the_file_adds(folder: Folde
     told = folder.problems('name = "iris"\nmodel = "m.onnx"\n[environment]\n1A = "1"\n', environment='{ 1B = "2" }')
     assert [(problem.key, problem.line) for problem in told] == [("environment.1B", 0), ("environment.1A", 4)]
     assert [problem.message.startswith("--set environment: ") for problem in told] == [True, False]
+
+
+def test_nor_is_one_within_it(folder: Folder) -> None:
+    told = folder.problem(
+        'name = "iris"\n[models.m]\npath = "m.onnx"\noptimize = "fast"\n', models="{ m = { max_batch = 3 } }"
+    )
+    assert (told.key, told.line) == ("models.m.optimize", 4) and not told.message.startswith("--set")

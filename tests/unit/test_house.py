@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+from graphlib import TopologicalSorter
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
@@ -24,3 +26,9 @@ def test_a_map_names_every_module(package: str) -> None:
 @pytest.mark.parametrize("module", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_a_module_is_at_most_400_lines(module: Path) -> None:
     assert len(module.read_text().splitlines()) <= 400
+
+
+def test_no_imports_go_in_a_circle_not_even_those_within_functions() -> None:
+    graph = grimp.build_graph("slsdeploy", exclude_type_checking_imports=True, cache_dir=None)
+    assert len(graph.modules) > 200
+    TopologicalSorter({each: graph.find_modules_directly_imported_by(each) for each in graph.modules}).prepare()

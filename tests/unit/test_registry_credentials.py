@@ -10,7 +10,11 @@ from typing import Any
 import pytest
 
 from slsdeploy.effects.registry import login_files
+from slsdeploy.effects.registry.auth import Auth
+from slsdeploy.effects.registry.calls import pull_scope
 from slsdeploy.effects.registry.credentials import Credentials, Login
+from slsdeploy.effects.registry.http import Http
+from slsdeploy.effects.registry.settings import Settings
 from slsdeploy.effects.registry.trouble import retry_after
 from slsdeploy.effects.shell import SystemShell
 from slsdeploy.errors import ToolError
@@ -196,10 +200,20 @@ def test_podman_s_files_come_before_docker_s(home: Path, monkeypatch: pytest.Mon
     assert user("a.io") == then[1].name
 
 
+def test_another_user_s_session_is_passed_over(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sys.platform", "linux")
+    keep(home / "run/containers/auth.json", **{"a.io": "theirs"})
+    keep(home / ".docker/config.json", **{"a.io": "mine"})
+    assert user() == "theirs"
+    monkeypatch.setattr("os.access", lambda path, mode: path != home / "run/containers")
+    assert user() == "mine"
+
+
 def test_without_a_session_podman_s_file_is_in_run(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.platform", "linux")
     monkeypatch.delenv("XDG_RUNTIME_DIR")
     monkeypatch.setattr("os.getuid", lambda: 4242)
+    monkeypatch.setattr("os.access", lambda path, mode: path == Path("/run/containers/4242"))
     assert login_files._paths()[0] == Path("/run/containers/4242/auth.json")
 
 
@@ -273,3 +287,12 @@ def test_what_is_this_machine(netloc: str, is_it: bool) -> None:
 )
 def test_retry_after(header: str | None, least: float, most: float) -> None:
     assert least <= retry_after(header) <= most
+
+
+def test_a_repository_s_own_login_is_for_no_other(home: Path) -> None:
+    keep(home / ".docker/config.json", **{"a.io/one": "one", "a.io/two": "two"})
+    auth, asked = Auth(Http(Settings()), Credentials(FakeShell())), ['Basic realm="a"']
+    one, two = (auth.answer("a.io", pull_scope(name), "", asked) for name in ("one", "two"))
+    assert (one, two) == (Login("one", "pw").basic, Login("two", "pw").basic)
+    assert (auth.header("a.io", pull_scope("one")), auth.header("a.io", pull_scope("two"))) == (one, two)
+    assert auth.header("a.io", pull_scope("three")) == ""

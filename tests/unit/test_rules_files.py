@@ -76,7 +76,7 @@ def test_files_of_variables(root: Path, name: str, is_one: bool) -> None:
 
 
 def test_a_pattern_for_what_never_ships(root: Path) -> None:
-    found = findings(root, 'include = ["data/*", ".env"]\n', {".env": "A=1\n"})
+    found = findings(root, 'include = ["data/*", ".env"]\n', {".env": "A=1\n", "data/a.txt": "a"})
     assert told(found) == [("env-file", "warning", "slsdeploy.toml:4")]
     assert "never ship" in found[0].message
 
@@ -211,3 +211,15 @@ def test_patterns_that_match_nothing(root: Path, toml: str, expected: list[tuple
     for each, (key, severity, hint) in zip(found, expected, strict=True):
         assert (each.rule, each.severity) == ("pattern-unmatched", severity)
         assert each.message.startswith(f"{key} = ") and hint in each.hint
+
+
+def test_patterns_are_not_looked_for_outside_of_the_project(
+    root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (elsewhere / "labels.csv").write_text("a")
+    (root / "tests").symlink_to(elsewhere)
+    found = findings(root, 'include = ["tests/*.csv"]\n', {})
+    assert [(each.rule, each.severity) for each in found if each.rule == "pattern-unmatched"] == [
+        ("pattern-unmatched", "warning")
+    ]

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
+from collections.abc import Iterable, Iterator
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import pytest
@@ -71,3 +74,24 @@ def test_a_block_that_fails_begins_nothing_more_and_leaves_no_thread(error: type
         fail()
     assert len(begun) < 50
     assert set(threading.enumerate()) == before
+
+
+def test_work_that_takes_long_ends_with_the_block() -> None:
+    seen = list[int]()
+
+    def work(numbers: Iterable[int]) -> None:
+        seen.extend(numbers)
+
+    def pieces() -> Iterator[int]:
+        for number in itertools.islice(itertools.count(), 1000):
+            time.sleep(0.01)
+            yield number
+
+    began = time.monotonic()
+    with workers(1) as threads:
+        begun = threads.begin_one(work, threads.during(pieces()))
+        time.sleep(0.05)
+    assert time.monotonic() - began < 5
+    assert 0 < len(seen) < 500
+    with pytest.raises(CancelledError):
+        begun.result()

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from slsdeploy.bundle import base_image
+from slsdeploy.bundle import base_choice
 from slsdeploy.bundle.distributions import compared
 from slsdeploy.bundle.requirements import Requirements
 from slsdeploy.space import SlimMode
@@ -63,7 +63,7 @@ def read(project: Project, files: Iterable[Path], requirements: Requirements) ->
 
 def _has_sdk(project: Project) -> bool:
     if project.base is None or project.config.image.dockerfile:
-        return base_image.is_lambdas(project, project.config.package)
+        return base_choice.is_lambdas(project, project.config.package)
     return project.base.has_runtime_client
 
 

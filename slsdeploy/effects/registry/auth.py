@@ -53,7 +53,7 @@ class Auth:
         return self.answer(host, scope, kept.header, kept.challenges)
 
     def _find(self, host: str, scope: Scope) -> _Kept | None:
-        return self._kept.get((host, scope)) or self._kept.get((host, ()))
+        return self._kept.get((host, scope))  # a repository may have a login of its own
 
     def answer(self, host: str, scope: Scope, refused: str, challenges: Sequence[str]) -> str:
         """Return another header than the one that was refused; "" when there is none to be had."""
@@ -92,7 +92,7 @@ class Auth:
             return kept.header
         if login is None or not login.user:
             return ""
-        self._kept[host, ()] = _Kept(login.basic, float("inf"))
+        self._kept[host, scope] = _Kept(login.basic, float("inf"))
         return login.basic
 
     def _token(self, host: str, scope: Scope, challenge: dict[str, str], login: Login | None) -> _Kept:

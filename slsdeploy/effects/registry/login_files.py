@@ -55,8 +55,10 @@ def _paths() -> list[Path]:
 def _of_this_session() -> list[Path]:
     if sys.platform != "linux":
         return []
-    folder = os.environ.get("XDG_RUNTIME_DIR")
-    return [Path(folder, "containers", "auth.json") if folder else Path(f"/run/containers/{os.getuid()}/auth.json")]
+    session = os.environ.get("XDG_RUNTIME_DIR")
+    folder = Path(session, "containers") if session else Path(f"/run/containers/{os.getuid()}")
+    # after `su` the environment may name the session of another user, whose folder is nobody else's
+    return [folder / "auth.json"] if os.access(folder, os.X_OK) else []
 
 
 def _read(path: Path) -> Mapping[str, Any]:
