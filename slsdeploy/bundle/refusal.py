@@ -89,7 +89,9 @@ def _not_locked(name: str, expected: list[str], found: str) -> BuildError:
     locked = expected[0] if len(expected) == 1 else f"one of {len(expected)} others, {expected[0]} and so on"
     message = f"{name} is not what slsdeploy.lock says: the index has a file with\n  {found}\nlocked is\n  {locked}"
     hint = "somebody changed the package, the lock or the index; only when that is expected, `slsdeploy lock --requirements`"
-    hint += " (hashes that your requirements.txt or uv.lock has must be those of files for the function's platform, too)"
+    hint += (
+        " (hashes that your requirements.txt or uv.lock has must be those of files for the function's platform, too)"
+    )
     return BuildError(message, hint, "slsdeploy.lock")
 
 
