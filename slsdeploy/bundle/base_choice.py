@@ -35,3 +35,9 @@ def is_lambdas(project: Project, package: str) -> bool:
 def is_wanted(project: Project) -> bool:
     """Say whether the project's package is built upon one."""
     return project.config.package == targets.IMAGE and (not project.local or bool(project.engine))
+
+
+def is_open(project: Project) -> bool:
+    """Say whether a base that was not looked at decides what the function needs on AWS: it may bring Lambda's runtime client, or not."""
+    is_image = project.config.package in (targets.IMAGE, targets.AUTO)
+    return is_image and project.base is None and not is_lambdas(project, targets.IMAGE)

@@ -51,13 +51,13 @@ class Requirements:
     wanted: tuple[str, ...] = ()
 
 
-def read(project: Project) -> Requirements:
-    """Return what the project and the runtime need.
+def read(project: Project, is_bare: bool | None = None) -> Requirements:
+    """Return what the project and the runtime need; `is_bare` says that its image's base brings no client, None: as the project has it.
 
     Raises ProjectError when a file is missing, outside of the project folder, or cannot be understood.
     """
     origin = _origin(project)
-    needs = _runtime(project)
+    needs = _runtime(project, _is_bare(project) if is_bare is None else is_bare)
     stated: tuple[str, ...] = ()
     texts: list[str] = []
     options: tuple[str, ...] = ()
@@ -76,13 +76,16 @@ def read(project: Project) -> Requirements:
     return Requirements(origin, (*lines, *needs), digest, options, origin == "uv.lock", wanted)
 
 
-def _runtime(project: Project) -> tuple[str, ...]:
+def _runtime(project: Project, is_bare: bool) -> tuple[str, ...]:
     is_lambdas_arm = project.config.architecture == "arm64" and project.target.platform == lambda_platform(
         project.config
     )
     is_application = project.handler is not None and project.handler.app != ""
-    is_bare = project.base is not None and not dockerfile.has_runtime_client(project, project.base)
     return RUNTIME + (ARM64 if is_lambdas_arm else ()) + (ASGI if is_application else ()) + (IMAGE if is_bare else ())
+
+
+def _is_bare(project: Project) -> bool:
+    return project.base is not None and not dockerfile.has_runtime_client(project, project.base)
 
 
 def _origin(project: Project) -> str:

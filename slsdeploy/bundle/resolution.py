@@ -5,6 +5,8 @@ Python or glibc, with `--local`) is nobody else's business: its section is in th
 
 Decision (2026-11): a local build resolves for AWS first, when slsdeploy.lock does not say it yet. It costs a third of a second once, gives
 a fresh project the file to commit, and the versions that are tried locally are then those that AWS gets, as far as there are wheels.
+Not where that hangs on a base that was not looked at: its registry is not asked for a local build. What is locked then counts with Lambda's
+runtime client and without it, whichever was found right; and nothing is added.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from slsdeploy.bundle import lock
+from slsdeploy.bundle import base_choice, base_image, lock
 from slsdeploy.bundle import requirements as needs
 from slsdeploy.bundle.lock import Section
 from slsdeploy.bundle.requirements import Requirements
@@ -59,6 +61,11 @@ def _lacking(project: Project) -> str:
 
 def _try(project: Project, tools: Tools) -> Section | None:
     """Resolve for AWS; what it fails for does not keep anyone from trying locally."""
+    if base_choice.is_open(project):
+        tools.reporter.note(
+            f"{lock.FILE} stays as it is: `slsdeploy lock` looks at the image's base for what AWS needs"
+        )
+        return None
     try:
         return _resolve(project, needs.read(project), None, tools)
     except (BuildError, ToolError) as error:
@@ -103,14 +110,20 @@ def _folder(project: Project) -> Path:
 def on_lambda(project: Project) -> Section | None:
     """Return what is locked for AWS, whatever the project's target; None when that is not known, or not true any more."""
     remote = _on_lambda(project)
-    return _locked(remote, needs.read(remote), None)
+    if not base_choice.is_open(remote):
+        return _locked(remote, needs.read(remote), None)
+    return _locked(remote, needs.read(remote, True), None) or _locked(remote, needs.read(remote, False), None)
 
 
 def _is_lambdas(project: Project) -> bool:
+    """Say whether the target is Lambda's. Of a local image no base is used: what it then needs is not what AWS does."""
+    if project.local and base_choice.is_open(project):
+        return False
     return (project.target.python, project.target.platform) == (project.config.python, lambda_platform(project.config))
 
 
 def _on_lambda(project: Project) -> Project:
-    """Return the project as it is deployed to AWS; enough of it to resolve for."""
+    """Return the project as it is deployed to AWS; enough of it to resolve for. Its base is known where it was looked at."""
     config = project.config
-    return replace(project, local=False, target=Target(config.python, config.architecture, lambda_platform(config)))
+    target = Target(config.python, config.architecture, lambda_platform(config))
+    return base_image.find(replace(project, local=False, target=target))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from slsdeploy import app
-from slsdeploy.bundle import lock
+from slsdeploy.bundle import lock, resolution
 from slsdeploy.config import FILE
 from slsdeploy.errors import BuildError, ProjectError, SlsdeployError
 from slsdeploy.project import host_architecture
@@ -190,3 +191,57 @@ def test_a_lock_without_hashes_is_refused(house: House) -> None:
 def test_a_damaged_lock_is_refused_and_stays(house: House, text: str) -> None:
     house.write(lock.FILE, text)
     assert isinstance(refused(house), ProjectError)
+
+
+@pytest.fixture(params=["", "sprocket\n"], ids=["no requirements", "requirements.txt"])
+def own(house: House, request: pytest.FixtureRequest) -> House:
+    """A project whose image has a base without Lambda's runtime client."""
+    house.write(FILE, f'{IMAGE}[image]\nbase = "localhost:5000/own:1"\n')
+    if request.param:
+        house.write("requirements.txt", request.param)
+    for name, number in (("awslambdaric", "4.2.2"), ("boto3", "1.40.1"), ("sprocket", "1.0")):
+        wheelhouse.add_wheel(house.index, name, number)
+    bases.add(house.registry, "localhost:5000/own:1", settings={})
+    return house
+
+
+@pytest.mark.parametrize("is_copied", [True, False], ids=["base known", "another machine"])
+def test_a_base_without_the_client_is_locked_for_aws_and_left_so_locally(
+    own: House, fresh: Callable[[House], House], is_copied: bool
+) -> None:
+    complete(own)
+    content = (own.root / lock.FILE).read_bytes()
+    assert b"awslambdaric" in content
+    there = own if is_copied else fresh(own)
+    there.registry.asked.clear()
+    app.build(app.Where(there.root, local=True), there.tools())
+    assert (there.root / lock.FILE).read_bytes() == content
+    app.plan(app.Where(there.root, local=True, locked=True), there.tools())
+    app.plan(app.Where(there.root, local=True), there.tools())
+    assert there.registry.asked == []
+    build(there)
+    assert (there.root / lock.FILE).read_bytes() == content
+
+
+def test_what_a_base_brings_is_not_guessed_locally(own: House) -> None:
+    """Nothing is asked of its registry: what it lacks is known where it was looked at."""
+    assert "there is no slsdeploy.lock" in refused(own, local=True).message
+    app.build(app.Where(own.root, local=True), own.tools())
+    assert not (own.root / lock.FILE).exists() and own.registry.asked == []
+    assert [note for note in own.reporter.notes if "slsdeploy.lock stays as it is" in note]
+    complete(own)
+    own.write("requirements.txt", "sprocket<2\n")
+    assert "requirements.txt changed since" in refused(own, local=True).message
+    app.build(app.Where(own.root, local=True), own.tools())
+    build(own)
+
+
+def test_on_a_machine_like_lambdas_a_base_is_left_so_too(own: House) -> None:
+    complete(own)
+    content = (own.root / lock.FILE).read_bytes()
+    remote = own.project()
+    local = replace(own.project(local=True), target=remote.target)
+    section = resolution.settle(local, own.tools())
+    assert (own.root / lock.FILE).read_bytes() == content
+    assert not any("awslambdaric" in package.requirement for package in section.packages)
+    assert lock.read(local.work) == (section,)
