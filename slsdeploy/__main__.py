@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _ALLOCATIONS = 200_000
 # Ctrl-C, and what ends a cancelled CI job.
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_PATIENCE = 0.5  # seconds in which an interrupted command may end without a word
 
 
 def main(argv: list[str] | None = None) -> NoReturn:
@@ -33,6 +34,7 @@ def main(argv: list[str] | None = None) -> NoReturn:
         received.append(signum)
         if _is_importing(frame):
             _leave(signum, words)
+        _tell_of_ending(received)
         raise KeyboardInterrupt
 
     before = {number: signal.signal(number, interrupt) for number in _SIGNALS}
@@ -57,6 +59,17 @@ def _run(words: list[str]) -> int:
     if code == 128 + signal.SIGINT:  # Typer has caught it
         raise KeyboardInterrupt
     return code if isinstance(code, int) else 0
+
+
+def _tell_of_ending(received: list[int]) -> None:
+    """Say that it goes on for a moment, should it: what was begun is ended and put away, which a second Ctrl-C does not wait for."""
+    if len(received) > 1:
+        return
+    from threading import Timer
+
+    said = Timer(_PATIENCE, lambda: os.write(2, b"\nending; Ctrl-C again ends at once\n"))
+    said.daemon = True
+    said.start()
 
 
 def _is_importing(frame: FrameType | None) -> bool:

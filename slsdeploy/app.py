@@ -24,6 +24,7 @@ from slsdeploy import config as configuration
 from slsdeploy import preflight, rules, shipping, targets
 from slsdeploy import project as projects
 from slsdeploy.bundle import attached, origins, place
+from slsdeploy.commands import command
 from slsdeploy.errors import BuildError, DeployError, ProjectError, SlsdeployError
 
 if TYPE_CHECKING:
@@ -208,7 +209,8 @@ def decide(project: Project, bundle: Bundle, cloud: Cloud, tools: Tools) -> Plan
     store = Store(observed.bucket, observed.registry, project.stack)
     artifact = target.artifact(bundle, store)
     template = stacks.make_template(project, artifact, observed.region, bundle.models)
-    return Planning(project, bundle, artifact, template, observed, planning.make_plan(template, artifact, observed))
+    plan = planning.make_plan(template, artifact, observed, command(project, "down"))
+    return Planning(project, bundle, artifact, template, observed, plan)
 
 
 def template(where: Where, tools: Tools) -> Template:
@@ -247,7 +249,7 @@ def smoke_test(project: Project, deployment: Deployment, cloud: Cloud, tools: To
             told = failure.read(failure.decoded(answer.payload), answer.function_error)
             raise DeployError(
                 f"the stack is deployed, but the function does not start: {told.text}",
-                hint="read `slsdeploy logs`, mend the project and run `slsdeploy up` again",
+                hint=f"read `{command(project, 'logs')}`, mend the project and run `{command(project, 'up')}` again",
                 where=project.stack,
             )
     record.remember_tested(project.work, deployment.id)
@@ -310,10 +312,9 @@ def deployed(project: Project, cloud: Cloud) -> StackState:
 
     state = cloud.stack_state(project.stack)
     if state is None or state.status in planning.EMPTY:
-        place = " --local" if project.local else ""
         raise ProjectError(
             f"{project.name} is not deployed to stage {project.stage}{' of the local AWS' if project.local else ''}",
-            hint=f"run `slsdeploy up{place}` first",
+            hint=f"run `{command(project, 'up')}` first",
             where=project.stack,
         )
     return state
@@ -362,7 +363,7 @@ def check(where: Where, tools: Tools) -> Checked:
     bundle = building.last(project)
     findings = preflight.find(rules.subject(project, bundle), gate)
     if bundle is None:
-        _tell_of_waiting(preflight.waiting(gate), tools)
+        _tell_of_waiting(preflight.waiting(gate), project, tools)
     return Checked(
         problems=[asdict(finding) for finding in findings],
         waiting=[] if bundle else preflight.waiting(gate),
@@ -378,10 +379,10 @@ def unreadable(error: SlsdeployError) -> Checked:
     return Checked(problems=sarif.problems_of(error), exit_code=error.exit_code)
 
 
-def _tell_of_waiting(waiting: Sequence[str], tools: Tools) -> None:
+def _tell_of_waiting(waiting: Sequence[str], project: Project, tools: Tools) -> None:
     if waiting:
         count = "1 rule waits" if len(waiting) == 1 else f"{len(waiting)} rules wait"
-        tools.reporter.note(f"{count} for a bundle: `slsdeploy build` makes it")
+        tools.reporter.note(f"{count} for a bundle: `{command(project, 'build')}` makes it")
 
 
 def down(where: Where, tools: Tools, delete_data: bool = False) -> Downed:

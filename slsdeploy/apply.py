@@ -48,7 +48,7 @@ def apply(plan: Plan, template: Template, cloud: Cloud, tools: Tools) -> Deploym
     if state is None:
         raise DeployError(
             f"the stack {template.stack} is gone",
-            hint="somebody removed it meanwhile; run `slsdeploy up` again",
+            hint="somebody removed it meanwhile; run the same command again",
             where=template.stack,
         )
     return Deployment(

@@ -14,6 +14,7 @@ from slsdeploy import failure, plugins
 from slsdeploy.app import ALIAS, Where, deployed, open_project
 from slsdeploy.artifacts import StackState
 from slsdeploy.bundle import model, sample
+from slsdeploy.commands import command
 from slsdeploy.errors import ProjectError, ToolError
 from slsdeploy.results.use import Invoked
 from slsdeploy.tools import Cloud, Tools
@@ -29,10 +30,10 @@ def invoke(where: Where, tools: Tools, event: bytes | None, source: str = "direc
     if over_url:
         url = state.outputs.get("Url", "")
         if not url:
-            hint = 'add [[trigger]] with type = "http" (a load balancer has a URL of its own) and run `slsdeploy up`'
+            hint = f'add [[trigger]] with type = "http" (a load balancer has a URL of its own) and run `{command(project, "up")}`'
             raise ProjectError("this project has no URL", hint=hint)
         sent = sample_event(project, "direct", state, cloud) if event is None else event
-        return _post(f"{url.rstrip('/')}/predict", sent, cloud, _signed_for(project))
+        return _post(f"{url.rstrip('/')}/predict", sent, cloud, project)
     answer = _call(project.stack, sample_event(project, source, state, cloud) if event is None else _json(event), cloud)
     if answer.error and project.handler and project.handler.app:
         tools.reporter.note("an event that is not HTTP goes to the models, past your application: --url asks that")
@@ -77,7 +78,7 @@ def sample_event(project: Project, source: str, state: StackState, cloud: Cloud)
         return json.dumps(body).encode()
     sources = {trigger.options.type: trigger for trigger in reversed(project.triggers)}
     if source not in sources:
-        raise _no_sample(source, [*reversed(sources)], [*plugins.event_sources()])
+        raise _no_sample(source, [*reversed(sources)], project)
     trigger = sources[source]
     module = import_module(trigger.module)
     if not hasattr(module, "sample"):
@@ -91,12 +92,12 @@ def sample_event(project: Project, source: str, state: StackState, cloud: Cloud)
     return json.dumps(module.sample(body, placed)).encode()
 
 
-def _no_sample(source: str, here: list[str], known: list[str]) -> ProjectError:
+def _no_sample(source: str, here: list[str], project: Project) -> ProjectError:
     """Say that this project has no such source: it may be misspelt, or wants a trigger."""
-    listed = ", ".join(["direct", *here])
+    listed, known = ", ".join(["direct", *here]), plugins.event_sources()
     near = get_close_matches(source, ["direct", *known], n=1)
     if source in known:
-        hint = f'add [[trigger]] with type = "{source}" and run `slsdeploy up`; this project has {listed}'
+        hint = f'add [[trigger]] with type = "{source}" and run `{command(project, "up")}`; this project has {listed}'
         return ProjectError(f"this project has no {source} trigger", hint)
     meant = f"did you mean {near[0]!r}? " if near else ""
     return ProjectError(f"there is no sample of {source!r}", f"{meant}this project has {listed}; or --event FILE")
@@ -133,17 +134,16 @@ def _signed_for(project: Project) -> str:
     return "execute-api" if next((via for via in ways if via != "load_balancer"), "url") != "url" else "lambda"
 
 
-def _post(url: str, body: bytes, cloud: Cloud, service: str) -> Invoked:
+def _post(url: str, body: bytes, cloud: Cloud, project: Project) -> Invoked:
     import urllib3
 
-    headers = cloud.sign(url, body, {"content-type": "application/json"}, service)
+    headers = cloud.sign(url, body, {"content-type": "application/json"}, _signed_for(project))
     began = time.perf_counter()
     try:
         answer = urllib3.request("POST", url, body=body, headers=headers, timeout=910, retries=False)
     except urllib3.exceptions.HTTPError as error:
-        raise ToolError(
-            f"{url} does not answer: {error}", hint="look at `slsdeploy status` and `slsdeploy logs`", where=url
-        ) from error
+        hint = f"look at `{command(project, 'status')}` and `{command(project, 'logs')}`"
+        raise ToolError(f"{url} does not answer: {error}", hint, where=url) from error
     took = (time.perf_counter() - began) * 1000
     payload = failure.decoded(answer.data)
     init = _init_ms(answer.headers.get("server-timing", ""))

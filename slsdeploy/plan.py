@@ -34,14 +34,14 @@ BROKEN = frozenset({"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DE
 EMPTY = frozenset({"REVIEW_IN_PROGRESS"})
 
 
-def make_plan(template: Template, artifact: Artifact, observed: Observed) -> Plan:
+def make_plan(template: Template, artifact: Artifact, observed: Observed, down: str = "slsdeploy down") -> Plan:
     """Return the steps that lead from what is observed to the template; none when they agree.
 
-    Raises ProjectError when no update of the stack leads there.
+    Raises ProjectError when no update of the stack leads there; `down` is the command that removes it, for the hint.
     """
     stack = observed.stack
     live = stack if stack is not None and stack.status not in BROKEN | EMPTY else None
-    _check_kind(live, template)
+    _check_kind(live, template, down)
     numbers = choose_numbers(artifact, observed, live)
     renumbered = {name for name, number in numbers.items() if live and live.parameters.get(name) != str(number)}
     changes = tuple(compare(live.template if live else None, template.cloudformation, renumbered))
@@ -50,14 +50,16 @@ def make_plan(template: Template, artifact: Artifact, observed: Observed) -> Pla
     return Plan(steps=steps, resources=changes, digest=digest(template))
 
 
-def _check_kind(live: StackState | None, template: Template) -> None:
+def _check_kind(live: StackState | None, template: Template, down: str) -> None:
     """Refuse what CloudFormation would refuse: such a change replaces the function, and one that has a name cannot be replaced.
 
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-name.html
     """
     before, after = (_kind(each) for each in ((live.template if live else None) or {}, template.cloudformation))
     if before and after and before != after:
-        hint = f"`slsdeploy down` first (what is in buckets and queues is kept), or another stage, or `package` as it is: {before}"
+        hint = (
+            f"`{down}` first (what is in buckets and queues is kept), or another stage, or `package` as it is: {before}"
+        )
         message = (
             f"{template.stack} is deployed as {before} and would become {after}, which AWS does not do in an update"
         )

@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 from slsdeploy import assets
 from slsdeploy.bundle import place, toml
-from slsdeploy.config.loading import DEFAULT_STAGE
+from slsdeploy.commands import command
 from slsdeploy.config.origin import read as read_origin
 from slsdeploy.errors import ProjectError
 from slsdeploy.types import PinnedFile, Project, S3Object, S3Origin
@@ -161,8 +161,7 @@ def insist(project: Project, missing: str, options: str = "") -> None:
     Raises ProjectError with --locked.
     """
     if project.locked:
-        lock = f"slsdeploy lock{options}{f' --stage {project.stage}' if project.stage != DEFAULT_STAGE else ''}"
-        hint = f"run `{lock}` (with the same --set), look at what it changed in {FILE}, and commit that"
+        hint = f"run `{command(project, 'lock', options)}` (with the same --set), look at what it changed in {FILE}, and commit that"
         raise ProjectError(f"--locked: {missing}", hint, FILE)
 
 

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from slsdeploy import assets
 from slsdeploy.bundle import lock, model, parts, tree
+from slsdeploy.commands import command
 from slsdeploy.errors import ProjectError
 from slsdeploy.tools import Cloud, Tools
 from slsdeploy.types import Model, ModelInfo, PinnedFile, Project, S3Object, S3Origin
@@ -207,7 +208,7 @@ def _changed(file: PinnedFile, why: str, project: Project) -> ProjectError:
     where = file.object
     version = f" (version {where.version})" if where.version else ""
     message = f"s3://{where.bucket}/{where.key}{version} is not what {lock.FILE} pins any more: {why}"
-    anew = f"`slsdeploy lock --models{' --local' if project.local else ''}` pins what is there now"
+    anew = f"`{command(project, 'lock', '--models')}` pins what is there now"
     return ProjectError(message, f"{anew}; or put the former object back")
 
 

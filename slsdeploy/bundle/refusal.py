@@ -33,10 +33,12 @@ _MISMATCH = re.compile(
 _LAST_LINES = 12
 
 
-def translate(said: str, origin: str, target: str, probe: Callable[[str], list[str]]) -> SlsdeployError:
+def translate(
+    said: str, origin: str, target: str, probe: Callable[[str], list[str]], again: str = "slsdeploy lock --requirements"
+) -> SlsdeployError:
     """Return the error for what uv wrote to standard error; `target` is what was built for, in words.
 
-    `probe` finds out what a requirement has wheels for, where uv does not say so itself.
+    `probe` finds out what a requirement has wheels for, where uv does not say so itself; `again` is the command that locks anew.
     """
     said = _strip(said)
     text = " ".join(said.split())
@@ -48,7 +50,7 @@ def translate(said: str, origin: str, target: str, probe: Callable[[str], list[s
     if _UNPARSED.search(text):
         return ProjectError(f"{origin or 'the requirements'} cannot be read:\n{_indent(said)}", where=origin)
     if mismatch := _MISMATCH.search(text):
-        return _not_locked(mismatch["name"], mismatch["expected"].split(), mismatch["found"])
+        return _not_locked(mismatch["name"], mismatch["expected"].split(), mismatch["found"], again)
     if _HASH.search(text):
         hint = "the index has other files than were locked; delete slsdeploy.lock only when that is expected"
         return BuildError(f"a package is not what slsdeploy.lock says:\n{_indent(said)}", hint, "slsdeploy.lock")
@@ -84,11 +86,11 @@ def wheel_of(source: str) -> str:
     return f"make its wheel: {how}, say `--find-links wheels` in requirements.txt, and ask for it by its name"
 
 
-def _not_locked(name: str, expected: list[str], found: str) -> BuildError:
+def _not_locked(name: str, expected: list[str], found: str, again: str) -> BuildError:
     """Say which hash a file has, and which it was to have; a lock may allow dozens of files for one package."""
     locked = expected[0] if len(expected) == 1 else f"one of {len(expected)} others, {expected[0]} and so on"
     message = f"{name} is not what slsdeploy.lock says: the index has a file with\n  {found}\nlocked is\n  {locked}"
-    hint = "somebody changed the package, the lock or the index; only when that is expected, `slsdeploy lock --requirements`"
+    hint = f"somebody changed the package, the lock or the index; only when that is expected, `{again}`"
     hint += (
         " (hashes that your requirements.txt or uv.lock has must be those of files for the function's platform, too)"
     )

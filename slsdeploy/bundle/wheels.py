@@ -18,6 +18,7 @@ from urllib.parse import unquote
 from slsdeploy.bundle import lock, refusal, stated_hashes
 from slsdeploy.bundle.lock import Package, Section
 from slsdeploy.bundle.requirements import Requirements
+from slsdeploy.commands import command
 from slsdeploy.errors import BuildError, ToolError
 from slsdeploy.tools import Completed, Tools
 from slsdeploy.types import Project, Target
@@ -86,9 +87,9 @@ def install(section: Section, requirements: Requirements, folder: Path, project:
         options = ["--link-mode", "copy", "--no-compile-bytecode", *_for(project.target)]
         done = _uv([*arguments, *options], project.root, tools)
     if done.code != 0:
-        origin = lock.FILE
+        again = command(project, "lock", "--requirements")
         raise refusal.translate(
-            done.stderr, origin, words(project.target), lambda name: _probe(name, project.target, tools)
+            done.stderr, lock.FILE, words(project.target), lambda name: _probe(name, project.target, tools), again
         )
 
 

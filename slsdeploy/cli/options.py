@@ -126,12 +126,13 @@ def make_tools(ui: "Ui", start_local: bool = True) -> "Tools":
     shell = SystemShell()
 
     def connect(project: "Project") -> Any:
+        from slsdeploy.commands import command
         from slsdeploy.effects.aws import Aws
         from slsdeploy.local import daemon
 
         endpoint = None
         if project.local:
-            endpoint = (daemon.ensure(ui) if start_local else daemon.find()).endpoint
+            endpoint = (daemon.ensure(ui) if start_local else daemon.find(command(project, "up"))).endpoint
         return Aws(project.config.region, endpoint, on_call=ui.call)
 
     def ecr(host: str) -> tuple[str, str]:

@@ -61,11 +61,11 @@ def ensure(reporter: Reporter, port: int | None = None) -> Local:
         return start(port)
 
 
-def find() -> Local:
-    """Return the local AWS that runs. Raises ToolError when none does: whatever was deployed to it is gone."""
+def find(up: str = "slsdeploy up --local") -> Local:
+    """Return the local AWS that runs. Raises ToolError when none does: whatever was deployed to it is gone, and `up` deploys it again."""
     found = _find()
     if found is None:
-        raise ToolError("the local AWS is not running", "slsdeploy up --local starts it and deploys to it")
+        raise ToolError("the local AWS is not running", f"`{up}` starts it and deploys to it")
     return _running(found, None)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy.commands import command
 from slsdeploy.rules.rule import Finding, Rule, Subject
 
 
@@ -29,5 +30,6 @@ class LayerSize(Rule):
         for index, layer in enumerate(subject.project.layers):
             if layer.bytes is None:
                 message = f"the size of {layer.arn} is not known yet, and not counted"
-                local = " --local" if subject.project.local else ""
-                yield self.setting(subject, ("layers", index), message, f"`slsdeploy lock{local}` asks AWS for it")
+                yield self.setting(
+                    subject, ("layers", index), message, f"`{command(subject.project, 'lock')}` asks AWS for it"
+                )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from slsdeploy.commands import command
 from slsdeploy.rules.rule import Finding, Rule, Subject
 from slsdeploy.types import EfsOrigin, Model, S3Origin
 
@@ -33,7 +34,9 @@ class ModelMissing(Rule):
         path = subject.relative(model.path)
         if isinstance(model.origin, S3Origin):
             message = f"{model.origin.uri} has not been fetched yet: nothing is known of it"
-            return self.finding(message, "`slsdeploy build` fetches it", model.origin.uri, severity="note")
+            return self.finding(
+                message, f"`{command(subject.project, 'build')}` fetches it", model.origin.uri, severity="note"
+            )
         if isinstance(model.origin, EfsOrigin):
             message = f"{path} does not exist: the copy of {model.origin.path} that is built with"
             return self.finding(message, "copy the file from the file system to there; it does not ship", path)

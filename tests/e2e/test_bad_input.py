@@ -317,7 +317,7 @@ def test_what_is_not_deployed(plain: Site) -> None:
     for command in ("invoke", "status", "logs"):
         done = slsdeploy(command, plain.root, "--local", "--stage", "prod")
         assert done.code == 2 and "plain is not deployed to stage prod of the local AWS" in done.err
-        assert "hint: run `slsdeploy up --local" in done.err
+        assert f"hint: run `slsdeploy up {plain.root} --local --stage prod` first" in done.err
 
 
 def test_a_handler_that_does_not_import_is_found_before_deploying(local_aws: Any, tmp_path: Path) -> None:

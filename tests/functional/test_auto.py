@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,8 +45,14 @@ def test_what_is_too_large_for_a_zip_is_an_image_and_goes_back_when_it_is_smalle
     assert app.check(desk.where, desk.tools).waiting == []  # it found what was built
     (desk.root / "weights.bin").write_bytes(b"")
     assert app.build(desk.where, desk.tools).package == "layer"
-    with pytest.raises(ProjectError, match="is deployed as an image and would become a zip or layers"):
+    with pytest.raises(ProjectError, match="is deployed as an image and would become a zip or layers") as caught:
         app.plan(desk.where, desk.tools)
+    assert caught.value.hint.startswith(f"`slsdeploy down {desk.root}` first")
+    project = replace(app.open_project(desk.where, desk.tools), local=True)
+    bundle = app.make_bundle(project, desk.tools, desk.where)
+    with pytest.raises(ProjectError, match="would become a zip or layers") as caught:
+        app.decide(project, bundle, desk.cloud, desk.tools)
+    assert caught.value.hint.startswith(f"`slsdeploy down {desk.root} --local` first"), "not the stack on AWS"
 
 
 def test_models_too_large_for_a_zip_are_not_made_into_layers_first(desk: Desk) -> None:

@@ -177,7 +177,7 @@ def test_an_object_that_was_replaced_is_an_error_before_anything_is_deployed(
             ProjectError, match=r"is not what slsdeploy.lock pins any more: another has taken"
         ) as caught:
             command(desk.where, desk.tools)
-    assert caught.value.hint.startswith("`slsdeploy lock --models` pins what is there now")
+    assert caught.value.hint.startswith(f"`slsdeploy lock {desk.root} --models` pins what is there now")
     forget_copies(tmp_path)
     with pytest.raises(ProjectError, match="another has taken its place"):
         desk.build()

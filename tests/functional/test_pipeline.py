@@ -143,6 +143,8 @@ def test_a_function_that_does_not_start_fails_the_deployment(desk: Desk) -> None
         app.up(desk.where, desk.tools)
     assert "no module" in caught.value.message
     assert caught.value.exit_code == 6
+    logs, up = (f"`slsdeploy {verb} {desk.root}`" for verb in ("logs", "up"))
+    assert caught.value.hint == f"read {logs}, mend the project and run {up} again"
 
 
 def test_stages_are_stacks_of_their_own(desk: Desk) -> None:
