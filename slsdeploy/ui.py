@@ -48,7 +48,7 @@ class Ui:
             self.document(dataclasses.asdict(result))
             return
         for line in view(result):
-            self.out.say(line)
+            self.out.say(_whole(line) if isinstance(line, str) else line)
 
     def document(self, value: object) -> None:
         """Print one JSON document."""
@@ -168,6 +168,13 @@ class _Console(Console):
     def on_broken_pipe(self) -> None:
         self.quiet = True
         _discard(self.file)
+
+
+def _whole(markup: str) -> Text:
+    """Return a line of a result, which is not broken: it may be a command, to be copied."""
+    text = Text.from_markup(markup, emoji=False)
+    text.no_wrap = True
+    return text
 
 
 def _discard(stream: IO[str]) -> None:

@@ -1,4 +1,4 @@
-"""A text -> its lines in a terminal of some width: broken between words, never within a path or a URL, later lines indented.
+"""A text -> its lines in a terminal of some width: broken between words, never within a path, a URL or a `command`, later lines indented.
 
 Only what a terminal shows is broken: a pipe gets each line whole.
 """
@@ -15,7 +15,7 @@ from rich.text import Text
 _STEP = 2  # later lines of a paragraph stand to the right of its first
 _NARROW = 40  # what is left of the width beside columns must be more
 _BELOW = 4
-_WORD = re.compile(r" *[^ ]+")
+_WORD = re.compile(r" *(?:`[^`\n]*`|[^ ])+")  # what stands in backticks is to be copied
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,14 +53,20 @@ def _stacked(line: Text, width: int, indent: int) -> Iterator[Text]:
 
 def _broken(line: Text, width: int, indent: int) -> Iterator[Text]:
     """Yield a line in pieces that fit, if their words do."""
-    breaks, start, length = [], 0, 0
+    breaks: list[tuple[int, int]] = []
+    start, length = 0, 0
     for word in _WORD.finditer(line.plain):
-        alone = indent + cell_len(word[0].lstrip(" "))
-        if length and start + length + cell_len(word[0]) > width >= alone:  # what fits nowhere stays where it is
-            breaks.append(word.start())
-            start, length = indent, alone - indent
-        else:
+        alone = cell_len(word[0].lstrip(" "))
+        is_full = length and start + length + cell_len(word[0]) > width
+        fitting = [each for each in (indent, _BELOW) if is_full and each + alone <= width]
+        if fitting:
+            breaks.append((word.start(), fitting[0]))
+            start, length = fitting[0], alone
+        else:  # what fits nowhere stays where it is
             length += cell_len(word[0])
-    for number, piece in enumerate(line.divide(breaks)):
+    first, *later = line.divide([at for at, _ in breaks])
+    first.rstrip()
+    yield first
+    for piece, (_, left) in zip(later, breaks, strict=True):
         piece.rstrip()
-        yield piece if not number else Text.assemble(" " * indent, piece[len(piece) - len(piece.plain.lstrip(" ")) :])
+        yield Text.assemble(" " * left, piece[len(piece) - len(piece.plain.lstrip(" ")) :])

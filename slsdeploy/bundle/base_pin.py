@@ -12,6 +12,7 @@ from typing import Any
 
 from slsdeploy import assets, oci
 from slsdeploy.bundle import base_checks, base_choice, lock
+from slsdeploy.errors import ToolError
 from slsdeploy.oci import Base, Manifest, Reference
 from slsdeploy.targets import image
 from slsdeploy.tools import Tools
@@ -51,7 +52,11 @@ def settle(project: Project, tools: Tools) -> Project:
     if pin is None:
         lock.insist(project, f"the base {base_choice.named(project)} is not pinned for {project.target.architecture}")
     with tools.reporter.step(f"look at {pin.base if pin else base_choice.named(project)}"):
-        base = _fetch(project, pin, tools)
+        try:
+            base = _fetch(project, pin, tools)
+        except ToolError as error:  # there may be another registry, that is pushed to
+            error.message = f"the image's base {base_choice.named(project)} cannot be read: {error.message}"
+            raise
     if pin is None:
         digest = oci.reference(base.reference).digest
         _write(project, Pin(base_choice.named(project), project.target.architecture, digest))

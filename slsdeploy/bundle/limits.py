@@ -51,10 +51,13 @@ def refuse(bundle: Bundle, packaging: PackagingTarget, project: Project) -> None
         tree.remove(place(project))
         return
     members = sorted((item for part in bundle.parts for item in part.largest), key=lambda item: -item[1])[:_LISTED]
+    own = {path for part in bundle.parts if part.name == "code" for path, _ in part.largest}
     lines = [f"the layer {layer.arn}: {layer.bytes:,} bytes" for layer in project.layers if layer.bytes]
     lines += ["the largest files:", *(f"{size:>13,}  {path}" for path, size in members)]
     total = size(bundle.parts, project.layers)
     message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
-    hint = 'leave out what inference does not need (a model exported to ONNX needs no training framework), or set package = "image"'
+    hint = "leave out what inference does not need (a model exported to ONNX needs no training framework)"
+    if members and members[0][0] in own:
+        hint = f"leave {members[0][0].partition('/')[2]} out with `exclude`, and read it from S3 when the function starts"
     told = "\n  ".join([message, *lines])
-    raise TooLargeError(told, hint, packaging.NAME, built=record.describe(bundle))
+    raise TooLargeError(told, f'{hint}, or set package = "image"', built=record.describe(bundle))

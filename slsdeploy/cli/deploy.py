@@ -61,7 +61,8 @@ def up(
 ) -> None:
     """Build, publish, deploy and smoke-test.
 
-    Prints the endpoints. Does nothing when nothing changed.
+    Prints the endpoints. Does nothing when nothing changed. The smoke test asks the new version whether its models are loaded; your own
+    functions are asked by `slsdeploy invoke`.
     """
     from slsdeploy import app as pipeline
 

@@ -268,7 +268,8 @@ def test_a_bundle_over_250_mb_lists_what_takes_the_space(run: Run, house: House,
     assert said.code == 3 and "Lambda takes" in said.err
     assert re.search(r"your code +2 +262\.1 MB", said.err) and f"treemap {page}" in said.err
     assert "weights.bin" in page.read_text() and "packed" not in page.read_text().split("<dl", 1)[1].split("</dl>")[0]
-    assert "the largest files:\n    262,144,001  task/weights.bin" in said.err and "hint: leave out" in said.err
+    assert "the largest files:\n    262,144,001  task/weights.bin" in said.err
+    assert "hint: leave weights.bin out with `exclude`" in said.err and "where:" not in said.err
 
 
 def test_check_knows_of_a_bundle_that_was_too_large(run: Run, house: House) -> None:

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from slsdeploy.wrapping import Hanging, wrap
 from tests import ruling
+from tests.building import save_model
 
 TOML = """
 name = "iris"
@@ -43,6 +44,7 @@ def lines(told: Text | Hanging, width: int) -> list[str]:
         ("see https://example.com/a/long/path now", 10, ["see https://example.com/a/long/path", "  now"]),
         ("in /a/path now", 9, ["in", "  /a/path", "  now"]),
         ("first\n    second is long", 13, ["first", "    second is", "      long"]),
+        ("run (`a long command`) now", 12, ["run (`a long command`)", "  now"]),
         ("日本 日本 日本", 9, ["日本 日本", "  日本"]),
     ],
 )
@@ -59,6 +61,11 @@ def test_the_last_of_some_columns_hangs_or_stands_below_where_there_is_no_room_b
     assert lines(told, 60) == ["warning  rule  " + "word " * 8 + "word", " " * 15 + "word word word"]
     assert lines(told, 50) == ["warning  rule", "    " + "word " * 8 + "word", "    word word word"]
     assert lines(Hanging(Text(" " * 15 + "hint: it"), 15), 50) == ["    hint: it"]
+
+
+def test_a_word_too_long_for_its_column_begins_further_left() -> None:
+    told = Hanging(Text("warning  rule  leave out some of " + "path/" * 10 + " and more"), 15)
+    assert lines(told, 60) == ["warning  rule  leave out some of", "    " + "path/" * 10 + " and", " " * 15 + "more"]
 
 
 def test_colours_stay_with_their_words() -> None:
@@ -93,6 +100,14 @@ def test_check_in_a_terminal(width: int, tmp_path: Path) -> None:
     assert all(len(line) <= width for line in said.splitlines())
     assert "Function URL (15 minutes)" in " ".join(said.split())
     assert ("snap-start   slsdeploy.toml:4\n    snap_start does" in said) == (width == 64)
+
+
+def test_a_command_in_a_terminal_is_one_line(tmp_path: Path) -> None:
+    """Pasted, a broken `slsdeploy up FOLDER --local` would deploy to AWS."""
+    save_model(tmp_path / "model.onnx")
+    folder = tmp_path / "a-name-that-is-longer-than-most"
+    said = in_a_terminal(60, "init", str(folder), "--model", str(tmp_path / "model.onnx"), "--trigger", "http")
+    assert f"slsdeploy up {folder} --local\n" in said
 
 
 def test_a_pipe_gets_lines_as_long_as_they_are(tmp_path: Path) -> None:
