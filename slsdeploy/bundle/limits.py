@@ -58,6 +58,8 @@ def refuse(bundle: Bundle, packaging: PackagingTarget, project: Project) -> None
     message = f"the bundle is {total:,} bytes unzipped; Lambda takes less than {packaging.LIMIT:,}"
     hint = "leave out what inference does not need (a model exported to ONNX needs no training framework)"
     if members and members[0][0] in own:
-        hint = f"leave {members[0][0].partition('/')[2]} out with `exclude`, and read it from S3 when the function starts"
+        hint = (
+            f"leave {members[0][0].partition('/')[2]} out with `exclude`, and read it from S3 when the function starts"
+        )
     told = "\n  ".join([message, *lines])
     raise TooLargeError(told, f'{hint}, or set package = "image"', built=record.describe(bundle))
