@@ -97,7 +97,7 @@ def in_a_terminal(width: int, *words: str) -> str:
 def test_check_in_a_terminal(width: int, tmp_path: Path) -> None:
     ruling.write(tmp_path, TOML)
     said = in_a_terminal(width, "check", str(tmp_path))
-    assert all(len(line) <= width for line in said.splitlines())
+    assert all(len(line) <= width for line in said.splitlines() if "`" not in line)  # commands are not broken
     assert "Function URL (15 minutes)" in " ".join(said.split())
     assert ("snap-start   slsdeploy.toml:4\n    snap_start does" in said) == (width == 64)
 
